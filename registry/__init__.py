@@ -1,0 +1,1 @@
+"""Gatehouse: a gated model-release and license-acceptance registry."""

@@ -1,0 +1,1 @@
+"""Words and tools every context needs; the kernel knows no context."""
