@@ -60,25 +60,31 @@ def is_slug(text: str) -> bool:
     return len(text) <= 64 and _SLUG.match(text) is not None and ".." not in text
 
 
-_last_ms = 0
-_sequence = 0
-_uuid_lock = threading.Lock()
+class _MonotonicIds:
+    """UUIDv7 whose order within one process never goes back, also when the clock does."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last_ms = 0
+        self._sequence = 0
+
+    def next(self) -> UUID:
+        with self._lock:
+            moment = time.time_ns() // 1_000_000
+            if moment > self._last_ms:
+                self._last_ms, self._sequence = moment, 0
+            elif self._sequence < 0xFFF:
+                self._sequence += 1
+            else:
+                self._last_ms, self._sequence = self._last_ms + 1, 0
+            high = (self._last_ms << 80) | (0x7 << 76) | (self._sequence << 64)
+        random = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
+        return UUID(int=high | (0b10 << 62) | random)
 
 
-def new_id(now_ms: int | None = None) -> UUID:
+_ids = _MonotonicIds()
+
+
+def new_id() -> UUID:
     """Return a UUIDv7 (RFC 9562): sorted by time, in order within one process, otherwise random."""
-    global _last_ms, _sequence  # the counter that keeps ids of one millisecond in order
-    moment = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    with _uuid_lock:
-        if moment <= _last_ms:
-            moment = _last_ms
-            _sequence += 1
-            if _sequence > 0xFFF:
-                moment += 1
-                _sequence = 0
-        else:
-            _sequence = 0
-        _last_ms = moment
-        sequence = _sequence
-    random = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
-    return UUID(int=(moment << 80) | (0x7 << 76) | (sequence << 64) | (0b10 << 62) | random)
+    return _ids.next()
