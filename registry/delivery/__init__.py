@@ -1,0 +1,1 @@
+"""Uploads, downloads and the record of each; the object store."""
