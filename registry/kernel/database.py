@@ -61,7 +61,7 @@ class Table(SQLModel):
     )
 
     @declared_attr.directive
-    def __tablename__(cls) -> str:
+    def __tablename__(cls) -> str:  # noqa: N805 - declared_attr passes the class
         return _CAMEL.sub("_", cls.__name__).lower()
 
 

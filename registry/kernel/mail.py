@@ -1,0 +1,114 @@
+"""Mail: composed as a plain value, queued sealed in the outbox, sent by SMTP or kept locally.
+
+Without an SMTP server (the embedded default) mail lands as files in the data folder, readable on the
+local outbox page, and one line on the console says so.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from pathlib import Path
+from typing import Protocol
+
+import aiosmtplib
+import msgspec
+from sqlmodel import Session
+
+from registry.kernel import outbox
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import Unavailable
+from registry.kernel.sealing import Sealer
+
+TOPIC = "mail.send"
+SMTP_TIMEOUT_S = 20
+_CONTEXT = b"outbox:mail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One letter. Subject and text are the registry's own words; newlines never reach a header."""
+
+    to: str
+    subject: str
+    text: str
+
+
+class Mailer(Protocol):
+    """Delivers mail, or raises `Unavailable`."""
+
+    async def send(self, mail: Mail, *, now: datetime) -> None:
+        """Hand `mail` over for delivery."""
+        ...
+
+
+def queue(session: Session, mail: Mail, *, sealer: Sealer, now: datetime) -> None:
+    """Send `mail` after the commit; until then it is sealed."""
+    plain = msgspec.json.encode({"to": mail.to, "subject": mail.subject, "text": mail.text})
+    outbox.put(session, TOPIC, sealer.seal_system(plain, _CONTEXT), now=now)
+
+
+def unqueue(payload: bytes, *, sealer: Sealer) -> Mail:
+    """Return the mail that `queue` sealed."""
+    return msgspec.convert(msgspec.json.decode(sealer.open_system(payload, _CONTEXT)), Mail)
+
+
+def compose(mail: Mail, *, sender: str, now: datetime) -> EmailMessage:
+    """Return `mail` as an RFC 5322 message; addresses and subjects with line breaks are refused."""
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = Address(addr_spec=mail.to)
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].rstrip(">") or "localhost")
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    return message
+
+
+class SMTPMailer:
+    """Sends through an SMTP server, with STARTTLS where it is offered."""
+
+    def __init__(
+        self, *, host: str, port: int, user: str | None, password: str | None, sender: str, tls: bool
+    ) -> None:
+        self._options = {"hostname": host, "port": port, "username": user, "password": password}
+        self._sender = sender
+        self._tls = tls
+
+    async def send(self, mail: Mail, *, now: datetime) -> None:
+        """Hand `mail` to the SMTP server."""
+        try:
+            await aiosmtplib.send(
+                compose(mail, sender=self._sender, now=now),
+                use_tls=self._tls,
+                timeout=SMTP_TIMEOUT_S,
+                **self._options,  # type: ignore[arg-type] # one dict for four differently typed options
+            )
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Unavailable("mail server", type(error).__name__) from None
+
+
+class LocalMailer:
+    """Keeps mail as `.eml` files in a folder that only the service's user can read."""
+
+    def __init__(self, folder: Path, *, sender: str, outbox_url: str) -> None:
+        self._folder = folder
+        self._sender = sender
+        self._outbox_url = outbox_url
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    async def send(self, mail: Mail, *, now: datetime) -> None:
+        """Write `mail` to the folder and point to it on the console."""
+        message = compose(mail, sender=self._sender, now=now)
+        await asyncio.to_thread(self._write, message.as_bytes())
+        print(f"mail: {mail.subject} — read it at {self._outbox_url}", flush=True)  # noqa: T201 - the console is this mailer's second outlet
+
+    def _write(self, content: bytes) -> None:
+        path = self._folder / f"{new_id()}.eml"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)

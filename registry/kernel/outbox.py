@@ -1,0 +1,109 @@
+"""Transactional outbox: effects outside the database, put in the same transaction as their cause.
+
+A message is delivered at least once. Handlers are found by topic in the composition root; a handler that
+raises is tried again with growing pauses until `GIVE_UP_AFTER_ATTEMPTS`, then the message stays, marked
+with its last error, for an operator to see.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Index, insert, text, update
+from sqlmodel import Field, Session, col, select
+
+from registry.kernel.database import Table, UTCDateTime
+from registry.kernel.identifiers import new_id
+
+LEASE = timedelta(seconds=60)
+"""How long a claimed message is hidden from other workers."""
+FIRST_PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(hours=1)
+GIVE_UP_AFTER_ATTEMPTS = 12
+
+
+class OutboxMessage(Table, table=True):
+    """One effect to bring about; `payload` is opaque here and sealed by its writer where it is personal."""
+
+    __table_args__ = (
+        Index(
+            "ix_outbox_message_due",
+            "available_at",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    topic: str = Field(max_length=64)
+    payload: bytes
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    available_at: datetime = Field(sa_type=UTCDateTime)
+    attempts: int = 0
+    done_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    last_error: str | None = Field(default=None, max_length=300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A claimed message."""
+
+    id: UUID
+    topic: str
+    payload: bytes
+    attempts: int
+
+
+def put(session: Session, topic: str, payload: bytes, *, now: datetime) -> UUID:
+    """Bring about `topic` once the transaction has committed."""
+    message_id = new_id()
+    session.exec(
+        insert(OutboxMessage).values(
+            id=message_id, topic=topic, payload=payload, created_at=now, available_at=now, attempts=0
+        )
+    )
+    return message_id
+
+
+def claim(session: Session, *, now: datetime, most: int = 20) -> Sequence[Message]:
+    """Take due messages; nobody else gets them before the lease ends."""
+    due = session.exec(
+        select(OutboxMessage)
+        .where(col(OutboxMessage.done_at).is_(None), col(OutboxMessage.available_at) <= now)
+        .where(col(OutboxMessage.attempts) < GIVE_UP_AFTER_ATTEMPTS)
+        .order_by(col(OutboxMessage.available_at), col(OutboxMessage.id))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = []
+    for row in due:
+        claimed.append(Message(id=row.id, topic=row.topic, payload=row.payload, attempts=row.attempts + 1))
+        row.attempts += 1
+        row.available_at = now + LEASE
+        session.add(row)
+    return claimed
+
+
+def complete(session: Session, message: Message, *, now: datetime) -> None:
+    """Mark `message` as done and forget what it carried."""
+    session.exec(
+        update(OutboxMessage)
+        .where(col(OutboxMessage.id) == message.id)
+        .values(done_at=now, payload=b"", last_error=None)
+    )
+
+
+def fail(session: Session, message: Message, *, error: str, now: datetime) -> None:
+    """Keep `message` for another try after a pause. `error` names the kind of failure, no data."""
+    session.exec(
+        update(OutboxMessage)
+        .where(col(OutboxMessage.id) == message.id)
+        .values(available_at=now + pause_after(message.attempts), last_error=error[:300])
+    )
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long to wait after the given number of failed attempts; grows, up to an hour."""
+    doubled: timedelta = FIRST_PAUSE * (2 ** min(max(attempts, 1) - 1, 16))
+    return min(doubled, LONGEST_PAUSE)

@@ -1,0 +1,201 @@
+"""Settings: one frozen object, read once at start from `GATEHOUSE_…` variables.
+
+Every field is documented in `docs/settings.md`; an unknown name is refused, a secret has no default.
+"""
+
+import base64
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from registry.kernel.outcomes import GatehouseError
+
+PREFIX = "GATEHOUSE_"
+CLIENT_VARIABLES = frozenset(
+    {"GATEHOUSE_ENDPOINT", "GATEHOUSE_TOKEN", "GATEHOUSE_CONFIG_DIR", "GATEHOUSE_SHARED"}
+)
+"""Variables of the same prefix that belong to the command-line client and the tests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this registry runs."""
+
+    base_url: str = "http://127.0.0.1:8400"
+    """Public address of the registry, without a trailing slash. Links, mails and receipts carry it."""
+    data_dir: Path = Path("var")
+    """Folder of the embedded default: database, object store, generated secrets, local mail."""
+    database_url: str = ""
+    """`postgresql://…` or `sqlite:///…`. Empty: SQLite in the data folder."""
+    master_key: str = field(default="", repr=False)
+    """At least 32 bytes, base64 or hex; several, separated by commas, while rotating (the first seals).
+    Empty: generated once in the data folder, which only the embedded SQLite default allows."""
+    s3_endpoint: str = ""
+    """Address of the object store as the service reaches it. Empty: the embedded store."""
+    s3_public_endpoint: str = ""
+    """Address of the object store as clients reach it. Empty: the same."""
+    s3_bucket: str = "gatehouse"
+    """Bucket for weights and uploads."""
+    s3_region: str = "us-east-1"
+    """Region that requests to the object store are signed for."""
+    s3_access_key: str = ""
+    """Access key id of the service's own identity at the object store."""
+    s3_secret_key: str = field(default="", repr=False)
+    """Secret of that identity."""
+    s3_path_style: bool = True
+    """Path-style addresses (`host/bucket/key`); false for virtual-hosted ones."""
+    url_ttl_seconds: int = 300
+    """How long a presigned download URL is good for, 10 to 3600."""
+    smtp_host: str = ""
+    """Mail server. Empty: mail stays in the data folder and on the local outbox page."""
+    smtp_port: int = 587
+    """Port of the mail server."""
+    smtp_user: str = ""
+    """User at the mail server."""
+    smtp_password: str = field(default="", repr=False)
+    """Password at the mail server."""
+    smtp_tls: bool = False
+    """TLS from the first byte (port 465); otherwise STARTTLS where offered."""
+    mail_from: str = "Gatehouse <gatehouse@localhost>"
+    """Sender of the registry's mails."""
+    operators: tuple[str, ...] = ()
+    """E-mail addresses of people who may run the registry, separated by commas."""
+    site_name: str = ""
+    """Shown beside the name in the head of every page."""
+    contact: str = ""
+    """Where people can turn to: an address or a URL, shown in refusals and in the footer."""
+    worker_inline: bool = True
+    """Run background work inside the web process. False: run `gatehouse worker` beside it."""
+    migrate_on_start: bool | None = None
+    """Apply migrations when the service starts. Empty: on SQLite only."""
+    log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
+    log_format: str = "json"
+    """`json`, or `console` for people."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
+    metrics_token: str = field(default="", repr=False)
+    """Bearer token that `/metrics` asks for. Empty: only requests from loopback are answered."""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.netloc
+            or parts.path
+            or self.base_url.endswith("/")
+        ):
+            raise GatehouseError(
+                f"GATEHOUSE_BASE_URL is {self.base_url!r}; expected https://host[:port] without a path"
+            )
+        if not 10 <= self.url_ttl_seconds <= 3600:
+            raise GatehouseError(f"GATEHOUSE_URL_TTL_SECONDS is {self.url_ttl_seconds}; expected 10 to 3600")
+        if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
+            raise GatehouseError(
+                "GATEHOUSE_S3_ENDPOINT needs GATEHOUSE_S3_ACCESS_KEY and GATEHOUSE_S3_SECRET_KEY"
+            )
+
+    @property
+    def embedded_database(self) -> bool:
+        """Whether the database is SQLite."""
+        return not self.database_url or self.database_url.startswith("sqlite")
+
+    @property
+    def embedded_store(self) -> bool:
+        """Whether the service starts an object store of its own."""
+        return not self.s3_endpoint
+
+    @property
+    def secure(self) -> bool:
+        """Whether the registry is reached by https, so cookies can demand it."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def origin(self) -> str:
+        """Name of this registry's log (C2SP checkpoint origin): host and path without a scheme."""
+        return f"{urlsplit(self.base_url).netloc}/ledger"
+
+    def resolved_database_url(self) -> str:
+        """Return the URL of the database."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'gatehouse.db').absolute()}"
+
+    def master_secrets(self) -> tuple[bytes, ...]:
+        """Return the master keys; on the embedded default, generate one on first use.
+
+        Raises:
+            GatehouseError: no key is set and the database is not the embedded one.
+        """
+        if self.master_key:
+            return tuple(_decode_key(part.strip()) for part in self.master_key.split(","))
+        if not self.embedded_database:
+            raise GatehouseError(
+                "GATEHOUSE_MASTER_KEY is not set; with PostgreSQL every replica needs the same key. "
+                "Make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+            )
+        return (bytes.fromhex(_read_or_create(self.data_dir / "master.key")),)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        GatehouseError: a variable is unknown or has a value that cannot be read.
+    """
+    given = {
+        name: value
+        for name, value in (os.environ if environ is None else environ).items()
+        if name.startswith(PREFIX) and name not in CLIENT_VARIABLES
+    }
+    known = {PREFIX + item.name.upper(): item for item in fields(Settings)}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise GatehouseError(f"unknown setting {unknown[0]}; docs/settings.md lists all of them")
+    values = {known[name].name: _parse(name, str(known[name].type), text) for name, text in given.items()}
+    return Settings(**values)  # type: ignore[arg-type] # parsed by the field's own type above
+
+
+def _parse(name: str, kind: str, text: str) -> object:
+    if "bool" in kind:
+        if text == "" and "None" in kind:
+            return None
+        if text.lower() not in {"true", "false", "1", "0", "yes", "no"}:
+            raise GatehouseError(f"{name} is {text!r}; expected true or false")
+        return text.lower() in {"true", "1", "yes"}
+    if "int" in kind:
+        if not text.isascii() or not text.isdigit():
+            raise GatehouseError(f"{name} is {text!r}; expected a whole number")
+        return int(text)
+    if "tuple" in kind:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if "Path" in kind:
+        return Path(text)
+    return text.rstrip("/") if name.endswith(("_URL", "_ENDPOINT")) and "sqlite" not in text else text
+
+
+def _decode_key(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        pass
+
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise GatehouseError("GATEHOUSE_MASTER_KEY is neither hex nor base64") from None
+
+
+def _read_or_create(path: Path) -> str:
+    """Return the hex secret in `path`, made on first use, readable by this user alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text("ascii").strip()
+    secret = secrets.token_hex(32)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return secret
