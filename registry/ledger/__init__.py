@@ -1,0 +1,1 @@
+"""The append-only Merkle log: entries, tree, checkpoints, proofs, signing keys; it knows bytes, not meanings."""

@@ -1,0 +1,76 @@
+"""The words of the ledger: entry states, positions, discrepancies, limits."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+MAX_MERGE_DELAY_SECONDS = 1.0
+"""An appended entry is under a signed checkpoint within this time while the sequencer runs."""
+SEQUENCER_INTERVAL_SECONDS = 0.25
+"""How often the sequencer looks for entries when nobody pokes it; well below the merge delay."""
+BATCH_MAX_ENTRIES = 1_000
+"""Entries that one transaction of the sequencer takes, so that it never holds the writer for long."""
+LEAF_MAX_BYTES = 65_535
+"""Longest leaf: entry bundles of C2SP tlog-tiles count its bytes in 16 bits."""
+PAGE_MAX_ENTRIES = 200
+"""Entries that one page of the log may list."""
+DISCREPANCIES_MAX = 100
+"""Discrepancies after which a check of the log stops: more of them say nothing new."""
+
+
+class EntryState(StrEnum):
+    """How far an entry has come; it never goes back."""
+
+    UNSEQUENCED = "unsequenced"
+    """Durable, without an index."""
+    SEQUENCED = "sequenced"
+    """Has its final index."""
+    INTEGRATED = "integrated"
+    """Its leaf hash is in the tree."""
+    PUBLISHED = "published"
+    """A signed checkpoint commits to it."""
+
+
+class KeyPurpose(StrEnum):
+    """What a signing key may sign."""
+
+    STATEMENT = "statement"
+    CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where an entry stands; the index is None exactly as long as it is unsequenced."""
+
+    index: int | None
+    state: EntryState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integrated:
+    """What one batch of the sequencer has done."""
+
+    first_index: int
+    count: int
+    tree_size: int
+    root: bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more entries may be waiting."""
+        return self.count >= BATCH_MAX_ENTRIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discrepancy:
+    """A row that does not fit what it must be; found by a check of stored records."""
+
+    table: str
+    row_id: str
+    problem: str
+
+
+def origin_of(base_url: str) -> str:
+    """Return the log's origin for the registry at `base_url`: its URL prefix without the scheme."""
+    parts = urlsplit(base_url)
+    return f"{parts.netloc}{parts.path.rstrip('/')}/ledger"
