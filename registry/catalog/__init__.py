@@ -1,0 +1,1 @@
+"""What is released: publishers, models, gates, releases with their files, uploads and model cards."""
