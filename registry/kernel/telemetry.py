@@ -1,0 +1,154 @@
+"""Logs, request ids and metrics, with redaction in one place.
+
+Logs name events, ids and codes: never tokens, cookies, query strings, presigned URLs or contact data.
+"""
+
+import logging
+import re
+import sys
+import time
+from collections.abc import MutableMapping
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+METRICS = CollectorRegistry()
+REQUESTS = Counter(
+    "gatehouse_requests_total", "Requests answered.", ["route", "method", "status"], registry=METRICS
+)
+REQUEST_SECONDS = Histogram(
+    "gatehouse_request_seconds", "Time to the first byte of the answer.", ["route"], registry=METRICS
+)
+DECISIONS = Counter(
+    "gatehouse_decisions_total", "Decisions of the gate by outcome code.", ["code"], registry=METRICS
+)
+ACCEPTANCES = Counter("gatehouse_acceptances_total", "Acceptances recorded.", registry=METRICS)
+URLS_ISSUED = Counter("gatehouse_urls_issued_total", "Presigned URLs issued.", registry=METRICS)
+LEDGER_SIZE = Gauge("gatehouse_ledger_size", "Entries in the last published checkpoint.", registry=METRICS)
+OUTBOX_FAILURES = Counter(
+    "gatehouse_outbox_failures_total",
+    "Failed attempts to deliver an outbox message.",
+    ["topic"],
+    registry=METRICS,
+)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
+_SECRETS = re.compile(
+    r"gatehouse_[A-Za-z0-9_-]{8,}"  # our tokens
+    r"|hf_[A-Za-z0-9]{8,}"  # tokens of the Hub sent to us by mistake
+    r"|(?i:bearer)\s+\S+"
+    r"|X-Amz-[A-Za-z-]+=[^&\s\"']+"  # presigned queries
+    r"|[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,24}"  # mail addresses
+)
+_FULL_URL_LOGGERS = ("httpx", "httpx2", "httpcore", "boto3", "botocore", "urllib3", "authlib", "s3transfer")
+
+
+def configure_logging(*, level: str, console: bool) -> None:
+    """Log every event as one line on standard error, redacted."""
+    renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(_level(level)),
+        logger_factory=structlog.WriteLoggerFactory(file=_stderr()),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                redact,
+                renderer,
+            ],
+        )
+    )
+    logging.basicConfig(level=_level(level), handlers=[handler], force=True)
+    for name in _FULL_URL_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace whatever looks like a secret or an address in the values of a log event."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = scrub(value)
+    return event
+
+
+def scrub(text: str) -> str:
+    """Return `text` without tokens, presigned queries and mail addresses."""
+    return _SECRETS.sub("[redacted]", text)
+
+
+class RequestTelemetry(ASGIMiddleware):
+    """Gives each request an id, counts it by route, and logs one line without its query or headers."""
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Answer the request and take note of it."""
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key] # our own key in an open dict
+        status = 500
+        method = str(scope.get("method", "GET"))
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                route = _route(scope)
+                REQUESTS.labels(route, method, str(status)).inc()
+                REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await next_app(scope, receive, note)
+            finally:
+                if not scope["path"].startswith(("/health/", "/static/", "/metrics")):
+                    structlog.get_logger().info(
+                        "request",
+                        method=method,
+                        route=_route(scope),
+                        status=status,
+                        milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                    )
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name in {b"x-request-id", b"x-amzn-trace-id"}:
+            text: str = value.decode("latin-1")
+            if _REQUEST_ID.match(text):
+                return text
+    return uuid4().hex
+
+
+def _route(scope: Scope) -> str:
+    """Return the path template of the route, so that paths do not become series or log data."""
+    template = scope.get("path_template")
+    return str(template) if template else "unrouted"
+
+
+def _level(name: str) -> int:
+    return logging.getLevelNamesMapping()[name.upper()]
+
+
+def _stderr() -> Any:
+
+    return sys.stderr
