@@ -1,0 +1,33 @@
+"""Who is asking: people, web sessions, e-mail links, access tokens."""
+
+from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Scope
+from registry.identity.service import (
+    authenticate_session,
+    authenticate_token,
+    create_token,
+    ensure_person,
+    find_person_by_email,
+    issue_local_link,
+    link_url,
+    list_tokens,
+    open_profile,
+    open_profiles,
+)
+
+__all__ = [
+    "ANONYMOUS",
+    "Channel",
+    "Principal",
+    "Profile",
+    "Scope",
+    "authenticate_session",
+    "authenticate_token",
+    "create_token",
+    "ensure_person",
+    "find_person_by_email",
+    "issue_local_link",
+    "link_url",
+    "list_tokens",
+    "open_profile",
+    "open_profiles",
+]

@@ -1,0 +1,401 @@
+"""Use cases of identity: sign-in links, sessions, tokens, people."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry.identity import store
+from registry.identity.domain import (
+    LAST_USE_PRECISION,
+    LINK_LIFETIME,
+    LINK_RATE_WINDOW,
+    LINKS_PER_ADDRESS,
+    LINKS_PER_NETWORK,
+    SESSION_LIFETIME,
+    TOKEN_PREFIX,
+    Channel,
+    Principal,
+    Profile,
+    Scope,
+    SessionSummary,
+    SignedIn,
+    TokenSummary,
+    digest_of,
+    invalid_email,
+    judge_link,
+    judge_new_token,
+    link_refusal,
+    new_secret,
+    normalise_email,
+    safe_next,
+    too_many_links,
+    unknown_token,
+)
+from registry.identity.tables import EmailLink, Person, WebSession
+from registry.kernel import mail
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import Refusal
+from registry.kernel.sealing import Sealer
+
+_LINK_CONTEXT = b"email_link:email"
+_EMAIL_CONTEXT = b"person:email"
+
+
+def request_link(
+    session: Session,
+    *,
+    email: str,
+    browser_secret: str,
+    network: str,
+    next_path: str,
+    base_url: str,
+    sealer: Sealer,
+    now: datetime,
+) -> Refusal | None:
+    """Mail a sign-in link to the address; the answer is the same whether or not it is known."""
+    address = normalise_email(email)
+    if address is None:
+        return invalid_email(email)
+    email_index = email_index_of(address, sealer)
+    network_index = sealer.blind_index(network, "network")
+    since = now - LINK_RATE_WINDOW
+    by_address, by_network = store.count_links(
+        session, email_index=email_index, network_index=network_index, since=since
+    )
+    if by_address >= LINKS_PER_ADDRESS or by_network >= LINKS_PER_NETWORK:
+        return too_many_links(now + LINK_RATE_WINDOW)
+    secret = _store_link(
+        session,
+        address=address,
+        browser_digest=digest_of(browser_secret),
+        network_index=network_index,
+        next_path=next_path,
+        lifetime=LINK_LIFETIME,
+        reusable=False,
+        sealer=sealer,
+        now=now,
+    )
+    letter = mail.Mail(
+        to=address,
+        subject="Your sign-in link for Gatehouse",
+        text=(
+            "Somebody, most likely you, asked to sign in with this address. Open this link in the same\n"
+            f"browser within 15 minutes and press the button there:\n\n{link_url(base_url, secret)}\n\n"
+            "The link works once. If you did not ask for it, there is nothing to do: without this mail\n"
+            "nobody can sign in as you.\n"
+        ),
+    )
+    mail.queue(session, letter, sealer=sealer, now=now)
+    return None
+
+
+def issue_local_link(
+    session: Session, *, email: str, next_path: str, lifetime: timedelta, sealer: Sealer, now: datetime
+) -> str:
+    """Return the secret of a sign-in link that any browser on this machine may use (demo only)."""
+    address = normalise_email(email)
+    if address is None:
+        raise ValueError("not an e-mail address")
+    return _store_link(
+        session,
+        address=address,
+        browser_digest=None,
+        network_index=sealer.blind_index("local", "network"),
+        next_path=next_path,
+        lifetime=lifetime,
+        reusable=True,
+        sealer=sealer,
+        now=now,
+    )
+
+
+def _store_link(
+    session: Session,
+    *,
+    address: str,
+    browser_digest: str | None,
+    network_index: bytes,
+    next_path: str,
+    lifetime: timedelta,
+    reusable: bool,
+    sealer: Sealer,
+    now: datetime,
+) -> str:
+    secret = new_secret()
+    store.insert_link(
+        session,
+        EmailLink(
+            digest=digest_of(secret),
+            email_index=email_index_of(address, sealer),
+            sealed_email=sealer.seal_system(address.encode(), _LINK_CONTEXT),
+            browser_digest=browser_digest,
+            network_index=network_index,
+            next_path=safe_next(next_path),
+            created_at=now,
+            expires_at=now + lifetime,
+            reusable=reusable,
+        ),
+    )
+    return secret
+
+
+def check_link(session: Session, *, secret: str, browser_secret: str | None, now: datetime) -> Refusal | None:
+    """Return why this link cannot be used here and now; looking does not use it up."""
+    link = store.peek_link(session, digest_of(secret))
+    if link is None:
+        return link_refusal("sign-in-link-unknown", "This sign-in link is not known")
+    return _judge(link, browser_secret, now)
+
+
+def sign_in(
+    session: Session,
+    *,
+    secret: str,
+    browser_secret: str | None,
+    old_session: str | None,
+    user_agent: str,
+    operators: Sequence[str],
+    sealer: Sealer,
+    now: datetime,
+) -> SignedIn | Refusal:
+    """Use up the link and open a new web session; the session the browser had before ends."""
+    link = store.find_link(session, digest_of(secret))
+    if link is None:
+        return link_refusal("sign-in-link-unknown", "This sign-in link is not known")
+    if refusal := _judge(link, browser_secret, now):
+        return refusal
+    store.use_link(session, link.digest, now=now)
+    address = sealer.open_system(link.sealed_email, _LINK_CONTEXT).decode()
+    person_id = ensure_person(session, email=address, sealer=sealer, now=now)
+    store.update_person(
+        session,
+        person_id,
+        verified_at=now,
+        is_operator=address in {normalise_email(operator) for operator in operators},
+    )
+    if old_session:
+        _end_session_of_browser(session, old_session, now=now)
+    cookie = new_secret()
+    store.insert_session(
+        session,
+        WebSession(
+            digest=digest_of(cookie),
+            person_id=person_id,
+            method="email-link",
+            created_at=now,
+            expires_at=now + SESSION_LIFETIME,
+            user_agent=user_agent[:200],
+        ),
+    )
+    return SignedIn(person_id=person_id, secret=cookie, next_path=link.next_path)
+
+
+def _judge(link: EmailLink, browser_secret: str | None, now: datetime) -> Refusal | None:
+    return judge_link(
+        expires_at=link.expires_at,
+        used_at=None if link.reusable else link.used_at,
+        bound_to=link.browser_digest,
+        browser=digest_of(browser_secret) if browser_secret else None,
+        now=now,
+    )
+
+
+def _end_session_of_browser(session: Session, secret: str, *, now: datetime) -> None:
+    found = store.find_session(session, digest_of(secret))
+    if found is not None:
+        store.revoke_session(session, found[0].digest, person_id=found[0].person_id, now=now)
+
+
+def ensure_person(session: Session, *, email: str, sealer: Sealer, now: datetime) -> UUID:
+    """Return the person with this normalised address, creating them unverified if there is none."""
+    email_index = email_index_of(email, sealer)
+    known = store.find_person_by_email(session, email_index)
+    if known is not None:
+        return known.id
+    person_id = new_id()
+    with session.begin_nested() as attempt:
+        key = sealer.new_subject_key(session, person_id, now=now)
+        person = Person(
+            id=person_id,
+            email_index=email_index,
+            sealed_email=key.seal(email.encode(), _EMAIL_CONTEXT + person_id.bytes),
+            created_at=now,
+        )
+        if store.insert_person(session, person):
+            return person_id
+        attempt.rollback()
+    winner = store.find_person_by_email(session, email_index)
+    assert winner is not None  # noqa: S101 - the unique index just said so
+    return winner.id
+
+
+def authenticate_session(session: Session, *, secret: str, now: datetime) -> Principal | None:
+    """Return the principal of a web session that is still open."""
+    found = store.find_session(session, digest_of(secret))
+    if found is None:
+        return None
+    web_session, person = found
+    if web_session.revoked_at is not None or now >= web_session.expires_at:
+        return None
+    return Principal(
+        person_id=person.id,
+        channel=Channel.SESSION,
+        scopes=frozenset(Scope),
+        is_operator=person.is_operator,
+        session_id=web_session.digest,
+        signed_in_at=web_session.created_at,
+    )
+
+
+def authenticate_token(session: Session, *, token: str, now: datetime) -> Principal | Refusal:
+    """Return the principal of an access token that still works."""
+    if not token.startswith(TOKEN_PREFIX) or len(token) > 200:
+        return unknown_token()
+    found = store.find_token(session, digest_of(token))
+    if found is None:
+        return unknown_token()
+    access_token, person = found
+    if access_token.revoked_at is not None or now >= access_token.expires_at:
+        return unknown_token()
+    return Principal(
+        person_id=person.id,
+        channel=Channel.TOKEN,
+        scopes=frozenset(Scope(word) for word in access_token.scopes.split()),
+        is_operator=person.is_operator,
+        token_id=access_token.id,
+    )
+
+
+def token_use_is_stale(session: Session, *, token: str, now: datetime) -> UUID | None:
+    """Return the token's id if its last use deserves a fresh note."""
+    found = store.find_token(session, digest_of(token))
+    if found is None:
+        return None
+    last = found[0].last_used_at
+    return found[0].id if last is None or now - last > LAST_USE_PRECISION else None
+
+
+def note_token_use(session: Session, *, token_id: UUID, now: datetime) -> None:
+    """Remember that the token was used now."""
+    store.touch_token(session, token_id, now=now)
+
+
+def create_token(
+    session: Session, *, person_id: UUID, name: str, scopes: frozenset[Scope], days: int, now: datetime
+) -> tuple[TokenSummary, str] | Refusal:
+    """Create an access token; its secret is returned this once."""
+    existing = store.count_live_tokens(session, person_id, now=now)
+    if refusal := judge_new_token(name, scopes, days, existing):
+        return refusal
+    secret = TOKEN_PREFIX + new_secret()
+    summary = TokenSummary(
+        id=new_id(),
+        name=name.strip(),
+        scopes=tuple(sorted(scopes)),
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+        last_used_at=None,
+        revoked_at=None,
+    )
+    store.insert_token(
+        session,
+        {
+            "id": summary.id,
+            "digest": digest_of(secret),
+            "person_id": person_id,
+            "name": summary.name,
+            "scopes": " ".join(summary.scopes),
+            "created_at": now,
+            "expires_at": summary.expires_at,
+        },
+    )
+    return summary, secret
+
+
+def list_tokens(session: Session, *, person_id: UUID) -> Sequence[TokenSummary]:
+    """Return the person's tokens, newest first."""
+    return [
+        TokenSummary(
+            id=row.id,
+            name=row.name,
+            scopes=tuple(Scope(word) for word in row.scopes.split()),
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            last_used_at=row.last_used_at,
+            revoked_at=row.revoked_at,
+        )
+        for row in store.list_tokens(session, person_id)
+    ]
+
+
+def revoke_token(session: Session, *, person_id: UUID, token_id: UUID, now: datetime) -> bool:
+    """End the token at once; False if the person has no such live token."""
+    return store.revoke_token(session, token_id, person_id=person_id, now=now)
+
+
+def list_sessions(session: Session, *, person_id: UUID) -> Sequence[SessionSummary]:
+    """Return the person's web sessions, newest first."""
+    return [
+        SessionSummary(
+            id=row.digest,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            user_agent=row.user_agent,
+            revoked_at=row.revoked_at,
+        )
+        for row in store.list_sessions(session, person_id)
+    ]
+
+
+def revoke_session(session: Session, *, person_id: UUID, session_id: str, now: datetime) -> bool:
+    """End the web session at once; False if the person has no such open session."""
+    return store.revoke_session(session, session_id, person_id=person_id, now=now)
+
+
+def open_profile(session: Session, *, person_id: UUID, sealer: Sealer) -> Profile | None:
+    """Return the person's opened profile; None if unknown or erased."""
+    person = store.find_person(session, person_id)
+    return _open(session, person, sealer) if person is not None else None
+
+
+def open_profiles(session: Session, *, person_ids: Sequence[UUID], sealer: Sealer) -> Mapping[UUID, Profile]:
+    """Return the opened profiles of several people; erased ones are absent."""
+    opened = {}
+    for person in store.list_people(session, person_ids):
+        profile = _open(session, person, sealer)
+        if profile is not None:
+            opened[person.id] = profile
+    return opened
+
+
+def find_person_by_email(session: Session, *, email: str, sealer: Sealer) -> UUID | None:
+    """Return the person with this address."""
+    address = normalise_email(email)
+    if address is None:
+        return None
+    person = store.find_person_by_email(session, email_index_of(address, sealer))
+    return person.id if person else None
+
+
+def _open(session: Session, person: Person, sealer: Sealer) -> Profile | None:
+    key = sealer.find_subject_key(session, person.id)
+    if key is None or person.sealed_email is None:
+        return None
+    return Profile(
+        person_id=person.id,
+        email=key.open(person.sealed_email, _EMAIL_CONTEXT + person.id.bytes).decode(),
+        verified_at=person.verified_at,
+        created_at=person.created_at,
+    )
+
+
+def email_index_of(address: str, sealer: Sealer) -> bytes:
+    """Return the keyed digest by which an address is found."""
+    return sealer.blind_index(address, "email")
+
+
+def link_url(base_url: str, secret: str) -> str:
+    """Return the address that a sign-in mail carries."""
+    return f"{base_url}/sign-in/link?token={secret}"

@@ -1,0 +1,170 @@
+"""Queries and inserts of the identity tables; no rules."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from registry.identity.tables import AccessToken, EmailLink, Person, WebSession
+
+
+def find_person_by_email(session: Session, email_index: bytes) -> Person | None:
+    """Return the person with this address."""
+    return session.exec(select(Person).where(Person.email_index == email_index)).one_or_none()
+
+
+def find_person(session: Session, person_id: UUID) -> Person | None:
+    """Return the person."""
+    return session.get(Person, person_id)
+
+
+def list_people(session: Session, person_ids: Sequence[UUID]) -> Sequence[Person]:
+    """Return the people with these ids, in no particular order."""
+    return session.exec(select(Person).where(col(Person.id).in_(person_ids)).order_by(col(Person.id))).all()
+
+
+def insert_person(session: Session, person: Person) -> bool:
+    """Insert `person`; False if somebody else inserted the same address first."""
+    try:
+        with session.begin_nested():
+            session.exec(insert(Person).values(**person.model_dump()))
+    except IntegrityError:
+        return False
+    return True
+
+
+def update_person(
+    session: Session, person_id: UUID, *, verified_at: datetime | None = None, is_operator: bool | None = None
+) -> None:
+    """Note a verification or the operator's mark."""
+    values: dict[str, object] = {}
+    if verified_at is not None:
+        values["verified_at"] = verified_at
+    if is_operator is not None:
+        values["is_operator"] = is_operator
+    session.exec(update(Person).where(col(Person.id) == person_id).values(**values))
+
+
+def insert_link(session: Session, link: EmailLink) -> None:
+    """Insert a sign-in link."""
+    session.exec(insert(EmailLink).values(**link.model_dump()))
+
+
+def find_link(session: Session, digest: str) -> EmailLink | None:
+    """Return the sign-in link; on PostgreSQL its row stays locked until the commit."""
+    return session.exec(select(EmailLink).where(EmailLink.digest == digest).with_for_update()).one_or_none()
+
+
+def peek_link(session: Session, digest: str) -> EmailLink | None:
+    """Return the sign-in link without the intent to use it."""
+    return session.get(EmailLink, digest)
+
+
+def use_link(session: Session, digest: str, *, now: datetime) -> None:
+    """Mark the link as used."""
+    session.exec(update(EmailLink).where(col(EmailLink.digest) == digest).values(used_at=now))
+
+
+def count_links(
+    session: Session, *, email_index: bytes, network_index: bytes, since: datetime
+) -> tuple[int, int]:
+    """Return how many links this address and this network asked for since then."""
+    by_address = session.exec(
+        select(func.count())
+        .select_from(EmailLink)
+        .where(EmailLink.email_index == email_index, EmailLink.created_at >= since)
+    ).one()
+    by_network = session.exec(
+        select(func.count())
+        .select_from(EmailLink)
+        .where(EmailLink.network_index == network_index, EmailLink.created_at >= since)
+    ).one()
+    return by_address, by_network
+
+
+def insert_session(session: Session, web_session: WebSession) -> None:
+    """Insert a web session."""
+    session.exec(insert(WebSession).values(**web_session.model_dump()))
+
+
+def find_session(session: Session, digest: str) -> tuple[WebSession, Person] | None:
+    """Return the web session and its person."""
+    return session.exec(
+        select(WebSession, Person)
+        .join(Person, col(Person.id) == col(WebSession.person_id))
+        .where(WebSession.digest == digest)
+    ).one_or_none()
+
+
+def list_sessions(session: Session, person_id: UUID) -> Sequence[WebSession]:
+    """Return the person's sessions, newest first."""
+    return session.exec(
+        select(WebSession)
+        .where(WebSession.person_id == person_id)
+        .order_by(col(WebSession.created_at).desc())
+        .limit(100)
+    ).all()
+
+
+def revoke_session(session: Session, digest: str, *, person_id: UUID, now: datetime) -> bool:
+    """End one session of the person; False if there is none to end."""
+    result = session.exec(
+        update(WebSession)
+        .where(col(WebSession.digest) == digest, col(WebSession.person_id) == person_id)
+        .where(col(WebSession.revoked_at).is_(None))
+        .values(revoked_at=now)
+    )
+    return result.rowcount == 1
+
+
+def insert_token(session: Session, values: Mapping[str, object]) -> None:
+    """Insert an access token."""
+    session.exec(insert(AccessToken).values(**values))
+
+
+def find_token(session: Session, digest: str) -> tuple[AccessToken, Person] | None:
+    """Return the access token and its person."""
+    return session.exec(
+        select(AccessToken, Person)
+        .join(Person, col(Person.id) == col(AccessToken.person_id))
+        .where(AccessToken.digest == digest)
+    ).one_or_none()
+
+
+def list_tokens(session: Session, person_id: UUID) -> Sequence[AccessToken]:
+    """Return the person's tokens, newest first, revoked ones too."""
+    return session.exec(
+        select(AccessToken)
+        .where(AccessToken.person_id == person_id)
+        .order_by(col(AccessToken.created_at).desc(), col(AccessToken.id).desc())
+        .limit(200)
+    ).all()
+
+
+def count_live_tokens(session: Session, person_id: UUID, *, now: datetime) -> int:
+    """Return how many tokens of the person still work."""
+    return session.exec(
+        select(func.count())
+        .select_from(AccessToken)
+        .where(AccessToken.person_id == person_id, AccessToken.expires_at > now)
+        .where(col(AccessToken.revoked_at).is_(None))
+    ).one()
+
+
+def revoke_token(session: Session, token_id: UUID, *, person_id: UUID, now: datetime) -> bool:
+    """End one token of the person; False if there is none to end."""
+    result = session.exec(
+        update(AccessToken)
+        .where(col(AccessToken.id) == token_id, col(AccessToken.person_id) == person_id)
+        .where(col(AccessToken.revoked_at).is_(None))
+        .values(revoked_at=now)
+    )
+    return result.rowcount == 1
+
+
+def touch_token(session: Session, token_id: UUID, *, now: datetime) -> None:
+    """Note when the token was last used."""
+    session.exec(update(AccessToken).where(col(AccessToken.id) == token_id).values(last_used_at=now))
