@@ -28,7 +28,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _EARLIEST_YEAR = 1900
 _LATEST_YEAR = 2200
 _BLANKS = re.compile(r"[\s\u0085\u2028\u2029]+")
-_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn"})
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Co"})
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that reorder the text around them (Unicode UAX 9); they hide what was written."""
 
@@ -153,7 +153,7 @@ def _field_trouble(field: FormField) -> str | None:
 
 
 def is_clean_text(text: str) -> bool:
-    """Whether `text` is one line without control, unassigned or direction-changing characters."""
+    """Whether `text` is one line without control, private or direction-changing characters."""
     return not any(
         unicodedata.category(character) in _FORBIDDEN_CATEGORIES
         or character in BIDI_CONTROLS

@@ -16,6 +16,8 @@ NESTING_MAX_LEVELS = 32
 NODES_MAX_COUNT = 200_000
 """Nodes after aliases are followed: nine lines of aliases would otherwise mean billions."""
 PROBLEMS_MAX_COUNT = 100
+STRICT_CHECK_MAX_CHARACTERS = 32_768
+"""The strict reader takes about a second for each hundred thousand characters."""
 INTEGER_MAX = 2**53
 """Larger numbers do not survive JSON (RFC 7493 §2.2) and stay text."""
 
@@ -137,6 +139,7 @@ def load_metadata(text: str, *, first_line: int = 1) -> Metadata:
     except _Unreadable as error:
         problems.append(error.problem)
         return Metadata(values=_rescue(cleaned, first_line, problems), problems=_bounded(problems))
+    _check_tabs(cleaned, first_line, problems)
     if value is None:
         return Metadata(values={}, problems=_bounded(problems))
     if not isinstance(value, dict):
@@ -144,6 +147,19 @@ def load_metadata(text: str, *, first_line: int = 1) -> Metadata:
         problems.append(CardProblem(code="front-matter-not-a-mapping", message=message, line=first_line))
         return Metadata(values={}, problems=_bounded(problems))
     return Metadata(values=value, problems=_bounded(problems))
+
+
+def _check_tabs(text: str, first_line: int, problems: list[CardProblem]) -> None:
+    """Report a tab that this reader forgives and the reader of most Python tools does not."""
+    if "\t" not in text or len(text) > STRICT_CHECK_MAX_CHARACTERS:
+        return
+    try:
+        for _event in yaml.parse(text, Loader=yaml.SafeLoader):
+            pass
+    except yaml.YAMLError as error:
+        found = _explain(error, text, first_line)
+        if found.code == "yaml-tab":
+            problems.append(found)
 
 
 def _bounded(problems: list[CardProblem]) -> tuple[CardProblem, ...]:
@@ -353,7 +369,7 @@ def _explain(error: yaml.YAMLError, text: str, first_line: int) -> CardProblem:
     line = lines[mark.line] if mark.line < len(lines) else ""
     at = first_line + mark.line
     if "\t" in line:
-        message = "A tab stands here; YAML allows only spaces for indentation."
+        message = "A tab stands here where YAML allows only spaces; many tools cannot read this card."
         return CardProblem(code="yaml-tab", message=message, line=at)
     reason = str(getattr(error, "problem", None) or "it cannot be read")
     message = f"The front matter is not valid YAML: {reason[:200]}."
