@@ -1,8 +1,10 @@
 """The words of the ledger: entry states, positions, discrepancies, limits."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
+from uuid import UUID
 
 MAX_MERGE_DELAY_SECONDS = 1.0
 """An appended entry is under a signed checkpoint within this time while the sequencer runs."""
@@ -44,6 +46,55 @@ class Position:
 
     index: int | None
     state: EntryState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEntry:
+    """A line of the public log; it tells what kind of fact was recorded when, not about whom."""
+
+    index: int
+    kind: str
+    leaf_hash: bytes
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A sequenced entry with the bytes of its leaf."""
+
+    id: UUID
+    index: int
+    kind: str
+    leaf: bytes
+    leaf_hash: bytes
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedCheckpoint:
+    """A published tree head."""
+
+    size: int
+    previous_size: int
+    root: bytes
+    note: str
+    """The C2SP checkpoint as it is served."""
+    signed_at: datetime
+
+    @property
+    def origin(self) -> str:
+        """Return the log's name, the first line of the note."""
+        return self.note.partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryProof:
+    """All that shows, together with its leaf, that an entry is in the log."""
+
+    index: int
+    leaf_hash: bytes
+    inclusion_proof: tuple[bytes, ...]
+    checkpoint: SignedCheckpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,283 @@
+"""Use cases of the log: append, integrate, prove, list.
+
+An entry is *unsequenced* when its transaction has committed. One sequencer at a time gives contiguous
+indices (*sequenced*), puts the leaf hashes into the tree (*integrated*) and signs a checkpoint over it
+(*published*). It does all three in one transaction, so a reader never sees the states between.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import CorruptRecord, GatehouseError, Refusal, Remedy
+from registry.ledger import notes, signing, store, tree
+from registry.ledger.domain import (
+    BATCH_MAX_ENTRIES,
+    LEAF_MAX_BYTES,
+    PAGE_MAX_ENTRIES,
+    Entry,
+    EntryProof,
+    EntryState,
+    Integrated,
+    KeyPurpose,
+    ListedEntry,
+    Position,
+    SignedCheckpoint,
+)
+
+
+class StaleKeyRing(GatehouseError):
+    """The key ring in hand no longer holds the current checkpoint key; it must be opened anew."""
+
+
+def append(session: Session, *, kind: str, leaf: bytes, now: datetime) -> UUID:
+    """Record a fact; its entry is durable, unsequenced, when the transaction commits. Takes no lock."""
+    if len(leaf) > LEAF_MAX_BYTES:
+        raise ValueError(f"leaf is too long: got {len(leaf)} bytes, expected at most {LEAF_MAX_BYTES}")
+    entry_id = new_id()
+    store.insert_entry(
+        session, entry_id=entry_id, kind=kind, leaf=leaf, leaf_hash=tree.hash_leaf(leaf), now=now
+    )
+    return entry_id
+
+
+def has_pending(session: Session) -> bool:
+    """Whether `integrate` has something to do."""
+    return store.has_pending(session)
+
+
+def integrate(session: Session, *, keys: signing.KeyRing, origin: str, now: datetime) -> Integrated | None:
+    """Sequence, integrate and publish one batch of waiting entries; None if none waits.
+
+    `origin` names a log that has no checkpoint yet; afterwards the log keeps its name, also when the
+    registry moves to another address. The checkpoints' times never step back, even if the clock does.
+
+    Raises:
+        CorruptRecord: the stored log does not fit its last checkpoint; nothing was signed.
+        StaleKeyRing: the checkpoint key has been rotated since `keys` was opened.
+    """
+    # 1. One sequencer at a time: everything below reads what the last one committed.
+    store.lock_sequencer(session)
+    pending = store.list_pending(session, limit=BATCH_MAX_ENTRIES)
+    if not pending:
+        return None
+    # 2. Sign only with the current key, and only what extends the last checkpoint.
+    if not signing.is_current(session, keys.checkpoint.kid):
+        raise StaleKeyRing(f"checkpoint key {keys.checkpoint.kid} is no longer current")
+    last = store.latest_checkpoint(session)
+    size = _confirm_state(session, last, keys=keys)
+    for entry_id, leaf, leaf_hash in pending:
+        if tree.hash_leaf(leaf) != leaf_hash:
+            raise CorruptRecord(f"waiting ledger entry {entry_id} does not fit its leaf hash")
+    # 3. Indices, then tree, then checkpoint; all commit together or not at all.
+    store.insert_leaves(session, size, [entry_id for entry_id, _, _ in pending])
+    tiles = tree.grow(
+        size,
+        [leaf_hash for _, _, leaf_hash in pending],
+        read_tile=lambda level, number: store.read_tile(session, level, number),
+    )
+    store.write_tiles(session, tiles, growing=tree.tile_widths(size))
+    checkpoint = _sign_checkpoint(session, size + len(pending), last, keys=keys, origin=origin, now=now)
+    store.insert_checkpoint(session, checkpoint)
+    return Integrated(first_index=size, count=len(pending), tree_size=checkpoint.size, root=checkpoint.root)
+
+
+def find_position(session: Session, entry_id: UUID) -> Position | None:
+    """Return how far an entry has come, or None if there is no such entry."""
+    exists, index = store.find_index(session, entry_id)
+    if not exists:
+        return None
+    if index is None:
+        return Position(index=None, state=EntryState.UNSEQUENCED)
+    last = store.latest_checkpoint(session)
+    if last is not None and index < last.size:
+        return Position(index=index, state=EntryState.PUBLISHED)
+    number, place = divmod(index, tree.TILE_WIDTH_HASHES)
+    integrated = len(store.read_tile(session, 0, number)) > place * tree.HASH_BYTES
+    return Position(index=index, state=EntryState.INTEGRATED if integrated else EntryState.SEQUENCED)
+
+
+def latest_checkpoint(session: Session) -> SignedCheckpoint | None:
+    """Return the newest published tree head, or None before the first."""
+    return store.latest_checkpoint(session)
+
+
+def prove_inclusion(session: Session, *, index: int, tree_size: int) -> list[bytes]:
+    """Return the audit path of leaf `index` in the published tree of the first `tree_size` leaves.
+
+    Raises:
+        ValueError: `index` is not in that tree. Ask `answer_inclusion` where the numbers come from outside.
+        CorruptRecord: a tile that the proof needs is missing or too short.
+    """
+    return tree.prove_inclusion(
+        index, tree_size, read_tile=lambda level, number: store.read_tile(session, level, number)
+    )
+
+
+def prove_consistency(session: Session, *, old: int, new: int) -> list[bytes]:
+    """Return the proof that the tree of `new` leaves extends the tree of `old` leaves.
+
+    Raises:
+        ValueError: there are no such trees. Ask `answer_consistency` where the numbers come from outside.
+        CorruptRecord: a tile that the proof needs is missing or too short.
+    """
+    return tree.prove_consistency(
+        old, new, read_tile=lambda level, number: store.read_tile(session, level, number)
+    )
+
+
+def prove_entry(session: Session, entry_id: UUID) -> EntryProof | None:
+    """Return the proof that a receipt carries, under the newest checkpoint; None until it is published."""
+    position = find_position(session, entry_id)
+    checkpoint = store.latest_checkpoint(session)
+    if position is None or position.index is None or checkpoint is None:
+        return None
+    if position.state is not EntryState.PUBLISHED:
+        return None
+    entry = store.find_entry(session, position.index)
+    if entry is None or tree.hash_leaf(entry.leaf) != entry.leaf_hash:
+        raise CorruptRecord(f"ledger entry {entry_id} does not fit its leaf hash")
+    proof = prove_inclusion(session, index=position.index, tree_size=checkpoint.size)
+    try:
+        tree.verify_inclusion(
+            entry.leaf_hash,
+            index=position.index,
+            tree_size=checkpoint.size,
+            proof=proof,
+            root=checkpoint.root,
+        )
+    except tree.ProofMismatch as error:
+        raise CorruptRecord(f"ledger entry {entry_id} is not under the last checkpoint: {error}") from error
+    return EntryProof(
+        index=position.index,
+        leaf_hash=entry.leaf_hash,
+        inclusion_proof=tuple(proof),
+        checkpoint=checkpoint,
+    )
+
+
+def answer_inclusion(session: Session, *, index: int, tree_size: int) -> tuple[Entry, list[bytes]] | Refusal:
+    """Return the entry at `index` with its audit path in the tree of `tree_size`, as anyone may ask."""
+    refusal = _refuse_unpublished(session, tree_size)
+    if refusal is not None:
+        return refusal
+    if not 0 <= index < tree_size:
+        return Refusal(
+            code="ledger-index-outside-tree",
+            status=404,
+            title="There is no such entry in that tree",
+            detail=f"Got index {index}, expected 0 to {tree_size - 1}.",
+            remedy=Remedy(text="Ask for an index below the tree size", url="/ledger/checkpoint"),
+        )
+    entry = store.find_entry(session, index)
+    if entry is None:
+        raise CorruptRecord(f"ledger entry at index {index} is missing")
+    return entry, prove_inclusion(session, index=index, tree_size=tree_size)
+
+
+def answer_consistency(session: Session, *, old: int, new: int) -> list[bytes] | Refusal:
+    """Return the consistency proof between two published trees, as anyone may ask."""
+    refusal = _refuse_unpublished(session, new)
+    if refusal is not None:
+        return refusal
+    if not 0 <= old <= new:
+        return Refusal(
+            code="ledger-sizes-reversed",
+            status=400,
+            title="The old tree cannot be larger than the new one",
+            detail=f"Got old size {old} and new size {new}.",
+            remedy=Remedy(text="Ask again with old at most as large as new"),
+        )
+    return prove_consistency(session, old=old, new=new)
+
+
+def find_entry_by_index(session: Session, index: int) -> Entry | None:
+    """Return the entry at `index`, or None if that index has not been given."""
+    return store.find_entry(session, index)
+
+
+def list_entries(session: Session, *, before: int | None, limit: int) -> list[ListedEntry]:
+    """Return a page of the log, newest first, below the index `before`."""
+    return store.list_entries(session, before=before, limit=min(limit, PAGE_MAX_ENTRIES))
+
+
+def checkpoint_problem(checkpoint: SignedCheckpoint, published: list[signing.PublishedKey]) -> str | None:
+    """Return what is wrong with the note of a stored checkpoint, or None if it fits and verifies."""
+    try:
+        note = notes.parse_note(checkpoint.note.encode())
+        stated = notes.parse_checkpoint_text(note.text)
+    except notes.NoteMalformed as error:
+        return str(error)
+    if stated.size != checkpoint.size:
+        return f"tree size differs: the note states {stated.size}, the row {checkpoint.size}"
+    if stated.root != checkpoint.root:
+        return f"root differs: the note states {stated.root.hex()}, the row {checkpoint.root.hex()}"
+    try:
+        by_id = {
+            notes.key_id(stated.origin, key.public): key
+            for key in published
+            if key.purpose is KeyPurpose.CHECKPOINT
+        }
+        signer = by_id[note.verify(stated.origin, {name: key.public for name, key in by_id.items()})]
+    except (notes.NoteUnverified, notes.NoteMalformed) as error:
+        return str(error)
+    if not signer.is_valid_at(checkpoint.signed_at):
+        return f"signed outside the validity of key {signer.kid}"
+    return None
+
+
+def _confirm_state(session: Session, last: SignedCheckpoint | None, *, keys: signing.KeyRing) -> int:
+    """Return the size of the tree after making sure that leaves, tiles and last checkpoint agree."""
+    leaves = store.count_leaves(session)
+    if last is None:
+        if leaves:
+            raise CorruptRecord(f"the ledger has {leaves} leaves but no checkpoint")
+        return 0
+    if leaves != last.size:
+        raise CorruptRecord(f"the ledger has {leaves} leaves, its last checkpoint covers {last.size}")
+    problem = checkpoint_problem(last, list(keys.published))
+    if problem is not None:
+        raise CorruptRecord(f"last checkpoint of size {last.size} is not valid: {problem}")
+    root = tree.root_at(last.size, read_tile=lambda level, number: store.read_tile(session, level, number))
+    if root != last.root:
+        raise CorruptRecord(
+            f"the tiles do not give the last checkpoint's root: got {root.hex()}, expected {last.root.hex()}"
+        )
+    return last.size
+
+
+def _sign_checkpoint(
+    session: Session,
+    size: int,
+    last: SignedCheckpoint | None,
+    *,
+    keys: signing.KeyRing,
+    origin: str,
+    now: datetime,
+) -> SignedCheckpoint:
+    name = origin if last is None else last.origin
+    root = tree.root_at(size, read_tile=lambda level, number: store.read_tile(session, level, number))
+    text = notes.Checkpoint(origin=name, size=size, root=root).text()
+    return SignedCheckpoint(
+        size=size,
+        previous_size=0 if last is None else last.size,
+        root=root,
+        note=notes.render_note(text, (keys.checkpoint.sign_note(text, name),)),
+        signed_at=now if last is None else max(now, last.signed_at),
+    )
+
+
+def _refuse_unpublished(session: Session, tree_size: int) -> Refusal | None:
+    last = store.latest_checkpoint(session)
+    published = 0 if last is None else last.size
+    if tree_size <= published:
+        return None
+    return Refusal(
+        code="ledger-size-not-published",
+        status=404,
+        title="No checkpoint covers a tree of that size yet",
+        detail=f"Got size {tree_size}, expected at most {published}.",
+        remedy=Remedy(text="Read the newest checkpoint, and ask for its size", url="/ledger/checkpoint"),
+    )
