@@ -5,6 +5,7 @@ indices (*sequenced*), puts the leaf hashes into the tree (*integrated*) and sig
 (*published*). It does all three in one transaction, so a reader never sees the states between.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -168,7 +169,7 @@ def answer_inclusion(session: Session, *, index: int, tree_size: int) -> tuple[E
             code="ledger-index-outside-tree",
             status=404,
             title="There is no such entry in that tree",
-            detail=f"Got index {index}, expected 0 to {tree_size - 1}.",
+            detail=f"Got index {index} in a tree of {tree_size} entries.",
             remedy=Remedy(text="Ask for an index below the tree size", url="/ledger/checkpoint"),
         )
     entry = store.find_entry(session, index)
@@ -203,29 +204,32 @@ def list_entries(session: Session, *, before: int | None, limit: int) -> list[Li
     return store.list_entries(session, before=before, limit=min(limit, PAGE_MAX_ENTRIES))
 
 
-def checkpoint_problem(checkpoint: SignedCheckpoint, published: list[signing.PublishedKey]) -> str | None:
-    """Return what is wrong with the note of a stored checkpoint, or None if it fits and verifies."""
+def verify_checkpoint(
+    checkpoint: SignedCheckpoint, published: Sequence[signing.PublishedKey]
+) -> signing.PublishedKey:
+    """Return the key that signed a stored checkpoint, after making sure that its note fits its row.
+
+    Raises:
+        CorruptRecord: the note is malformed, states other facts, or no key in `published` signed it.
+    """
     try:
         note = notes.parse_note(checkpoint.note.encode())
         stated = notes.parse_checkpoint_text(note.text)
-    except notes.NoteMalformed as error:
-        return str(error)
-    if stated.size != checkpoint.size:
-        return f"tree size differs: the note states {stated.size}, the row {checkpoint.size}"
-    if stated.root != checkpoint.root:
-        return f"root differs: the note states {stated.root.hex()}, the row {checkpoint.root.hex()}"
-    try:
         by_id = {
             notes.key_id(stated.origin, key.public): key
             for key in published
             if key.purpose is KeyPurpose.CHECKPOINT
         }
         signer = by_id[note.verify(stated.origin, {name: key.public for name, key in by_id.items()})]
-    except (notes.NoteUnverified, notes.NoteMalformed) as error:
-        return str(error)
-    if not signer.is_valid_at(checkpoint.signed_at):
-        return f"signed outside the validity of key {signer.kid}"
-    return None
+    except (notes.NoteMalformed, notes.NoteUnverified) as error:
+        raise CorruptRecord(str(error)) from error
+    if stated.size != checkpoint.size:
+        raise CorruptRecord(f"tree size differs: the note states {stated.size}, the row {checkpoint.size}")
+    if stated.root != checkpoint.root:
+        raise CorruptRecord(
+            f"root differs: the note states {stated.root.hex()}, the row {checkpoint.root.hex()}"
+        )
+    return signer
 
 
 def _confirm_state(session: Session, last: SignedCheckpoint | None, *, keys: signing.KeyRing) -> int:
@@ -237,9 +241,10 @@ def _confirm_state(session: Session, last: SignedCheckpoint | None, *, keys: sig
         return 0
     if leaves != last.size:
         raise CorruptRecord(f"the ledger has {leaves} leaves, its last checkpoint covers {last.size}")
-    problem = checkpoint_problem(last, list(keys.published))
-    if problem is not None:
-        raise CorruptRecord(f"last checkpoint of size {last.size} is not valid: {problem}")
+    try:
+        verify_checkpoint(last, keys.published)
+    except CorruptRecord as error:
+        raise CorruptRecord(f"last checkpoint of size {last.size} is not valid: {error}") from error
     root = tree.root_at(last.size, read_tile=lambda level, number: store.read_tile(session, level, number))
     if root != last.root:
         raise CorruptRecord(
@@ -260,12 +265,14 @@ def _sign_checkpoint(
     name = origin if last is None else last.origin
     root = tree.root_at(size, read_tile=lambda level, number: store.read_tile(session, level, number))
     text = notes.Checkpoint(origin=name, size=size, root=root).text()
+    # A clock that stepped back must not make the log look as if it had been signed by a key to come.
+    valid_from = next(key.valid_from for key in keys.published if key.kid == keys.checkpoint.kid)
     return SignedCheckpoint(
         size=size,
         previous_size=0 if last is None else last.size,
         root=root,
         note=notes.render_note(text, (keys.checkpoint.sign_note(text, name),)),
-        signed_at=now if last is None else max(now, last.signed_at),
+        signed_at=max(now, valid_from, last.signed_at if last else now),
     )
 
 

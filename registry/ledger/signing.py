@@ -51,7 +51,7 @@ class PublishedKey:
 
     def is_valid_at(self, moment: datetime) -> bool:
         """Whether the key may have signed at `moment`."""
-        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
+        return self.valid_from <= moment and (self.valid_until is None or moment <= self.valid_until)
 
     def jwk(self) -> dict[str, str | None]:
         """Return the key as a JWK (RFC 8037) with its validity."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from registry.kernel.outcomes import CorruptRecord
@@ -59,10 +60,13 @@ def list_pending(session: Session, *, limit: int) -> Sequence[tuple[UUID, bytes,
 
 def insert_leaves(session: Session, first_index: int, entry_ids: Sequence[UUID]) -> None:
     """Give the entries their indices and take them out of the queue."""
-    session.connection().execute(
-        _INSERT_LEAF,
-        [{"index": index, "entry_id": entry} for index, entry in enumerate(entry_ids, start=first_index)],
-    )
+    try:
+        session.connection().execute(
+            _INSERT_LEAF,
+            [{"index": index, "entry_id": entry} for index, entry in enumerate(entry_ids, start=first_index)],
+        )
+    except IntegrityError as error:
+        raise CorruptRecord("an entry in the ledger's queue has an index already") from error
     session.exec(delete(LedgerPending).where(col(LedgerPending.entry_id).in_(entry_ids)))
 
 
@@ -126,7 +130,6 @@ def list_checkpoints(session: Session, *, after: int, limit: int) -> list[Signed
         .where(LedgerCheckpoint.size > after)
         .order_by(col(LedgerCheckpoint.size))
         .limit(limit)
-        .execution_options(populate_existing=True)
     )
     return [_checkpoint(row) for row in session.exec(statement)]
 
