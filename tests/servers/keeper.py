@@ -1,0 +1,49 @@
+"""Runs one shared server until the test run is over: `python -m tests.servers.keeper KIND FOLDER ROOT_PID`."""
+
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.servers.postgres import PostgresServer
+from tests.servers.processes import ServerUnavailable
+from tests.servers.seaweedfs import SeaweedServer
+
+KINDS: dict[str, Callable[[Path], PostgresServer | SeaweedServer]] = {
+    "postgres": PostgresServer,
+    "seaweedfs": SeaweedServer,
+}
+
+
+def main() -> None:
+    """Start the server, print its address as one JSON line, wait for the end, stop it."""
+    kind, folder, root_pid = sys.argv[1:]
+    root = os.pidfd_open(int(root_pid))
+    wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(waker)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server = KINDS[kind](Path(folder))
+    try:
+        address = server.start()
+    except ServerUnavailable as error:
+        _say({"unavailable": str(error)})
+        return
+    try:
+        _say(address | {"keeper_pid": os.getpid()})
+        select.select([root, wake], [], [])
+    finally:
+        server.stop()
+
+
+def _say(address: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(address) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
