@@ -32,6 +32,7 @@ RATIO_MAX = 200
 RATIO_FROM_BYTES = 10 * 1024 * 1024
 """Below this, a high ratio is harmless: a file of zeros, say."""
 NAMES_SHOWN_COUNT = 10
+TORCH_PICKLES_COUNT = 5
 
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dat", ".data", ".p", ".ckpt")
 _PROTOCOLS = frozenset({b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"})
@@ -76,28 +77,35 @@ def scan_stream(reader: BinaryIO) -> PickleFindings:
     start = reader.tell()
     if not (ended := _first_pickle(_Window(reader))).reaches_stop and not ended.imports:
         return PickleFindings(unreadable=True, pickles=1 if ended.exhausted else 0)
-    reader.seek(start)
     findings = PickleFindings(pickles=1, unreadable=not ended.reaches_stop)
+    reader.seek(start)
     window = _Window(reader)
     try:
-        result = scan_pickle_bytes(window, "upload", multiple_pickles=True)
+        if ended.is_torch:
+            # Five pickles, then the tensors' bytes (torch/serialization.py, `_legacy_load`).
+            for _ in range(TORCH_PICKLES_COUNT):
+                _scan(window, findings, multiple=False)
+        else:
+            _scan(window, findings, multiple=True)
     except _BudgetSpentError:
         findings.not_scanned.add("the pickle has too many steps to follow")
-        findings.dangerous |= {name for name in ended.imports if _is_known_dangerous(name)}
-        return findings
-    except Exception:  # noqa: BLE001  # The library raises whatever hostile bytes provoke.
+        findings.dangerous |= {_shown(name) for name in ended.imports if _is_known_dangerous(name)}
+    except Exception:  # noqa: BLE001  # The library raises whatever hostile bytes provoke; the first pickle still counts.
         findings.unreadable = True
-        return findings
-    # Tensors follow the pickles in torch's old format, so an error after them is expected there.
-    if result.scan_err and not ended.is_torch:
-        findings.unreadable = True
+        reader.seek(start)
+        _scan(_Window(reader), findings, multiple=False)
+    return findings
+
+
+def _scan(window: "_Window", findings: PickleFindings, *, multiple: bool) -> None:
+    result = scan_pickle_bytes(window, "upload", multiple_pickles=multiple)
+    findings.unreadable = findings.unreadable or result.scan_err
     for found in result.globals:
         name = _shown(f"{found.module}.{found.name}")
         if found.safety is SafetyLevel.Dangerous:
             findings.dangerous.add(name)
         elif found.safety is SafetyLevel.Suspicious:
             findings.unknown.add(name)
-    return findings
 
 
 def scan_numpy(reader: BinaryIO) -> PickleFindings:
