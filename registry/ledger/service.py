@@ -77,7 +77,7 @@ def integrate(session: Session, *, keys: signing.KeyRing, origin: str, now: date
     tiles = tree.grow(
         size,
         [leaf_hash for _, _, leaf_hash in pending],
-        read_tile=lambda level, number: store.read_tile(session, level, number),
+        read_tile=store.tile_reader(session),
     )
     store.write_tiles(session, tiles, growing=tree.tile_widths(size))
     checkpoint = _sign_checkpoint(session, size + len(pending), last, keys=keys, origin=origin, now=now)
@@ -96,7 +96,7 @@ def find_position(session: Session, entry_id: UUID) -> Position | None:
     if last is not None and index < last.size:
         return Position(index=index, state=EntryState.PUBLISHED)
     number, place = divmod(index, tree.TILE_WIDTH_HASHES)
-    integrated = len(store.read_tile(session, 0, number)) > place * tree.HASH_BYTES
+    integrated = len(store.tile_reader(session)(0, number)) > place * tree.HASH_BYTES
     return Position(index=index, state=EntryState.INTEGRATED if integrated else EntryState.SEQUENCED)
 
 
@@ -112,9 +112,7 @@ def prove_inclusion(session: Session, *, index: int, tree_size: int) -> list[byt
         ValueError: `index` is not in that tree. Ask `answer_inclusion` where the numbers come from outside.
         CorruptRecord: a tile that the proof needs is missing or too short.
     """
-    return tree.prove_inclusion(
-        index, tree_size, read_tile=lambda level, number: store.read_tile(session, level, number)
-    )
+    return tree.prove_inclusion(index, tree_size, read_tile=store.tile_reader(session))
 
 
 def prove_consistency(session: Session, *, old: int, new: int) -> list[bytes]:
@@ -124,9 +122,7 @@ def prove_consistency(session: Session, *, old: int, new: int) -> list[bytes]:
         ValueError: there are no such trees. Ask `answer_consistency` where the numbers come from outside.
         CorruptRecord: a tile that the proof needs is missing or too short.
     """
-    return tree.prove_consistency(
-        old, new, read_tile=lambda level, number: store.read_tile(session, level, number)
-    )
+    return tree.prove_consistency(old, new, read_tile=store.tile_reader(session))
 
 
 def prove_entry(session: Session, entry_id: UUID) -> EntryProof | None:
@@ -245,7 +241,7 @@ def _confirm_state(session: Session, last: SignedCheckpoint | None, *, keys: sig
         verify_checkpoint(last, keys.published)
     except CorruptRecord as error:
         raise CorruptRecord(f"last checkpoint of size {last.size} is not valid: {error}") from error
-    root = tree.root_at(last.size, read_tile=lambda level, number: store.read_tile(session, level, number))
+    root = tree.root_at(last.size, read_tile=store.tile_reader(session))
     if root != last.root:
         raise CorruptRecord(
             f"the tiles do not give the last checkpoint's root: got {root.hex()}, expected {last.root.hex()}"
@@ -263,7 +259,7 @@ def _sign_checkpoint(
     now: datetime,
 ) -> SignedCheckpoint:
     name = origin if last is None else last.origin
-    root = tree.root_at(size, read_tile=lambda level, number: store.read_tile(session, level, number))
+    root = tree.root_at(size, read_tile=store.tile_reader(session))
     text = notes.Checkpoint(origin=name, size=size, root=root).text()
     # A clock that stepped back must not make the log look as if it had been signed by a key to come.
     valid_from = next(key.valid_from for key in keys.published if key.kid == keys.checkpoint.kid)

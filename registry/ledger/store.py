@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, text, update
+from sqlalchemy import bindparam, delete, func, insert, text, update
+from sqlalchemy import select as sa_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from registry.kernel.outcomes import CorruptRecord
+from registry.ledger import tree
 from registry.ledger.domain import Entry, ListedEntry, SignedCheckpoint
 from registry.ledger.tables import LedgerCheckpoint, LedgerEntry, LedgerLeaf, LedgerPending, LedgerTile
 
@@ -19,6 +21,10 @@ SEQUENCER_LOCK = 0x6761_7465_6C6F_6731
 _INSERT_ENTRY = insert(LedgerEntry.metadata.tables["ledger_entry"])
 _INSERT_PENDING = insert(LedgerEntry.metadata.tables["ledger_pending"])
 _INSERT_LEAF = insert(LedgerEntry.metadata.tables["ledger_leaf"])
+_TILES = LedgerTile.metadata.tables["ledger_tile"]
+_SELECT_TILE = sa_select(_TILES.c.hashes).where(
+    _TILES.c.level == bindparam("tile_level"), _TILES.c.number == bindparam("tile_number")
+)
 
 
 def insert_entry(
@@ -76,10 +82,22 @@ def count_leaves(session: Session) -> int:
     return 0 if last is None else last + 1
 
 
-def read_tile(session: Session, level: int, number: int) -> bytes:
-    """Return the stored hashes of a tile; none if there is no such tile."""
-    statement = select(LedgerTile.hashes).where(LedgerTile.level == level, LedgerTile.number == number)
-    return session.exec(statement).first() or b""
+def tile_reader(session: Session) -> tree.ReadTile:
+    """Return a reader of stored tiles that asks for each once; it lives as long as one piece of work.
+
+    A tile that is not stored reads as empty.
+    """
+    connection = session.connection()
+    known: dict[tuple[int, int], bytes] = {}
+
+    def read(level: int, number: int) -> bytes:
+        tile = known.get((level, number))
+        if tile is None:
+            found = connection.execute(_SELECT_TILE, {"tile_level": level, "tile_number": number}).scalar()
+            tile = known[level, number] = found or b""
+        return tile
+
+    return read
 
 
 def write_tiles(

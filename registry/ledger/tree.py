@@ -54,16 +54,17 @@ def grow(size: int, leaf_hashes: Sequence[bytes], *, read_tile: ReadTile) -> dic
     level, hashes, new = 0, size, list(leaf_hashes)
     while new:
         number, width = divmod(hashes, TILE_WIDTH_HASHES)
-        edge = _tile_start(level, number, width, read_tile) if width else b""
+        tile = _tile_start(level, number, width, read_tile) if width else b""
         finished = []
-        while new:
-            room = TILE_WIDTH_HASHES - len(edge) // HASH_BYTES
-            edge += b"".join(new[:room])
-            new = new[room:]
-            changed[level, number] = edge
-            if len(edge) == TILE_BYTES:
-                finished.append(_fold(edge))
-                number, edge = number + 1, b""
+        taken = 0
+        while taken < len(new):
+            room = TILE_WIDTH_HASHES - len(tile) // HASH_BYTES
+            tile += b"".join(new[taken : taken + room])
+            taken += room
+            changed[level, number] = tile
+            if len(tile) == TILE_BYTES:
+                finished.append(_fold(tile))
+                number, tile = number + 1, b""
         level, hashes, new = level + 1, hashes >> TILE_HEIGHT, finished
     return changed
 
