@@ -1,0 +1,111 @@
+"""The receipt file, `application/vnd.gatehouse.receipt+json`, read into values; nothing is verified here."""
+
+from dataclasses import dataclass
+
+from registry.client.errors import Malformed, printable
+from registry.client.keys import PublicKey, decode_base64, parse_keys
+from registry.client.merkle import HASH_BYTES, PATH_MAX_COUNT
+from registry.client.sd_jwt import UnverifiedSDJWT, split_sd_jwt
+from registry.client.wire import Fields, parse_json
+
+FORMAT = "gatehouse-receipt/1"
+RECEIPT_MAX_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseCopy:
+    """The license text that the receipt carries."""
+
+    slug: str
+    number: str
+    title: str
+    sha256: str
+    """`sha256:` and 64 hex digits."""
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerProof:
+    """Where the statement stands in the log, with the proof of it."""
+
+    origin: str
+    index: int
+    tree_size: int
+    leaf_hash: bytes
+    inclusion_proof: tuple[bytes, ...]
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A receipt as it was handed over; members that this version does not know are left out of account."""
+
+    registry: str
+    sd_jwt: UnverifiedSDJWT
+    license: LicenseCopy
+    ledger: LedgerProof | None
+    """None until the log has published the entry: such a receipt is fetched again later."""
+    keys: tuple[PublicKey, ...]
+
+
+def parse_receipt(data: bytes) -> Receipt:
+    """Return the receipt in `data`.
+
+    Raises:
+        Malformed: it is not a receipt of this format.
+    """
+    if len(data) > RECEIPT_MAX_BYTES:
+        raise Malformed(f"the file is longer than {RECEIPT_MAX_BYTES} bytes: it is not a receipt")
+    fields = Fields(parse_json(data, what="the file"), where="receipt")
+    if fields.text("format") != FORMAT:
+        raise Malformed(
+            f"receipt.format is {printable(fields.text('format'), limit=80)!r}, expected {FORMAT!r}"
+        )
+    terms = fields.member("license")
+    ledger = fields.maybe_member("ledger")
+    return Receipt(
+        registry=fields.text("registry"),
+        sd_jwt=split_sd_jwt(fields.text("sd_jwt"), what="the statement"),
+        license=LicenseCopy(
+            slug=terms.text("slug"),
+            number=terms.text("number"),
+            title=terms.text("title"),
+            sha256=terms.text("sha256"),
+            text=_utf8(terms.text("text")),
+        ),
+        ledger=None if ledger is None else _parse_proof(ledger),
+        keys=parse_keys(fields.values("keys"), where="receipt.keys"),
+    )
+
+
+def _parse_proof(fields: Fields) -> LedgerProof:
+    path = fields.texts("inclusion_proof")
+    if len(path) > PATH_MAX_COUNT:
+        raise Malformed(
+            f"{fields.where}.inclusion_proof has {len(path)} hashes, at most {PATH_MAX_COUNT} fit"
+        )
+    hashes = tuple(decode_base64(text, what=f"{fields.where}.inclusion_proof") for text in path)
+    if any(len(digest) != HASH_BYTES for digest in hashes):
+        raise Malformed(f"{fields.where}.inclusion_proof has a hash that is not {HASH_BYTES} bytes long")
+    leaf_text = fields.text("leaf_hash")
+    try:
+        leaf = bytes.fromhex(leaf_text)
+    except ValueError:
+        leaf = b""
+    if leaf.hex() != leaf_text or len(leaf) != HASH_BYTES:
+        raise Malformed(f"{fields.where}.leaf_hash is not 64 lower-case hex digits")
+    return LedgerProof(
+        origin=fields.text("origin"),
+        index=fields.number("index"),
+        tree_size=fields.number("tree_size"),
+        leaf_hash=leaf,
+        inclusion_proof=hashes,
+        checkpoint=fields.text("checkpoint"),
+    )
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Malformed("receipt.license.text holds half of a character pair") from None

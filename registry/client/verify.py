@@ -1,0 +1,363 @@
+"""Offline verification of a receipt: who signed, what was accepted, and that the log holds it.
+
+Needs no network, no account and nothing of the registry but its public keys. The order of the steps is the
+order of `CHECKS`; a step runs only if all before it have passed, so what it uses is already established:
+
+ 1. format      the file is a receipt in `gatehouse-receipt/1` (`receipt.parse_receipt`)
+ 2. keys        the signer's key is among the trusted keys; only where none are given, the receipt's own are used
+ 3. signature   the issuer's JWS over the statement fits that key, algorithm `Ed25519` and no other
+                (algorithm confusion: RFC 8725 §3.1); header members that could change its meaning are refused
+ 4. type        `typ` says that this is an acceptance statement and not some other signed thing (RFC 8725 §3.11)
+ 5. hash-name   `_sd_alg` is `sha-256` (RFC 9901 §4.1.1)
+ 6. disclosures each digest stands once, each disclosure belongs to a digest (RFC 9901 §7.1 steps 3c, 4, 5)
+ 7. claims      no disclosure brings a reserved name or one that is already there (RFC 9901 §7.1 step 3c)
+ 8. license     the text in the receipt has the digest that the statement names
+ 9. leaf        the log's leaf is the statement itself: SHA-256(0x00 || ASCII of the issuer-signed JWT) (RFC 6962 §2.1)
+10. inclusion   index, tree size and proof lead to one root (RFC 9162 §2.1.3.2)
+11. checkpoint  the signed tree head has that size and that root, and the log's key has signed it (C2SP)
+12. validity    each key was valid when it signed
+
+Steps 1 to 8 show what was accepted and who attests it; 9 to 11 that it stands in the public log.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from registry.client.errors import ClientError, VerificationFailed, printable
+from registry.client.jws import check_signature, find_key
+from registry.client.keys import KeyUse, PublicKey
+from registry.client.merkle import leaf_hash, root_from_path
+from registry.client.notes import Checkpoint, check_checkpoint, find_signers, parse_checkpoint
+from registry.client.receipt import LedgerProof, Receipt, parse_receipt
+from registry.client.sd_jwt import Discloser, check_hash_name, parse_disclosures, read_claims
+from registry.client.wire import Fields, JsonObject
+
+STATEMENT_TYPE = "gatehouse-acceptance+sd-jwt"
+
+
+class Step(StrEnum):
+    """The steps, in their order."""
+
+    FORMAT = "format"
+    KEYS = "keys"
+    SIGNATURE = "signature"
+    TYPE = "type"
+    HASH_NAME = "hash-name"
+    DISCLOSURES = "disclosures"
+    CLAIMS = "claims"
+    LICENSE = "license"
+    LEAF = "leaf"
+    INCLUSION = "inclusion"
+    CHECKPOINT = "checkpoint"
+    VALIDITY = "validity"
+
+
+class State(StrEnum):
+    """How a step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_REACHED = "not-reached"
+
+
+class Trust(StrEnum):
+    """Where the keys came from: it decides what a verified receipt proves."""
+
+    GIVEN = "given"
+    """Named by the person who verifies."""
+    PINNED = "pinned"
+    """Shown by the registry at an earlier sign-in and kept since."""
+    EMBEDDED = "embedded"
+    """Only the receipt itself holds them: it fits together, but anybody could have made it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedKeys:
+    """Keys that the verifier has from elsewhere than the receipt."""
+
+    keys: tuple[PublicKey, ...]
+    source: Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """How one step ended, in words."""
+
+    step: Step
+    state: State
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The outcome: every step, and what the statement says if all of them passed."""
+
+    steps: tuple[StepResult, ...]
+    trust: Trust
+    issuer: str | None
+    """Who states it: `iss` of a verified statement, else where the receipt says that it comes from."""
+    statement: JsonObject | None
+    """The claims with disclosed ones filled in; None unless the receipt is verified."""
+    disclosed: tuple[str, ...]
+    hidden_count: int
+    license_title: str | None
+    ledger: LedgerProof | None
+    signer: str | None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether every step passed."""
+        return all(result.state is State.PASSED for result in self.steps)
+
+    @property
+    def failure(self) -> StepResult | None:
+        """The step that failed, if one did."""
+        return next((result for result in self.steps if result.state is State.FAILED), None)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Evidence:
+    """What the steps have established so far."""
+
+    data: bytes
+    trusted: TrustedKeys | None
+    receipt: Receipt | None = None
+    keys: tuple[PublicKey, ...] = ()
+    trust: Trust = Trust.EMBEDDED
+    signer: PublicKey | None = None
+    log_signer: PublicKey | None = None
+    claims: JsonObject = field(default_factory=dict)
+    discloser: Discloser | None = None
+    statement: JsonObject = field(default_factory=dict)
+    root: bytes = b""
+
+    def known_receipt(self) -> Receipt:
+        """Return the receipt that step 1 has read."""
+        if self.receipt is None:
+            raise VerificationFailed("the receipt was not read")
+        return self.receipt
+
+    def known_signer(self) -> PublicKey:
+        """Return the key that step 2 has found."""
+        if self.signer is None:
+            raise VerificationFailed("the signer's key was not found")
+        return self.signer
+
+    def known_proof(self) -> LedgerProof:
+        """Return the proof of the log, which a complete receipt has."""
+        proof = self.known_receipt().ledger
+        if proof is None:
+            raise VerificationFailed(
+                "the receipt carries no proof of the log: it was made before its entry was published; "
+                "fetch it again with `gatehouse receipt get`"
+            )
+        return proof
+
+
+def verify_receipt(data: bytes, *, trusted: TrustedKeys | None = None) -> Verification:
+    """Return how each step ended for the receipt in `data`; never raises for a bad receipt."""
+    evidence = _Evidence(data=data, trusted=trusted)
+    results: list[StepResult] = []
+    failed = False
+    for step, check in CHECKS:
+        if failed:
+            results.append(StepResult(step=step, state=State.NOT_REACHED, text="not reached"))
+            continue
+        try:
+            results.append(StepResult(step=step, state=State.PASSED, text=check(evidence)))
+        except ClientError as error:
+            failed = True
+            results.append(StepResult(step=step, state=State.FAILED, text=error.message))
+    receipt, discloser = evidence.receipt, evidence.discloser
+    return Verification(
+        steps=tuple(results),
+        trust=evidence.trust,
+        issuer=_issuer(evidence, is_verified=not failed),
+        statement=None if failed else evidence.statement,
+        disclosed=() if discloser is None else tuple(discloser.disclosed_names),
+        hidden_count=0 if discloser is None else discloser.hidden_count,
+        license_title=None if failed or receipt is None else printable(receipt.license.title),
+        ledger=None if receipt is None else receipt.ledger,
+        signer=None if evidence.signer is None else evidence.signer.kid,
+    )
+
+
+def _issuer(evidence: _Evidence, *, is_verified: bool) -> str | None:
+    signed = evidence.statement.get("iss") if is_verified else None
+    if isinstance(signed, str):
+        return printable(signed, limit=300)
+    return None if evidence.receipt is None else printable(evidence.receipt.registry, limit=300)
+
+
+def _check_format(evidence: _Evidence) -> str:
+    evidence.receipt = parse_receipt(evidence.data)
+    return "the file is a gatehouse receipt, version 1"
+
+
+def _check_keys(evidence: _Evidence) -> str:
+    """Choose the keys, and the one that the statement names; trusted keys always win over the receipt's."""
+    receipt = evidence.known_receipt()
+    kid = receipt.sd_jwt.jws.kid
+    trusted = evidence.trusted
+    evidence.keys, evidence.trust = receipt.keys, Trust.EMBEDDED
+    if trusted is not None and trusted.source is Trust.GIVEN:
+        evidence.keys, evidence.trust = trusted.keys, Trust.GIVEN
+    elif trusted is not None and find_key(trusted.keys, kid=kid, use=KeyUse.STATEMENT) is not None:
+        # A pinned set may be older than the receipt's key; then it cannot speak for it, and says so.
+        evidence.keys, evidence.trust = trusted.keys, Trust.PINNED
+    evidence.signer = find_key(evidence.keys, kid=kid, use=KeyUse.STATEMENT)
+    if evidence.signer is None:
+        where = "the given keys" if evidence.trust is Trust.GIVEN else "the receipt's own keys"
+        raise VerificationFailed(
+            f"the statement is signed with key {printable(kid, limit=60)!r}, which is not among {where}"
+        )
+    return {
+        Trust.GIVEN: f"the signer's key {kid} is one of the keys you gave",
+        Trust.PINNED: f"the signer's key {kid} is one that this registry showed when you signed in",
+        Trust.EMBEDDED: f"the signer's key {kid} is known from the receipt only",
+    }[evidence.trust]
+
+
+def _check_signature(evidence: _Evidence) -> str:
+    jws = evidence.known_receipt().sd_jwt.jws
+    check_signature(jws, evidence.known_signer(), what="the statement")
+    evidence.claims = read_claims(jws, what="the statement")
+    return "the statement is signed by that key and unaltered"
+
+
+def _check_type(evidence: _Evidence) -> str:
+    typ = evidence.known_receipt().sd_jwt.jws.typ
+    if typ != STATEMENT_TYPE:
+        raise VerificationFailed(
+            f"the signed thing has the type {printable(str(typ), limit=80)!r}, expected {STATEMENT_TYPE!r}"
+        )
+    return "it is a statement about an acceptance"
+
+
+def _check_hash_name(evidence: _Evidence) -> str:
+    check_hash_name(evidence.claims)
+    return "hidden claims are bound by SHA-256"
+
+
+def _check_disclosures(evidence: _Evidence) -> str:
+    discloser = Discloser(parse_disclosures(evidence.known_receipt().sd_jwt.disclosures))
+    discloser.check_digests(evidence.claims)
+    evidence.discloser = discloser
+    count = len(evidence.known_receipt().sd_jwt.disclosures)
+    return f"{count} disclosed claim(s) belong to the statement, {discloser.hidden_count} stay hidden"
+
+
+def _check_claims(evidence: _Evidence) -> str:
+    if evidence.discloser is None:
+        raise VerificationFailed("the disclosures were not read")
+    evidence.statement = evidence.discloser.fill_in(evidence.claims)
+    return "no claim is given twice and none carries a reserved name"
+
+
+def _check_license(evidence: _Evidence) -> str:
+    copy = evidence.known_receipt().license
+    digest = "sha256:" + hashlib.sha256(copy.text).hexdigest()
+    signed = Fields(evidence.claims, where="statement").member("license")
+    for name, got in (("sha256", digest), ("slug", copy.slug), ("number", copy.number)):
+        expected = signed.text(name)
+        if got != expected:
+            raise VerificationFailed(
+                f"license {name} differs: the receipt has {printable(got, limit=80)}, "
+                f"the statement names {printable(expected, limit=80)}"
+            )
+    if copy.sha256 != digest:
+        raise VerificationFailed(
+            f"license digest differs: got {digest}, the receipt says {printable(copy.sha256, limit=80)}"
+        )
+    return f"the text in the receipt is {copy.slug} {copy.number}, {digest}"
+
+
+def _check_leaf(evidence: _Evidence) -> str:
+    expected = leaf_hash(evidence.known_receipt().sd_jwt.issuer_jwt.encode("ascii"))
+    stated = evidence.known_proof().leaf_hash
+    if not hmac.compare_digest(expected, stated):
+        raise VerificationFailed(
+            f"leaf hash differs: the statement gives {expected.hex()}, the receipt says {stated.hex()}"
+        )
+    return f"the log's leaf is this statement, {expected.hex()}"
+
+
+def _check_inclusion(evidence: _Evidence) -> str:
+    proof = evidence.known_proof()
+    evidence.root = root_from_path(
+        index=proof.index, tree_size=proof.tree_size, leaf=proof.leaf_hash, path=proof.inclusion_proof
+    )
+    return f"leaf {proof.index} of {proof.tree_size} leads to the root {evidence.root.hex()}"
+
+
+def _check_checkpoint(evidence: _Evidence) -> str:
+    proof = evidence.known_proof()
+    checkpoint = parse_checkpoint(proof.checkpoint)
+    _check_tree_head(checkpoint, proof, evidence.root)
+    remark = ""
+    if evidence.trust is Trust.PINNED and not find_signers(checkpoint, evidence.keys):
+        # The log's key has changed since the sign-in: the whole is only as trusted as its weaker part.
+        evidence.keys, evidence.trust = evidence.known_receipt().keys, Trust.EMBEDDED
+        remark = ", with a key that is known from the receipt only"
+    evidence.log_signer = check_checkpoint(checkpoint, evidence.keys)
+    origin = printable(checkpoint.origin, limit=200)
+    return f"{origin} has signed that root for {checkpoint.tree_size} leaves{remark}"
+
+
+def _check_tree_head(checkpoint: Checkpoint, proof: LedgerProof, root: bytes) -> None:
+    if checkpoint.origin != proof.origin:
+        raise VerificationFailed(
+            f"origin differs: the checkpoint is of {printable(checkpoint.origin, limit=200)}, "
+            f"the receipt says {printable(proof.origin, limit=200)}"
+        )
+    if checkpoint.tree_size != proof.tree_size:
+        raise VerificationFailed(
+            f"tree size differs: the checkpoint has {checkpoint.tree_size}, the proof {proof.tree_size}"
+        )
+    if checkpoint.root != root:
+        raise VerificationFailed(
+            f"root differs: the checkpoint has {checkpoint.root.hex()}, the proof leads to {root.hex()}"
+        )
+
+
+def _check_validity(evidence: _Evidence) -> str:
+    """The checkpoint carries no time of its own; it is younger than the statement, so its key must be too."""
+    signed_at = _signed_at(evidence.claims)
+    signer, log_signer = evidence.known_signer(), evidence.log_signer
+    trouble = signer.trouble_at(signed_at)
+    if trouble is not None:
+        raise VerificationFailed(f"key {signer.kid} could not sign the statement then: {trouble}")
+    if log_signer is not None and log_signer.valid_until is not None and log_signer.valid_until <= signed_at:
+        raise VerificationFailed(
+            f"key {log_signer.kid} was retired {log_signer.valid_until.isoformat()}, "
+            f"before the statement of {signed_at.isoformat()} existed"
+        )
+    return f"the keys were valid at {signed_at.isoformat()}"
+
+
+def _signed_at(claims: JsonObject) -> datetime:
+    seconds = Fields(claims, where="statement").number("iat")
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        raise VerificationFailed(f"statement.iat is not a time: {seconds}") from None
+
+
+CHECKS: tuple[tuple[Step, Callable[[_Evidence], str]], ...] = (
+    (Step.FORMAT, _check_format),
+    (Step.KEYS, _check_keys),
+    (Step.SIGNATURE, _check_signature),
+    (Step.TYPE, _check_type),
+    (Step.HASH_NAME, _check_hash_name),
+    (Step.DISCLOSURES, _check_disclosures),
+    (Step.CLAIMS, _check_claims),
+    (Step.LICENSE, _check_license),
+    (Step.LEAF, _check_leaf),
+    (Step.INCLUSION, _check_inclusion),
+    (Step.CHECKPOINT, _check_checkpoint),
+    (Step.VALIDITY, _check_validity),
+)
