@@ -3,30 +3,28 @@
 import importlib
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Table as SQLTable
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-from registry.kernel.database import Table
+from registry.kernel.database import Database, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def migrate(url: str) -> None:
     """Apply every migration to the database at `url`."""
-    if (ROOT / "alembic" / "env.py").exists():
+    if list((ROOT / "alembic" / "versions").glob("*.py")):
         _upgrade(url)
     else:
         _create_all(url)
 
 
 def _upgrade(url: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "alembic"))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    command.upgrade(config, "head")
+    schema = importlib.import_module("registry.schema")
+    database = Database(url)
+    schema.migrate(database)
+    database.close()
 
 
 def _create_all(url: str) -> None:
