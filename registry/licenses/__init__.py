@@ -1,0 +1,1 @@
+"""Licenses, their frozen versions, clauses and restrictions."""
