@@ -65,9 +65,9 @@ def read_claims(jws: UnverifiedJWS, *, what: str) -> JsonObject:
 
 def check_hash_name(claims: JsonObject) -> None:
     """Return if the digests are made with the one hash that is accepted (RFC 9901 §4.1.1)."""
-    name = claims.get("_sd_alg")
+    name = claims.get("_sd_alg", "missing")
     if name != HASH_NAME:
-        raise VerificationFailed(f"_sd_alg is {printable(str(name), limit=40)!r}, expected {HASH_NAME!r}")
+        raise VerificationFailed(f"_sd_alg is {printable(str(name), limit=40)}, expected {HASH_NAME}")
 
 
 def parse_disclosures(encoded: Sequence[str]) -> dict[str, Disclosure]:

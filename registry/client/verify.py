@@ -233,7 +233,7 @@ def _check_type(evidence: _Evidence) -> str:
     typ = evidence.known_receipt().sd_jwt.jws.typ
     if typ != STATEMENT_TYPE:
         raise VerificationFailed(
-            f"the signed thing has the type {printable(str(typ), limit=80)!r}, expected {STATEMENT_TYPE!r}"
+            f"the signed thing has the type {printable(typ or 'missing', limit=80)}, expected {STATEMENT_TYPE}"
         )
     return "it is a statement about an acceptance"
 

@@ -1,0 +1,498 @@
+"""Write the golden receipts of this folder; run again, it gives the same bytes.
+
+    python tests/vectors/receipt/generate.py [FOLDER]
+
+The writer shares no code with the verifier: SD-JWT (RFC 9901), Merkle tree (RFC 6962), signed note and
+checkpoint (C2SP) and JWK thumbprint (RFC 7638) are made here from the standard library, and only the Ed25519
+primitive comes from `cryptography`. Keys and salts are derived from fixed words, so nothing here is secret.
+
+    keys.json               the public keys of the imagined registry
+    good/*.json             receipts that verify
+    refused/*.json          {"step", "why", "receipt"}: receipts that must fail at exactly that step;
+                            most are signed correctly, as a careless or hostile registry could
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+BASE_URL = "https://models.example.org"
+ORIGIN = "models.example.org/ledger"
+IAT = 1_795_445_851  # 2026-11-23T14:57:31Z
+LICENSE_TEXT = "Imagined OpenRAIL-M 1.1\r\n\r\nYou may use the model. You may not use it to do harm – ever.\n"
+HIDDEN = {"email": "ada@example.org", "organisation": "Analytical Engines", "typed_name": "Ada Lovelace"}
+ANSWERS = {"purpose": "studying tides", "country": "GB"}
+
+Receipt = dict[str, Any]
+
+
+def b64u(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def key_of(word: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"vector key {word}".encode()).digest())
+
+
+def jwk(word: str, use: str, **more: Any) -> dict[str, Any]:
+    x = b64u(key_of(word).public_key().public_bytes_raw())
+    kid = b64u(hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest())
+    validity = {"valid_from": "2026-01-01T00:00:00.000Z", "valid_until": None}
+    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "use": use} | validity | more
+
+
+def compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+
+
+def sign_jwt(payload: Any, *, word: str = "statement", raw: bytes | None = None, **header: Any) -> str:
+    head = {
+        "alg": "Ed25519",
+        "kid": jwk(word, "statement")["kid"],
+        "typ": "gatehouse-acceptance+sd-jwt",
+    } | header
+    head = {name: value for name, value in head.items() if value is not None}
+    message = f"{b64u(compact(head))}.{b64u(compact(payload) if raw is None else raw)}"
+    return f"{message}.{b64u(key_of(word).sign(message.encode()))}"
+
+
+def disclosure(*parts: Any) -> str:
+    salt = b64u(hashlib.sha256(f"salt of {parts!r}".encode()).digest()[:16])
+    return b64u(json.dumps([salt, *parts], ensure_ascii=False).encode())
+
+
+def digest(encoded: str) -> str:
+    return b64u(hashlib.sha256(encoded.encode()).digest())
+
+
+def claims() -> tuple[dict[str, Any], list[str]]:
+    """Return the payload and all its disclosures: flat ones, a group, an array element and two decoys."""
+    flat = [disclosure(name, value) for name, value in HIDDEN.items()]
+    group = [disclosure(name, value) for name, value in ANSWERS.items()]
+    element = disclosure({"id": "release-2"})
+    payload = {
+        "iss": BASE_URL,
+        "iat": IAT,
+        "jti": "0193f5a0-0000-7000-8000-000000000001",
+        "accepted_at": "2026-11-23T14:57:31.250Z",
+        "license": {
+            "slug": "imagined-openrail-m",
+            "number": "1.1",
+            "sha256": "sha256:" + hashlib.sha256(LICENSE_TEXT.encode()).hexdigest(),
+        },
+        "answers": {"_sd": sorted([*map(digest, group), digest("a decoy")])},
+        "releases": [{"id": "release-1"}, {"...": digest(element)}, {"...": digest("another decoy")}],
+        "_sd": sorted(map(digest, flat)),
+        "_sd_alg": "sha-256",
+    }
+    return payload, [*flat, *group, element]
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def tree_root(leaves: list[bytes]) -> bytes:
+    """Return the Merkle tree hash by the definition of RFC 6962 §2.1."""
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return node(tree_root(leaves[:split]), tree_root(leaves[split:]))
+
+
+def audit_path(index: int, leaves: list[bytes]) -> list[bytes]:
+    """Return the audit path by the definition of RFC 6962 §2.1.1."""
+    if len(leaves) == 1:
+        return []
+    split = 1 << ((len(leaves) - 1).bit_length() - 1)
+    if index < split:
+        return [*audit_path(index, leaves[:split]), tree_root(leaves[split:])]
+    return [*audit_path(index - split, leaves[split:]), tree_root(leaves[:split])]
+
+
+def sign_note(text: str, *, name: str = ORIGIN, word: str = "checkpoint") -> str:
+    key = key_of(word)
+    key_id = hashlib.sha256(name.encode() + b"\n\x01" + key.public_key().public_bytes_raw()).digest()[:4]
+    return f"\u2014 {name} {base64.b64encode(key_id + key.sign(text.encode())).decode()}\n"
+
+
+def log_proof(jwt: str, *, index: int, size: int) -> dict[str, Any]:
+    leaf = hashlib.sha256(b"\x00" + jwt.encode()).digest()
+    leaves = [hashlib.sha256(b"\x00other leaf %d" % n).digest() for n in range(size)]
+    leaves[index] = leaf
+    text = f"{ORIGIN}\n{size}\n{base64.b64encode(tree_root(leaves)).decode()}\n"
+    witness = sign_note(text, name="witness.example.net/w", word="witness")
+    return {
+        "origin": ORIGIN,
+        "index": index,
+        "tree_size": size,
+        "leaf_hash": leaf.hex(),
+        "inclusion_proof": [base64.b64encode(one).decode() for one in audit_path(index, leaves)],
+        "checkpoint": f"{text}\n{sign_note(text)}{witness}",
+    }
+
+
+def keys() -> list[dict[str, Any]]:
+    return [
+        jwk("statement", "statement"),
+        jwk("checkpoint", "checkpoint"),
+        jwk("retired", "statement", valid_until="2026-06-01T00:00:00.000Z"),
+        jwk("stolen", "statement", compromised_at="2026-10-01T00:00:00.000Z"),
+        jwk("later", "statement", valid_from="2027-01-01T00:00:00.000Z"),
+    ]
+
+
+def receipt(
+    payload: dict[str, Any] | None = None,
+    disclosures: list[str] | None = None,
+    *,
+    index: int = 5,
+    size: int = 11,
+    jwt: str | None = None,
+) -> Receipt:
+    own_payload, own_disclosures = claims()
+    jwt = jwt or sign_jwt(own_payload if payload is None else payload)
+    shown = own_disclosures if disclosures is None else disclosures
+    return {
+        "format": "gatehouse-receipt/1",
+        "registry": BASE_URL,
+        "sd_jwt": "~".join([jwt, *shown, ""]),
+        "license": {
+            "slug": "imagined-openrail-m",
+            "number": "1.1",
+            "title": "Imagined OpenRAIL-M",
+            "sha256": "sha256:" + hashlib.sha256(LICENSE_TEXT.encode()).hexdigest(),
+            "text": LICENSE_TEXT,
+        },
+        "ledger": log_proof(jwt, index=index, size=size),
+        "keys": keys(),
+    }
+
+
+def good_receipts() -> dict[str, Receipt]:
+    _, disclosures = claims()
+    return {
+        "all-disclosed": receipt(),
+        "one-disclosed": receipt(disclosures=disclosures[:1]),
+        "nothing-disclosed": receipt(disclosures=[]),
+        "first-leaf-of-one": receipt(index=0, size=1),
+        "last-leaf-of-seven": receipt(index=6, size=7),
+        "leaf-of-a-million": with_long_path(),
+    }
+
+
+def with_long_path() -> Receipt:
+    """Return a receipt for leaf 654,321 of 1,000,000 whose other subtrees are imagined hashes."""
+    made = receipt()
+    index, size = 654_321, 1_000_000
+    leaf = bytes.fromhex(made["ledger"]["leaf_hash"])
+    path: list[bytes] = []
+
+    def root_of(first: int, count: int) -> bytes:
+        if not first <= index < first + count:
+            return hashlib.sha256(b"subtree %d %d" % (first, count)).digest()
+        if count == 1:
+            return leaf
+        split = 1 << ((count - 1).bit_length() - 1)
+        left, right = root_of(first, split), root_of(first + split, count - split)
+        path.append(right if index < first + split else left)
+        return node(left, right)
+
+    text = f"{ORIGIN}\n{size}\n{base64.b64encode(root_of(0, size)).decode()}\n"
+    made["ledger"] |= {
+        "index": index,
+        "tree_size": size,
+        "inclusion_proof": [base64.b64encode(one).decode() for one in path],
+        "checkpoint": f"{text}\n{sign_note(text)}",
+    }
+    return made
+
+
+Change = Callable[[dict[str, Any], list[str]], tuple[dict[str, Any], list[str]]]
+
+
+def changed(change: Change) -> Receipt:
+    """Return a receipt whose payload and disclosures were changed before they were signed."""
+    return receipt(*change(*claims()))
+
+
+def edited(**members: Any) -> Receipt:
+    return receipt() | members
+
+
+def in_ledger(**members: Any) -> Receipt:
+    made = receipt()
+    made["ledger"] |= members
+    return made
+
+
+def in_license(**members: Any) -> Receipt:
+    made = receipt()
+    made["license"] |= members
+    return made
+
+
+def with_header(**header: Any) -> Receipt:
+    return receipt(jwt=sign_jwt(claims()[0], **header))
+
+
+def signed_by(word: str) -> Receipt:
+    return receipt(jwt=sign_jwt(claims()[0], word=word))
+
+
+def reserved(name: str) -> Receipt:
+    bad = disclosure(name, "sneaked in")
+    return changed(lambda p, d: (p | {"_sd": sorted([*p["_sd"], digest(bad)])}, [*d, bad]))
+
+
+def other_checkpoint(size: int) -> str:
+    return log_proof("a forked statement", index=5, size=size)["checkpoint"]
+
+
+def unsigned_jwt() -> str:
+    head = compact(
+        {"alg": "none", "kid": jwk("statement", "statement")["kid"], "typ": "gatehouse-acceptance+sd-jwt"}
+    )
+    return f"{b64u(head)}.{b64u(compact(claims()[0]))}."
+
+
+def hmac_jwt() -> str:
+    """Return a JWT "signed" with HMAC under the public key: algorithm confusion."""
+    public = key_of("statement").public_key().public_bytes_raw()
+    head = {"alg": "HS256", "kid": jwk("statement", "statement")["kid"], "typ": "gatehouse-acceptance+sd-jwt"}
+    message = f"{b64u(compact(head))}.{b64u(compact(claims()[0]))}"
+    return f"{message}.{b64u(hmac.digest(public, message.encode(), 'sha256'))}"
+
+
+def refused_receipts() -> dict[str, tuple[str, str, Receipt]]:
+    """Return step, reason and receipt of each case, by name."""
+    payload, shown = claims()
+    other = disclosure("email", "eve@example.org")
+    with_array_name = digest(shown[-1])
+    return {
+        "format-of-tomorrow": ("format", "another format version", edited(format="gatehouse-receipt/2")),
+        "private-key-inside": (
+            "format",
+            "a JWK with d",
+            edited(keys=[jwk("statement", "statement", d="AA")]),
+        ),
+        "kid-of-another-key": (
+            "format",
+            "kid is not the thumbprint",
+            edited(keys=[keys()[0] | {"kid": keys()[1]["kid"]}]),
+        ),
+        "key-twice": ("format", "the same key twice", edited(keys=[keys()[0], keys()[0]])),
+        "critical-header": ("format", "crit is not understood", with_header(crit=["exp"], exp=1)),
+        "embedded-jwk": ("format", "the token brings its own key", with_header(jwk=jwk("eve", "statement"))),
+        "key-binding": (
+            "format",
+            "a key-binding JWT follows",
+            edited(sd_jwt=receipt()["sd_jwt"] + sign_jwt({"nonce": "1"}, typ="kb+jwt")),
+        ),
+        "padded-base64url": (
+            "format",
+            "padding in the signature",
+            edited(sd_jwt=receipt()["sd_jwt"].replace("~", "=~", 1)),
+        ),
+        "unknown-signer": ("keys", "no key of that name", signed_by("eve")),
+        "signed-by-the-log": (
+            "keys",
+            "the checkpoint key signed the statement",
+            receipt(jwt=sign_jwt(payload, word="checkpoint")),
+        ),
+        "algorithm-none": ("signature", "no signature", receipt(jwt=unsigned_jwt())),
+        "algorithm-hmac": ("signature", "HMAC under the public key", receipt(jwt=hmac_jwt())),
+        "algorithm-eddsa": ("signature", "the polymorphic name", with_header(alg="EdDSA")),
+        "signed-by-somebody-else": (
+            "signature",
+            "signed by another key under this kid",
+            receipt(jwt=sign_jwt(payload, word="eve", kid=jwk("statement", "statement")["kid"])),
+        ),
+        "payload-not-json": (
+            "signature",
+            "payload is not JSON",
+            receipt(jwt=sign_jwt(None, raw=b"not json")),
+        ),
+        "claim-twice": (
+            "signature",
+            "the same member twice",
+            receipt(jwt=sign_jwt(None, raw=compact(payload)[:-1] + b',"iat":1}')),
+        ),
+        "type-missing": ("type", "no typ", with_header(typ=None)),
+        "type-of-a-manifest": ("type", "another signed thing", with_header(typ="gatehouse-release+jws")),
+        "hash-sha-512": ("hash-name", "another hash", changed(lambda p, d: (p | {"_sd_alg": "sha-512"}, d))),
+        "hash-missing": (
+            "hash-name",
+            "no hash named",
+            changed(lambda p, d: ({n: v for n, v in p.items() if n != "_sd_alg"}, d)),
+        ),
+        "disclosure-of-another-receipt": (
+            "disclosures",
+            "belongs to no digest",
+            receipt(disclosures=[*shown, other]),
+        ),
+        "disclosure-swapped": (
+            "disclosures",
+            "another value under the name",
+            receipt(disclosures=[other, *shown[1:]]),
+        ),
+        "disclosure-twice": ("disclosures", "handed over twice", receipt(disclosures=[*shown, shown[0]])),
+        "digest-twice": (
+            "disclosures",
+            "one digest in two places",
+            changed(lambda p, d: (p | {"more": {"_sd": [digest(d[0])]}}, d)),
+        ),
+        "digest-twice-hidden": (
+            "disclosures",
+            "one undisclosed digest in two places",
+            changed(lambda p, d: (p | {"more": {"_sd": [digest("x")]}, "also": [{"...": digest("x")}]}, d)),
+        ),
+        "element-as-member": (
+            "disclosures",
+            "an array element's disclosure among members",
+            changed(lambda p, d: (p | {"releases": [], "_sd": sorted([*p["_sd"], with_array_name])}, d)),
+        ),
+        "sd-not-a-list": ("disclosures", "_sd is a string", changed(lambda p, d: (p | {"_sd": "x"}, d))),
+        "disclosure-not-an-array": (
+            "disclosures",
+            "an object instead of an array",
+            receipt(disclosures=[b64u(b'{"salt":"x"}')]),
+        ),
+        "reserved-sd": ("claims", "a claim named _sd", reserved("_sd")),
+        "reserved-dots": ("claims", "a claim named ...", reserved("...")),
+        "hidden-iat": ("claims", "a hidden claim overrides iat", reserved("iat")),
+        "hidden-license": ("claims", "a hidden claim overrides license", reserved("license")),
+        "claim-already-there": ("claims", "a hidden claim overrides a visible one", reserved("releases")),
+        "dots-beside-claims": (
+            "claims",
+            "... as a member of an object",
+            changed(lambda p, d: (p | {"more": {"...": "x"}}, d)),
+        ),
+        "sd-alg-inside": (
+            "claims",
+            "_sd_alg inside a claim",
+            changed(lambda p, d: (p | {"more": {"_sd_alg": "md5"}}, d)),
+        ),
+        "other-text": (
+            "license",
+            "one character of the text",
+            in_license(text=LICENSE_TEXT.replace("not", "now")),
+        ),
+        "line-ends-changed": (
+            "license",
+            "CRLF became LF",
+            in_license(text=LICENSE_TEXT.replace("\r\n", "\n")),
+        ),
+        "other-digest": (
+            "license",
+            "digest beside the text differs",
+            in_license(sha256="sha256:" + "0" * 64),
+        ),
+        "other-number": ("license", "another version number", in_license(number="1.2")),
+        "other-slug": ("license", "another license", in_license(slug="imagined-openrail-d")),
+        "no-proof-yet": ("leaf", "the log has not published it", edited(ledger=None)),
+        "leaf-of-another": (
+            "leaf",
+            "another statement's leaf",
+            edited(ledger=log_proof("another", index=5, size=11)),
+        ),
+        "index-outside": ("inclusion", "index beyond the tree", in_ledger(index=11)),
+        "path-too-short": (
+            "inclusion",
+            "a hash is missing",
+            in_ledger(inclusion_proof=receipt()["ledger"]["inclusion_proof"][:-1]),
+        ),
+        "path-too-long": (
+            "inclusion",
+            "a hash too many",
+            in_ledger(
+                inclusion_proof=[
+                    *receipt()["ledger"]["inclusion_proof"],
+                    base64.b64encode(bytes(32)).decode(),
+                ]
+            ),
+        ),
+        "index-of-another": ("checkpoint", "another index leads to another root", in_ledger(index=4)),
+        "forked-tree": (
+            "checkpoint",
+            "a signed head of another tree",
+            in_ledger(checkpoint=other_checkpoint(11)),
+        ),
+        "older-checkpoint": (
+            "checkpoint",
+            "a signed head of another size",
+            in_ledger(checkpoint=other_checkpoint(9)),
+        ),
+        "origin-of-another-log": (
+            "checkpoint",
+            "origin differs",
+            in_ledger(origin="elsewhere.example.org/ledger"),
+        ),
+        "checkpoint-unsigned": (
+            "checkpoint",
+            "no signature line",
+            in_ledger(checkpoint=unsigned_checkpoint()),
+        ),
+        "checkpoint-by-a-stranger": (
+            "checkpoint",
+            "only a witness signed",
+            in_ledger(checkpoint=stranger_checkpoint()),
+        ),
+        "checkpoint-by-the-statement-key": (
+            "checkpoint",
+            "the key may sign statements only",
+            in_ledger(checkpoint=stranger_checkpoint(word="statement", name=ORIGIN)),
+        ),
+        "key-retired-before": ("validity", "signed after the key was retired", signed_by("retired")),
+        "key-compromised-before": ("validity", "signed after the key was stolen", signed_by("stolen")),
+        "key-not-yet-valid": ("validity", "signed before the key existed", signed_by("later")),
+        "log-key-retired-before": (
+            "validity",
+            "the log's key was retired before the statement",
+            edited(keys=[keys()[0], jwk("checkpoint", "checkpoint", valid_until="2026-06-01T00:00:00.000Z")]),
+        ),
+        "time-missing": (
+            "validity",
+            "no iat",
+            changed(lambda p, d: ({n: v for n, v in p.items() if n != "iat"}, d)),
+        ),
+    }
+
+
+def checkpoint_text() -> str:
+    return receipt()["ledger"]["checkpoint"].split("\n\n")[0] + "\n"
+
+
+def unsigned_checkpoint() -> str:
+    return checkpoint_text()
+
+
+def stranger_checkpoint(*, word: str = "witness", name: str = "witness.example.net/w") -> str:
+    return f"{checkpoint_text()}\n{sign_note(checkpoint_text(), name=name, word=word)}"
+
+
+def write(folder: Path) -> None:
+    """Write all vectors below `folder`."""
+    for name in ("good", "refused"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "keys.json").write_bytes(pretty({"keys": keys()}))
+    for name, made in good_receipts().items():
+        (folder / "good" / f"{name}.json").write_bytes(pretty(made))
+    for name, (step, why, made) in refused_receipts().items():
+        case = {"step": step, "why": why, "receipt": made}
+        (folder / "refused" / f"{name}.json").write_bytes(pretty(case))
+
+
+def pretty(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
