@@ -354,6 +354,16 @@ def revoke_session(session: Session, *, person_id: UUID, session_id: str, now: d
     return store.revoke_session(session, session_id, person_id=person_id, now=now)
 
 
+def revoke_sessions(session: Session, *, person_id: UUID, session_id: str, keep: str, now: datetime) -> None:
+    """End the named session at once; with `others`, every one but `keep`."""
+    if session_id != "others":
+        store.revoke_session(session, session_id, person_id=person_id, now=now)
+        return
+    for row in store.list_sessions(session, person_id):
+        if row.digest != keep:
+            store.revoke_session(session, row.digest, person_id=person_id, now=now)
+
+
 def open_profile(session: Session, *, person_id: UUID, sealer: Sealer) -> Profile | None:
     """Return the person's opened profile; None if unknown or erased."""
     person = store.find_person(session, person_id)

@@ -19,7 +19,8 @@ PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 5
 _log = structlog.get_logger()
 
-RenderPage = Callable[[Request[Any, Any, Any], "Problem"], bytes]
+AnyRequest = Request[Any, Any, Any]
+RenderPage = Callable[[AnyRequest, "Problem"], bytes]
 """Draws the page of a problem; given by the composition root."""
 
 
@@ -71,7 +72,7 @@ def absolute(url: str | None, base_url: str) -> str | None:
 
 
 def refuse(
-    request: Request[Any, Any, Any], refusal: Refusal, *, headers: dict[str, str] | None = None
+    request: AnyRequest, refusal: Refusal, *, headers: dict[str, str] | None = None
 ) -> Response[Any]:
     """Answer `request` with `refusal`: as a page where the client prefers HTML, else as JSON."""
     state = request.app.state
@@ -85,14 +86,14 @@ def refuse(
     return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=given)
 
 
-def wants_page(request: Request[Any, Any, Any]) -> bool:
+def wants_page(request: AnyRequest) -> bool:
     """Whether the client is a browser asking for a page."""
     if request.scope["path"].startswith(("/api/", "/oauth/")):
         return False
     return "text/html" in request.headers.get("accept", "")
 
 
-def handle_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+def handle_http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
     """Answer what the framework refused: unknown routes, methods, malformed input."""
     return refuse(request, refusal_of(error), headers=dict(error.headers or {}))
 
@@ -131,7 +132,7 @@ _FRAMEWORK: dict[int, tuple[str, str, str | None]] = {
 }
 
 
-def handle_unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Response[Any]:
+def handle_unavailable(request: AnyRequest, error: Unavailable) -> Response[Any]:
     """Answer an outage: doubt closes the gate (P8), nothing was confirmed, trying again is right."""
     _log.warning("unavailable", part=error.part, reason=error.reason)
     return refuse(request, unavailable_refusal(error), headers={"Retry-After": str(RETRY_AFTER_S)})
@@ -149,7 +150,7 @@ def unavailable_refusal(error: Unavailable) -> Refusal:
     )
 
 
-def handle_defect(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def handle_defect(request: AnyRequest, error: Exception) -> Response[Any]:
     """Answer a broken promise: logged with its kind and place, never with its data."""
     _log.error("defect", kind=type(error).__name__, known=isinstance(error, GatehouseError), exc_info=error)
     refusal = Refusal(

@@ -1,0 +1,298 @@
+"""Who agreed to which text: the words of the act, the ticket of a shown page, and when an act counts."""
+
+import hmac
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from registry.acceptances.sd_jwt import decode, encode
+from registry.identity.domain import Channel, Principal, not_signed_in
+from registry.kernel.canonical import canonical_bytes
+from registry.kernel.clock import iso, parse_iso
+from registry.kernel.identifiers import Digest, sha256
+from registry.kernel.outcomes import Refusal, Remedy
+
+TICKET_LIFETIME = timedelta(hours=24)
+NAME_MAX_CHARACTERS = 200
+TEMPLATE_REVISION = "accept/1"
+"""Revision of the acceptance page; a page that looks or reads otherwise gets the next number."""
+
+
+class Grade(StrEnum):
+    """How strong the evidence is (DESIGN §6)."""
+
+    OWN_SIGNATURE = "A"
+    VERIFIED_SIGN_IN = "B"
+    IMPORTED = "C"
+
+
+class AcceptanceState(StrEnum):
+    """What became of an acceptance; derived, never stored."""
+
+    STANDING = "standing"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActText:
+    """The fixed words around the act; they are evidence, so each wording has a revision."""
+
+    revision: str
+    sentence: str
+    button: str
+    closing: str
+
+    def block(self, *, title: str, number: str, publisher: str) -> str:
+        """Return the words as they stood on the page, for the digest in the statement."""
+        return "\n".join(
+            part.format(title=title, number=number, publisher=publisher)
+            for part in (self.sentence, self.closing, self.button)
+        )
+
+
+ACT = ActText(
+    revision=TEMPLATE_REVISION,
+    sentence=(
+        "I have read the license agreement shown here and accept it, with its use restrictions "
+        "and its conditions for sharing."
+    ),
+    button="Accept {title} {number}",
+    closing="By pressing the button you enter into {title} {number} with {publisher}.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What the acceptance page showed, to whom and when; comes back with the form, authenticated."""
+
+    person_id: UUID
+    session_id: str
+    gate_revision_id: UUID
+    license_version_id: UUID
+    text_sha256: str
+    presented_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Circumstances of the act that corroborate it."""
+
+    ip_address: str
+    user_agent: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptLicense:
+    """A person's act: the form as it was sent."""
+
+    ticket: str
+    text_sha256: str
+    """Digest of the text that the page showed, posted back."""
+    agreed: bool
+    typed_name: str
+    answers: Mapping[str, str]
+    context: Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the gate asks this person to accept next."""
+
+    model_id: UUID
+    publisher: str
+    model: str
+    gate_id: UUID
+    gate_revision_id: UUID
+    license_id: UUID
+    license_version_id: UUID
+    slug: str
+    title: str
+    number: str
+    text_sha256: str
+    series: int
+
+    @property
+    def page(self) -> str:
+        """Path of the page where this is accepted."""
+        return f"/{self.publisher}/{self.model}/accept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptanceSummary:
+    """An acceptance as lists and pages show it; no contact data."""
+
+    id: UUID
+    person_id: UUID
+    gate_id: UUID
+    license_version_id: UUID
+    slug: str
+    title: str
+    number: str
+    text_sha256: str
+    publisher: str
+    model: str
+    grade: Grade
+    accepted_at: datetime
+    withdrawn_at: datetime | None
+    entry_id: UUID
+
+    @property
+    def state(self) -> AcceptanceState:
+        """What became of it."""
+        return AcceptanceState.WITHDRAWN if self.withdrawn_at else AcceptanceState.STANDING
+
+
+def write_ticket(ticket: Ticket, secret: bytes) -> str:
+    """Return the ticket as the form carries it, authenticated by the registry's own secret."""
+    body = canonical_bytes(
+        {
+            "person": str(ticket.person_id),
+            "session": ticket.session_id,
+            "gate": str(ticket.gate_revision_id),
+            "version": str(ticket.license_version_id),
+            "text": ticket.text_sha256,
+            "at": iso(ticket.presented_at),
+        }
+    )
+    return f"{encode(body)}.{encode(hmac.digest(secret, body, 'sha256'))}"
+
+
+def read_ticket(text: str, secret: bytes) -> Ticket | None:
+    """Return the ticket if this registry wrote it, unaltered."""
+    body_text, _, mac_text = text[:4096].partition(".")
+    try:
+        body, mac = decode(body_text), decode(mac_text)
+    except ValueError:
+        return None
+    if not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")):
+        return None
+    given = json.loads(body)
+    return Ticket(
+        person_id=UUID(given["person"]),
+        session_id=given["session"],
+        gate_revision_id=UUID(given["gate"]),
+        license_version_id=UUID(given["version"]),
+        text_sha256=given["text"],
+        presented_at=parse_iso(given["at"]),
+    )
+
+
+def judge_actor(principal: Principal, offer: Offer) -> Refusal | None:
+    """Return why this principal may not accept anything: only a person in a browser session may."""
+    if principal.person_id is None:
+        return not_signed_in(offer.page)
+    if principal.channel is not Channel.SESSION:
+        return Refusal(
+            code="acceptance-needs-a-person",
+            status=403,
+            title="A token cannot accept a license",
+            detail="Accepting is an act of a person who has read the text. Nothing was accepted.",
+            remedy=Remedy(text="Open the page in a browser, sign in there and accept", url=offer.page),
+            decider="You do",
+        )
+    return None
+
+
+def judge_act(
+    command: AcceptLicense, ticket: Ticket | None, offer: Offer, *, principal: Principal, now: datetime
+) -> Refusal | None:
+    """Return why this act does not count; None if it is a valid acceptance of what is offered."""
+    if ticket is None or ticket.person_id != principal.person_id or ticket.session_id != principal.session_id:
+        return _stale(offer, "The form was not made for this sign-in", "form-not-yours")
+    if now - ticket.presented_at > TICKET_LIFETIME:
+        return _stale(offer, "The page was opened more than a day ago", "form-too-old")
+    if (
+        ticket.license_version_id != offer.license_version_id
+        or ticket.gate_revision_id != offer.gate_revision_id
+        or command.text_sha256 != offer.text_sha256
+        or ticket.text_sha256 != offer.text_sha256
+    ):
+        return _stale(offer, "The text has changed since the page was opened", "text-changed")
+    errors = {}
+    if not command.agreed:
+        errors["agreed"] = "Tick the box if you accept the license; without it nothing is accepted"
+    if trouble := name_trouble(command.typed_name):
+        errors["typed_name"] = trouble
+    return invalid_act(offer, errors) if errors else None
+
+
+def name_trouble(name: str) -> str | None:
+    """Return what is wrong with a typed name."""
+    text = name.strip()
+    if not text:
+        return "Type your full name; it is your signature on the statement"
+    if len(text) > NAME_MAX_CHARACTERS:
+        return f"Type at most {NAME_MAX_CHARACTERS} characters"
+    if any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Cn"} for letter in text):
+        return "Type letters only, without control characters"
+    return None
+
+
+def invalid_act(offer: Offer, errors: Mapping[str, str]) -> Refusal:
+    """Return the refusal of a form with fields to mend; what was typed stays."""
+    return Refusal(
+        code="acceptance-incomplete",
+        status=422,
+        title="The license is not accepted yet",
+        detail="Some fields need mending. Nothing was recorded.",
+        remedy=Remedy(text="Mend the marked fields, then press the button again", url=offer.page),
+        decider="You do",
+        errors=dict(errors),
+    )
+
+
+def _stale(offer: Offer, title: str, code: str) -> Refusal:
+    return Refusal(
+        code=code,
+        status=409,
+        title=title,
+        detail=f"Nothing was accepted. The text to accept now is {offer.title} {offer.number}, {offer.text_sha256}.",
+        remedy=Remedy(
+            text=f"Read {offer.title} {offer.number} as it is shown now, then accept it", url=offer.page
+        ),
+        decider="You do",
+    )
+
+
+def nothing_to_accept(page: str) -> Refusal:
+    """Return the refusal of an acceptance that the gate does not ask for."""
+    return Refusal(
+        code="nothing-to-accept",
+        status=409,
+        title="There is nothing for you to accept here",
+        detail="The gate of this model asks for no further acceptance. Nothing was recorded.",
+        remedy=Remedy(text="Go to the model's page", url=page),
+    )
+
+
+def no_such_acceptance() -> Refusal:
+    """Return the refusal of a record that does not exist or belongs to somebody else."""
+    return Refusal(
+        code="acceptance-unknown",
+        status=404,
+        title="There is no such record here, or you may not see it",
+        detail="Receipts are shown to the person who accepted, and to the auditors of the publisher.",
+        remedy=Remedy(text="Look at your own records", url="/records"),
+    )
+
+
+def already_withdrawn(at: datetime) -> Refusal:
+    """Return the refusal of a second withdrawal."""
+    return Refusal(
+        code="acceptance-already-withdrawn",
+        status=409,
+        title="This acceptance was already withdrawn",
+        detail="Nothing changed. The record of the acceptance and of its withdrawal stays.",
+        remedy=Remedy(text="Look at your records", url="/records"),
+        since=at,
+    )
+
+
+def act_digest(offer: Offer) -> Digest:
+    """Return the digest of the words that stood around the button."""
+    return sha256(ACT.block(title=offer.title, number=offer.number, publisher=offer.publisher).encode())

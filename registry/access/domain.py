@@ -1,0 +1,276 @@
+"""The one decision: may this principal have the files of this release, and if not, what is missing.
+
+`decide` is a pure function of `Facts`. Pages, lists, the JSON API, the Hub-compatible routes, link issuance
+and the command line all show or act on what it returns; nothing else grants anything (P1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import quote
+from uuid import UUID
+
+from registry.catalog.domain import GateMode
+
+from registry.identity.domain import Channel, Principal, Scope
+from registry.kernel.outcomes import Refusal, Remedy
+
+
+class ReasonCode(StrEnum):
+    """What a decision looked at, in the order it is evaluated and explained."""
+
+    NOT_BLOCKED = "not-blocked"
+    SIGNED_IN = "signed-in"
+    SCOPE = "scope"
+    GATE_OPEN = "gate-open"
+    LICENSE = "license-accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A license version that the gate asks for, and what this person has accepted of it."""
+
+    license_version_id: UUID
+    slug: str
+    title: str
+    number: str
+    acceptance_id: UUID | None = None
+    """The standing acceptance that satisfies it, of this version or another of its series."""
+    accepted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An acceptance of the same license at this gate that no longer suffices."""
+
+    slug: str
+    number: str
+    accepted_at: datetime
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockFact:
+    """A live entry of the deny list that names this person."""
+
+    reason: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that the decision depends on, gathered at one moment."""
+
+    principal: Principal
+    model_id: UUID
+    publisher: str
+    model: str
+    mode: GateMode
+    requirements: tuple[Requirement, ...]
+    block: BlockFact | None = None
+    earlier: tuple[Earlier, ...] = ()
+    """Only gathered to explain a refusal; no right follows from it."""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One thing that the decision looked at."""
+
+    code: ReasonCode
+    met: bool
+    title: str
+    detail: str = ""
+    since: datetime | None = None
+    acceptance_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """The right to a URL, with the acceptances it rests on."""
+
+    principal: Principal
+    model_id: UUID
+    acceptance_ids: tuple[UUID, ...]
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """No right; says what is missing and what to do (P10)."""
+
+    refusal: Refusal
+    reasons: tuple[Reason, ...]
+
+
+def decide(facts: Facts) -> Permit | Denial:
+    """Return a permit only if every reason is met; otherwise the first unmet one as the refusal.
+
+    Monotone: taking away an acceptance, adding a requirement or a block never turns a denial into a permit.
+    """
+    open_to_all = facts.mode is GateMode.AUTO and not facts.requirements
+    reasons = _reasons(facts, open_to_all=open_to_all)
+    for reason in reasons:
+        if not reason.met:
+            return Denial(refusal=_refuse(reason, facts), reasons=reasons)
+    return Permit(
+        principal=facts.principal,
+        model_id=facts.model_id,
+        acceptance_ids=tuple(
+            requirement.acceptance_id
+            for requirement in facts.requirements
+            if requirement.acceptance_id is not None
+        ),
+        reasons=reasons,
+    )
+
+
+def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
+    reasons = []
+    principal = facts.principal
+    if facts.block is not None:
+        reasons.append(
+            Reason(
+                code=ReasonCode.NOT_BLOCKED,
+                met=False,
+                title="Access is blocked",
+                detail=facts.block.reason,
+                since=facts.block.since,
+            )
+        )
+    signed_in = principal.person_id is not None
+    if signed_in or not open_to_all:
+        reasons.append(
+            Reason(
+                code=ReasonCode.SIGNED_IN,
+                met=signed_in,
+                title="Signed in" if signed_in else "You are not signed in",
+            )
+        )
+    if principal.channel is Channel.TOKEN:
+        reads = principal.may(Scope.READ)
+        reasons.append(
+            Reason(
+                code=ReasonCode.SCOPE,
+                met=reads,
+                title="The token may read" if reads else "The token lacks the scope read",
+            )
+        )
+    if facts.mode is not GateMode.AUTO:
+        reasons.append(
+            Reason(code=ReasonCode.GATE_OPEN, met=False, title="The publisher has closed this gate")
+            if facts.mode is GateMode.CLOSED
+            else Reason(code=ReasonCode.GATE_OPEN, met=False, title="The publisher reviews each request")
+        )
+    reasons.extend(_license_reason(requirement, facts.earlier) for requirement in facts.requirements)
+    return tuple(reasons)
+
+
+def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Reason:
+    name = f"{requirement.title} {requirement.number}"
+    if requirement.acceptance_id is not None:
+        return Reason(
+            code=ReasonCode.LICENSE,
+            met=True,
+            title=f"{name} accepted",
+            since=requirement.accepted_at,
+            acceptance_id=requirement.acceptance_id,
+        )
+    past = next((fact for fact in earlier if fact.slug == requirement.slug), None)
+    if past is None:
+        return Reason(code=ReasonCode.LICENSE, met=False, title=f"{name} not accepted yet")
+    if past.withdrawn_at is not None:
+        return Reason(
+            code=ReasonCode.LICENSE,
+            met=False,
+            title=f"{name} not accepted any more",
+            detail=f"You withdrew your acceptance of {past.number}.",
+            since=past.withdrawn_at,
+        )
+    return Reason(
+        code=ReasonCode.LICENSE,
+        met=False,
+        title=f"{name} not accepted yet",
+        detail=f"You accepted {past.number}; the text has changed in substance since.",
+        since=past.accepted_at,
+    )
+
+
+def _refuse(reason: Reason, facts: Facts) -> Refusal:
+    repo = f"{facts.publisher}/{facts.model}"
+    accept = f"/{repo}/accept"
+    if reason.code is ReasonCode.NOT_BLOCKED and facts.block is not None:
+        return Refusal(
+            code="access-blocked",
+            status=403,
+            title=f"Your access to {repo} is blocked",
+            detail=f"No file was sent. Reason given: {facts.block.reason}",
+            remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
+            decider=f"The maintainers of {facts.publisher}",
+            since=facts.block.since,
+            until=facts.block.until,
+        )
+    if reason.code is ReasonCode.SIGNED_IN:
+        return Refusal(
+            code="sign-in-needed",
+            status=401,
+            title=f"{repo} is gated, and you are not signed in",
+            detail="No file was sent. The card and the license are open to read.",
+            remedy=Remedy(
+                text="Create a token of this registry at /settings/tokens, then accept the license",
+                url=accept,
+            ),
+            decider="You do; no review follows",
+        )
+    if reason.code is ReasonCode.SCOPE:
+        return Refusal(
+            code="scope-missing",
+            status=403,
+            title="This token lacks the scope read",
+            detail="No file was sent. Tokens do only what they were created for.",
+            remedy=Remedy(text="Create a token with the scope read", url="/settings/tokens"),
+            decider="You do",
+        )
+    if reason.code is ReasonCode.GATE_OPEN:
+        return Refusal(
+            code="gate-closed",
+            status=403,
+            title=f"{repo} is closed to new access",
+            detail=f"No file was sent. {reason.title}.",
+            remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
+            decider=f"The maintainers of {facts.publisher}",
+        )
+    return _refuse_license(reason, facts, accept)
+
+
+def _refuse_license(reason: Reason, facts: Facts, accept: str) -> Refusal:
+    missing = next(item for item in facts.requirements if item.acceptance_id is None)
+    past = next((fact for fact in facts.earlier if fact.slug == missing.slug), None)
+    name = f"{missing.title} {missing.number}"
+    code, title = "license-not-accepted", f"You have not accepted {name}"
+    detail = "No file was sent."
+    url = f"{accept}?license={quote(missing.slug)}@{quote(missing.number)}"
+    text = f"Read {name} and accept it in a browser"
+    if past is not None and past.withdrawn_at is not None:
+        code, title = "acceptance-withdrawn", f"You withdrew your acceptance of {missing.title}"
+        detail = "No file was sent. The record of the acceptance and its withdrawal stays."
+        text = f"Read {name} and accept it again, if you want to"
+    elif past is not None:
+        code, title = "acceptance-outdated", f"{name} is needed; you accepted {past.number}"
+        detail = "No file was sent. Your earlier acceptance is unchanged."
+        text = f"Read what changed, then accept {missing.number}"
+    return Refusal(
+        code=code,
+        status=403,
+        title=title,
+        detail=detail,
+        remedy=Remedy(text=text, url=url),
+        decider="You do; no review follows",
+        since=reason.since,
+    )
+
+
+def _contact(facts: Facts) -> str:
+    return f"Write to {facts.contact}" if facts.contact else f"Ask the maintainers of {facts.publisher}"

@@ -1,0 +1,251 @@
+"""The one query that gathers what the decision depends on, for one model or for many.
+
+It is written as SQL because the hot path runs it on the bare driver connection and everything else through
+a session; there is one text for both, so that the rule cannot be gathered in two ways. It reads tables of
+the contexts below in one round trip; nothing is written through it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from registry.catalog.domain import GateMode
+from sqlalchemy import Integer, String, TextClause, Uuid, bindparam, text
+from sqlmodel import Session
+
+from registry.access.domain import BlockFact, Earlier, Facts, Requirement
+from registry.identity.domain import Principal
+from registry.kernel.database import UTCDateTime
+
+_SELECT = """
+SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS private, r.mode AS mode,
+       q.position AS position, v.id AS license_version_id, l.slug AS slug, l.title AS title, v.number AS number,
+       a.id AS acceptance_id, a.accepted_at AS accepted_at,
+       (SELECT b.id FROM block b LEFT JOIN block_lift x ON x.block_id = b.id
+         WHERE b.person_id = :person_id AND (b.publisher_id IS NULL OR b.publisher_id = p.id)
+           AND x.block_id IS NULL AND (b.until IS NULL OR b.until > :now)
+         ORDER BY b.blocked_at LIMIT 1) AS block_id,
+       (SELECT MIN(pr.role) FROM publisher_role pr
+         WHERE pr.publisher_id = p.id AND pr.person_id = :person_id AND pr.ended_at IS NULL) AS role
+  FROM publisher p
+  JOIN model m ON m.publisher_id = p.id
+  JOIN gate g ON g.id = m.gate_id
+  JOIN gate_revision r ON r.id = g.current_revision_id
+  LEFT JOIN gate_requirement q ON q.gate_revision_id = r.id
+  LEFT JOIN license_version v ON v.id = q.license_version_id
+  LEFT JOIN license l ON l.id = v.license_id
+  LEFT JOIN acceptance a ON a.person_id = :person_id AND a.gate_id = g.id
+        AND a.license_id = v.license_id AND a.series = v.series
+        AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.acceptance_id = a.id)
+"""
+BY_NAME_SQL = (
+    _SELECT + "WHERE p.name_key = :publisher_key AND m.name_key = :model_key ORDER BY q.position, a.id"
+)
+_BY_IDS_SQL = _SELECT + "WHERE m.id IN :model_ids ORDER BY m.id, q.position, a.id"
+
+_EARLIER_SQL = """
+SELECT l.slug AS slug, v.number AS number, a.accepted_at AS accepted_at, w.withdrawn_at AS withdrawn_at
+  FROM model m
+  JOIN acceptance a ON a.gate_id = m.gate_id
+  JOIN license_version v ON v.id = a.license_version_id
+  JOIN license l ON l.id = v.license_id
+  LEFT JOIN withdrawal w ON w.acceptance_id = a.id
+ WHERE m.id = :model_id AND a.person_id = :person_id
+ ORDER BY a.id DESC LIMIT 20
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the query: a model, one of its requirements, and an acceptance that satisfies it."""
+
+    model_id: UUID
+    publisher: str
+    model: str
+    private: bool
+    mode: str
+    license_version_id: UUID | None
+    slug: str | None
+    title: str | None
+    number: str | None
+    acceptance_id: UUID | None
+    accepted_at: datetime | None
+    block_id: UUID | None
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Facts of one model, and what else the same query tells."""
+
+    facts: Facts
+    private: bool
+    has_role: bool
+
+    def is_visible_to(self, principal: Principal) -> bool:
+        """Whether the model may be known to exist; private ones look absent to outsiders."""
+        return not self.private or self.has_role or principal.is_operator
+
+
+def gather_by_name(
+    session: Session, principal: Principal, *, publisher: str, model: str, now: datetime
+) -> Gathered | None:
+    """Return the facts about one model, with what explains a refusal; None if there is no such model."""
+    statement = _typed(text(BY_NAME_SQL))
+    found = session.connection().execute(
+        statement,
+        {
+            "person_id": principal.person_id,
+            "now": now,
+            "publisher_key": publisher.lower(),
+            "model_key": model.lower(),
+        },
+    )
+    gathered = assemble((_row(row) for row in found.mappings()), principal)
+    if not gathered:
+        return None
+    return _explained(session, gathered[0], principal)
+
+
+def gather_by_ids(
+    session: Session, principal: Principal, *, model_ids: Sequence[UUID], now: datetime
+) -> Mapping[UUID, Gathered]:
+    """Return the facts about many models by the same query: what lists show is what downloads do."""
+    if not model_ids:
+        return {}
+    statement = _typed(text(_BY_IDS_SQL)).bindparams(bindparam("model_ids", type_=Uuid(), expanding=True))
+    found = session.connection().execute(
+        statement, {"person_id": principal.person_id, "now": now, "model_ids": list(model_ids)}
+    )
+    rows = [_row(row) for row in found.mappings()]
+    return {item.facts.model_id: item for item in assemble(rows, principal)}
+
+
+def assemble(rows: Iterable[Row], principal: Principal) -> list[Gathered]:
+    """Return the facts that the rows of one or several models amount to."""
+    by_model: dict[UUID, list[Row]] = {}
+    for row in rows:
+        by_model.setdefault(row.model_id, []).append(row)
+    return [_assemble_one(group, principal) for group in by_model.values()]
+
+
+def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
+    first = rows[0]
+    requirements: dict[UUID, Requirement] = {}
+    for row in rows:
+        if row.license_version_id is None:
+            continue
+        requirements[row.license_version_id] = Requirement(
+            license_version_id=row.license_version_id,
+            slug=row.slug or "",
+            title=row.title or "",
+            number=row.number or "",
+            acceptance_id=row.acceptance_id,
+            accepted_at=row.accepted_at,
+        )
+    facts = Facts(
+        principal=principal,
+        model_id=first.model_id,
+        publisher=first.publisher,
+        model=first.model,
+        mode=GateMode(first.mode),
+        requirements=tuple(requirements.values()),
+        block=_UNEXPLAINED_BLOCK if first.block_id is not None else None,
+    )
+    return Gathered(facts=facts, private=first.private, has_role=first.role is not None)
+
+
+_UNEXPLAINED_BLOCK = BlockFact(
+    reason="see the model's page for the reason", since=datetime.fromtimestamp(0, UTC), until=None
+)
+
+
+def _explained(session: Session, gathered: Gathered, principal: Principal) -> Gathered:
+    """Add what only explains: the reason of a block, earlier acceptances that no longer suffice."""
+    facts = gathered.facts
+    block = facts.block
+    earlier: tuple[Earlier, ...] = ()
+    if block is not None:
+        block = find_block_fact(session, principal.person_id, facts.model_id) or block
+    if principal.person_id and any(item.acceptance_id is None for item in facts.requirements):
+        statement = text(_EARLIER_SQL).bindparams(
+            bindparam("model_id", type_=Uuid()), bindparam("person_id", type_=Uuid())
+        )
+        typed = statement.columns(
+            slug=String, number=String, accepted_at=UTCDateTime, withdrawn_at=UTCDateTime
+        )
+        found = session.connection().execute(
+            typed, {"model_id": facts.model_id, "person_id": principal.person_id}
+        )
+        earlier = tuple(Earlier(**row) for row in found.mappings())
+    if block is facts.block and not earlier:
+        return gathered
+    explained = Facts(
+        principal=facts.principal,
+        model_id=facts.model_id,
+        publisher=facts.publisher,
+        model=facts.model,
+        mode=facts.mode,
+        requirements=facts.requirements,
+        block=block,
+        earlier=earlier,
+    )
+    return Gathered(facts=explained, private=gathered.private, has_role=gathered.has_role)
+
+
+def find_block_fact(session: Session, person_id: UUID | None, model_id: UUID) -> BlockFact | None:
+    """Return the live block that bars the person from the model, with its reason."""
+    statement = text(
+        """
+        SELECT b.reason AS reason, b.blocked_at AS since, b.until AS until
+          FROM model m JOIN block b ON b.person_id = :person_id
+               AND (b.publisher_id IS NULL OR b.publisher_id = m.publisher_id)
+          LEFT JOIN block_lift x ON x.block_id = b.id
+         WHERE m.id = :model_id AND x.block_id IS NULL ORDER BY b.blocked_at DESC LIMIT 1
+        """
+    ).bindparams(bindparam("model_id", type_=Uuid()), bindparam("person_id", type_=Uuid()))
+    typed = statement.columns(reason=String, since=UTCDateTime, until=UTCDateTime)
+    row = (
+        session.connection().execute(typed, {"model_id": model_id, "person_id": person_id}).mappings().first()
+    )
+    return BlockFact(**row) if row else None
+
+
+def _typed(statement: TextClause) -> Any:
+    bound = statement.bindparams(bindparam("person_id", type_=Uuid()), bindparam("now", type_=UTCDateTime()))
+    return bound.columns(
+        model_id=Uuid,
+        publisher=String,
+        model=String,
+        private=Integer,
+        mode=String,
+        position=Integer,
+        license_version_id=Uuid,
+        slug=String,
+        title=String,
+        number=String,
+        acceptance_id=Uuid,
+        accepted_at=UTCDateTime,
+        block_id=Uuid,
+        role=String,
+    )
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    return Row(
+        model_id=row["model_id"],
+        publisher=row["publisher"],
+        model=row["model"],
+        private=bool(row["private"]),
+        mode=row["mode"],
+        license_version_id=row["license_version_id"],
+        slug=row["slug"],
+        title=row["title"],
+        number=row["number"],
+        acceptance_id=row["acceptance_id"],
+        accepted_at=row["accepted_at"],
+        block_id=row["block_id"],
+        role=row["role"],
+    )

@@ -1,0 +1,51 @@
+"""What was handed out and what was refused: facts, inserted once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index
+from sqlmodel import Field
+
+from registry.kernel.database import Table, UTCDateTime
+
+
+class DownloadRecord(Table, table=True):
+    """A presigned URL was issued, or a gated small file sent; durable before it left (P5)."""
+
+    __table_args__ = (
+        Index("ix_download_record_model", "model_id", "id"),
+        Index("ix_download_record_person", "person_id", "id"),
+        Index("ix_download_record_acceptance", "acceptance_id", "id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    issued_at: datetime = Field(sa_type=UTCDateTime)
+    person_id: UUID | None = Field(default=None, foreign_key="person.id")
+    """None only for models that are open to all."""
+    token_id: UUID | None = Field(default=None, foreign_key="access_token.id")
+    model_id: UUID = Field(foreign_key="model.id")
+    release_id: UUID = Field(foreign_key="release.id")
+    path: str = Field(max_length=1024)
+    sha256: str = Field(max_length=64)
+    size: int = Field(sa_type=BigInteger)
+    acceptance_id: UUID | None = Field(default=None, foreign_key="acceptance.id")
+    """The acceptance that the right rested on; the first one where the gate requires several."""
+    resumed_from: int | None = Field(default=None, sa_type=BigInteger)
+    """First byte asked for, where the client resumed or fetched a part."""
+    channel: str = Field(max_length=16)
+    client: str = Field(default="", max_length=120)
+    request_id: str = Field(default="", max_length=64)
+
+
+class RefusedRequest(Table, table=True):
+    """A known person asked for a file and was refused."""
+
+    __table_args__ = (Index("ix_refused_request_model", "model_id", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    refused_at: datetime = Field(sa_type=UTCDateTime)
+    person_id: UUID = Field(foreign_key="person.id")
+    model_id: UUID = Field(foreign_key="model.id")
+    path: str = Field(max_length=1024)
+    code: str = Field(max_length=64)
+    request_id: str = Field(default="", max_length=64)

@@ -1,0 +1,123 @@
+"""What every page starts from: who visits, what the layout shows, and the check of its forms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from sqlmodel import Session
+
+from registry import ledger
+from registry.identity import service
+from registry.identity.authentication import Cookies, principal_of
+from registry.identity.domain import Principal, digest_of
+from registry.kernel.clock import Clock
+from registry.kernel.database import Database
+from registry.kernel.outcomes import Refusal, Remedy
+from registry.kernel.page_parts import LogLine, Page, Visitor
+from registry.kernel.pages import CSRF_FIELD, Pages, check_csrf, csrf_token
+from registry.kernel.problems import AnyRequest
+from registry.kernel.sealing import Sealer
+from registry.settings import Settings
+
+FORM_MAX_BYTES = 262_144
+FORM_MAX_FIELDS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request for a page: the principal, the layout's values, and the secret behind its forms."""
+
+    principal: Principal
+    page: Page
+    email: str | None
+    browser: str
+    """Digest of what forms are bound to: the web session, or the browser's own cookie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The fields of a form that came from our own page; the first value of each name, and all."""
+
+    fields: Mapping[str, str]
+    lists: Mapping[str, Sequence[str]]
+
+    def text(self, name: str) -> str:
+        """Return the value of a field, empty if it was not sent."""
+        return self.fields.get(name, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts that page handlers and controllers work with; injected as one."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    sealer: Sealer
+    pages: Pages
+    cookies: Cookies
+    visits: "Visits"
+
+
+class Visits:
+    """Makes visits; one per application."""
+
+    def __init__(self, *, database: Database, sealer: Sealer, cookies: Cookies) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._cookies = cookies
+        self._secret = sealer.derive_secret("csrf")
+
+    async def begin(self, request: AnyRequest, browser_secret: str | None = None) -> Visit:
+        """Return the visit of this request."""
+        principal = principal_of(request.scope)
+        secret = browser_secret or self._cookies.read(request.headers, self._cookies.browser) or ""
+        browser = principal.session_id or digest_of(secret)
+        email, log = await self._database.read(lambda session: self._look_up(session, principal))
+        query = request.url.query
+        page = Page(
+            csrf_token=csrf_token(self._secret, browser),
+            path=request.url.path + (f"?{query}" if query else ""),
+            visitor=Visitor(label=email, manages=True) if email else None,
+            log=log,
+        )
+        return Visit(principal=principal, page=page, email=email, browser=browser)
+
+    async def read_form(self, request: AnyRequest, visit: Visit) -> Form | Refusal:
+        """Return the posted form, or the refusal of one that did not come from our page."""
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > FORM_MAX_BYTES:
+                return _form_refusal("form-too-large", 413, "The form is too large")
+        try:
+            pairs = parse_qsl(
+                body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_MAX_FIELDS, errors="strict"
+            )
+        except ValueError:
+            return _form_refusal("form-malformed", 400, "The form cannot be read")
+        lists: dict[str, list[str]] = {}
+        for name, value in pairs:
+            lists.setdefault(name, []).append(value)
+        fields = {name: values[0] for name, values in lists.items()}
+        if not check_csrf(self._secret, visit.browser, fields.get(CSRF_FIELD, "")):
+            return _form_refusal("form-not-yours", 403, "The form was not made for this sign-in")
+        return Form(fields=fields, lists=lists)
+
+    def _look_up(self, session: Session, principal: Principal) -> tuple[str | None, LogLine | None]:
+        checkpoint = ledger.latest_checkpoint(session)
+        log = LogLine(entries=checkpoint.size, checkpoint_at=checkpoint.signed_at) if checkpoint else None
+        if principal.person_id is None:
+            return None, log
+        profile = service.open_profile(session, person_id=principal.person_id, sealer=self._sealer)
+        return (profile.email if profile else None), log
+
+
+def _form_refusal(code: str, status: int, title: str) -> Refusal:
+    return Refusal(
+        code=code,
+        status=status,
+        title=title,
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Go back, load the page again and send the form from there"),
+    )

@@ -1,0 +1,114 @@
+"""The real parts of one registry process, put together once from the settings.
+
+`create_app`, the worker and the operators' commands all start from here; nothing else chooses parts.
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry import ledger
+from registry.delivery.s3 import S3Store
+from registry.identity.authentication import Cookies
+from registry.identity.visits import Visits
+from registry.kernel.clock import Clock, SystemClock
+from registry.kernel.database import Database
+from registry.kernel.mail import LocalMailer, Mailer, SMTPMailer
+from registry.kernel.page_parts import Site
+from registry.kernel.pages import Pages
+from registry.kernel.sealing import Sealer
+from registry.settings import Settings
+
+
+class Keys:
+    """The signing keys in hand; opened anew now and then so that a rotation reaches every process."""
+
+    def __init__(self, database: Database, sealer: Sealer, clock: Clock) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._lock = threading.Lock()
+        now = clock.now()
+        self._ring = database.write_now(
+            lambda session: ledger.ensure_key_ring(session, sealer=sealer, now=now)
+        )
+
+    @property
+    def ring(self) -> ledger.KeyRing:
+        """The current keys."""
+        return self._ring
+
+    def reload(self) -> None:
+        """Open the keys anew."""
+        ring = self._database.read_now(lambda session: ledger.load_key_ring(session, sealer=self._sealer))
+        with self._lock:
+            self._ring = ring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything a composition root wires into routes and jobs."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    sealer: Sealer
+    keys: Keys
+    store: S3Store
+    mailer: Mailer
+    pages: Pages
+    cookies: Cookies
+    visits: Visits
+
+
+def build_parts(
+    settings: Settings,
+    *,
+    store: S3Store,
+    database: Database | None = None,
+    clock: Clock | None = None,
+    mailer: Mailer | None = None,
+) -> Parts:
+    """Return the parts; the database must be migrated, the object store reachable.
+
+    Raises:
+        GatehouseError: a setting is missing.
+        CorruptRecord: the signing keys do not open with this master key.
+    """
+    clock = clock or SystemClock()
+    database = database or Database(settings.resolved_database_url())
+    sealer = Sealer(*settings.master_secrets())
+    cookies = Cookies(secure=settings.secure)
+    local_mail = not settings.smtp_host
+    site = Site(name=settings.site_name or None, outbox="/outbox" if local_mail else None)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        database=database,
+        sealer=sealer,
+        keys=Keys(database, sealer, clock),
+        store=store,
+        mailer=mailer or _mailer(settings),
+        pages=Pages(site),
+        cookies=cookies,
+        visits=Visits(database=database, sealer=sealer, cookies=cookies),
+    )
+
+
+def mail_folder(settings: Settings) -> Path:
+    """Return where the embedded default keeps mail."""
+    return settings.data_dir / "mail"
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if not settings.smtp_host:
+        return LocalMailer(
+            mail_folder(settings), sender=settings.mail_from, outbox_url=f"{settings.base_url}/outbox"
+        )
+    return SMTPMailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        user=settings.smtp_user or None,
+        password=settings.smtp_password or None,
+        sender=settings.mail_from,
+        tls=settings.smtp_tls,
+    )

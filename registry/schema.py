@@ -1,0 +1,71 @@
+"""Every table of the registry, for migrations; and the migrations themselves."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData
+
+from registry.acceptances import tables as _acceptances
+from registry.access import tables as _access
+from registry.catalog import tables as _catalog
+from registry.delivery import tables as _delivery
+from registry.identity import tables as _identity
+from registry.kernel import outbox as _outbox
+from registry.kernel import sealing as _sealing
+from registry.kernel.database import Database, Table
+from registry.ledger import tables as _ledger
+from registry.licenses import tables as _licenses
+
+MODULES = (_acceptances, _access, _catalog, _delivery, _identity, _outbox, _sealing, _ledger, _licenses)
+METADATA: MetaData = Table.metadata
+
+
+def migrations_folder() -> Path:
+    """Return the folder with the migrations: the repository's, or the installed package's."""
+    here = Path(__file__).resolve().parent
+    for folder in (here.parent / "alembic", here / "_bundled" / "alembic"):
+        if (folder / "env.py").is_file():
+            return folder
+    raise FileNotFoundError("no migrations folder beside or inside the package")
+
+
+def migrate(database: Database) -> str:
+    """Bring the database to the newest schema and return its revision.
+
+    On SQLite, where a failed migration cannot be rolled back whole, a copy of the file is kept first.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    newest = str(ScriptDirectory.from_config(config).get_current_head())
+    if database.dialect == "sqlite" and current_revision(database) not in {None, newest}:
+        _copy_aside(database)
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    return newest
+
+
+def current_revision(database: Database) -> str | None:
+    """Return the schema revision the database is at, None if it is empty."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(database: Database) -> bool:
+    """Whether the database has the newest schema."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    return current_revision(database) == ScriptDirectory.from_config(config).get_current_head()
+
+
+def _copy_aside(database: Database) -> None:
+    source = database.engine.url.database
+    if source and Path(source).is_file():
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        shutil.copy2(source, f"{source}.before-{stamp}")

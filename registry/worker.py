@@ -1,0 +1,100 @@
+"""Background work: outbox messages, the log's sequencer, verification of uploads.
+
+Runs inside the web process on the embedded default, or as `gatehouse worker` in any number of copies.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from registry.kernel import mail, outbox
+from registry.kernel.outcomes import GatehouseError
+from registry.kernel.telemetry import OUTBOX_FAILURES
+from registry.ledger.jobs import run_sequencer
+from registry.parts import Parts
+
+POLL_SECONDS = 1.0
+KEY_RELOAD_SECONDS = 300.0
+_log = structlog.get_logger()
+
+Handler = Callable[[bytes], Awaitable[None]]
+
+
+class Worker:
+    """Runs the background loops until it is stopped."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._handlers: Mapping[str, Handler] = {mail.TOPIC: self._send_mail}
+
+    async def start(self) -> None:
+        """Start the loops."""
+        loops = (self._deliver_outbox(), self._sequence(), self._reload_keys())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def stop(self) -> None:
+        """Stop the loops; work that runs is finished or rolled back, never left half done."""
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def deliver_due(self) -> int:
+        """Deliver what is due now; return how many messages were tried."""
+        parts = self._parts
+        now = parts.clock.now()
+        messages = await parts.database.write(lambda session: outbox.claim(session, now=now))
+        for message in messages:
+            await self._deliver(message)
+        return len(messages)
+
+    async def _deliver(self, message: outbox.Message) -> None:
+        parts = self._parts
+        handler = self._handlers.get(message.topic)
+        try:
+            if handler is None:
+                raise GatehouseError(f"no handler for topic {message.topic}")
+            await handler(message.payload)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the message is kept and tried again
+            kind = type(error).__name__
+            OUTBOX_FAILURES.labels(message.topic).inc()
+            _log.warning("outbox.failed", topic=message.topic, attempt=message.attempts, error=kind)
+            now = parts.clock.now()
+            await parts.database.write(lambda session: outbox.fail(session, message, error=kind, now=now))
+            return
+        now = parts.clock.now()
+        await parts.database.write(lambda session: outbox.complete(session, message, now=now))
+
+    async def _deliver_outbox(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                tried = await self.deliver_due()
+            except GatehouseError as error:
+                _log.warning("outbox.unavailable", error=type(error).__name__)
+                tried = 0
+            if not tried:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _sequence(self) -> None:
+        parts = self._parts
+        await run_sequencer(
+            parts.database,
+            keys=lambda: parts.keys.ring,
+            origin=parts.settings.origin,
+            clock=parts.clock,
+        )
+
+    async def _reload_keys(self) -> None:
+        while not self._stopping.is_set():
+            await asyncio.sleep(KEY_RELOAD_SECONDS)
+            try:
+                await asyncio.to_thread(self._parts.keys.reload)
+            except GatehouseError as error:
+                _log.warning("keys.unavailable", error=type(error).__name__)
+
+    async def _send_mail(self, payload: bytes) -> None:
+        letter = mail.unqueue(payload, sealer=self._parts.sealer)
+        await self._parts.mailer.send(letter, now=self._parts.clock.now())
