@@ -43,9 +43,9 @@ class PublisherRole(Table, table=True):
     granted_by: UUID | None = Field(default=None, foreign_key="person.id")
     granted_at: datetime = Field(sa_type=UTCDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-    entry_id: UUID
+    entry_id: UUID = Field(foreign_key="ledger_entry.id")
     """Ledger entry of the grant."""
-    end_entry_id: UUID | None = None
+    end_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id")
     """Ledger entry of the end."""
 
 
@@ -71,7 +71,7 @@ class GateRevision(Table, table=True):
     form_digest: str = Field(max_length=71)
     created_by: UUID | None = Field(default=None, foreign_key="person.id")
     created_at: datetime = Field(sa_type=UTCDateTime)
-    entry_id: UUID
+    entry_id: UUID = Field(foreign_key="ledger_entry.id")
 
 
 class GateRequirement(Table, table=True):
@@ -121,7 +121,7 @@ class Release(Table, table=True):
     total_bytes: int = Field(sa_type=BigInteger)
     published_by: UUID = Field(foreign_key="person.id")
     published_at: datetime = Field(sa_type=UTCDateTime)
-    entry_id: UUID
+    entry_id: UUID = Field(foreign_key="ledger_entry.id")
 
 
 class Blob(Table, table=True):

@@ -1,0 +1,324 @@
+"""Queries and inserts of releases, their files, refs and blobs, and the catalog's list of models."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import and_, delete, insert, or_
+from sqlmodel import Session, col, select, update
+
+from registry.catalog.domain import (
+    DEFAULT_BRANCH,
+    FileView,
+    GateMode,
+    ListedModel,
+    RefKind,
+    RefView,
+    ReleaseView,
+    SignedManifest,
+)
+from registry.catalog.inspection import Inspection, flags_for, parse_inspection
+from registry.catalog.manifests import ManifestFile
+from registry.catalog.store import list_requirements
+from registry.catalog.tables import (
+    Blob,
+    BlobPossession,
+    Gate,
+    GateRequirement,
+    GateRevision,
+    Model,
+    Publisher,
+    PublisherRole,
+    Ref,
+    Release,
+    ReleaseFile,
+)
+
+IN_MAX_COUNT = 500
+"""Values in one IN list; both databases take more, statements stay short."""
+
+_VIEW_COLUMNS = (
+    Release.id,
+    Release.model_id,
+    Release.commit_id,
+    Release.parent_commit_id,
+    Release.message,
+    Release.summary,
+    Release.manifest_digest,
+    Release.published_by,
+    Release.published_at,
+    Release.entry_id,
+    Release.file_count,
+    Release.total_bytes,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobFacts:
+    """What is known of verified bytes."""
+
+    sha256: str
+    size: int
+    git_oid: str
+    storage_key: str
+    content: bytes | None
+    inspection: Inspection
+
+
+def _view(row: Sequence[object]) -> ReleaseView:
+    names = (
+        *("id", "model_id", "commit", "parent", "message", "summary", "manifest_digest", "published_by"),
+        *("published_at", "entry_id", "file_count", "total_bytes"),
+    )
+    return ReleaseView(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type] # the columns' own types
+
+
+def find_release_by_ref(session: Session, *, model_id: UUID, name: str) -> ReleaseView | None:
+    """Return the release that a branch or tag points to."""
+    row = session.exec(
+        select(*_VIEW_COLUMNS)  # type: ignore[call-overload] # more columns than the overloads list
+        .join(Ref, col(Ref.release_id) == col(Release.id))
+        .where(Ref.model_id == model_id, Ref.name == name)
+    ).one_or_none()
+    return None if row is None else _view(row)
+
+
+def find_release_by_commit(session: Session, *, model_id: UUID, commit: str) -> ReleaseView | None:
+    """Return the release with this commit id."""
+    row = session.exec(
+        select(*_VIEW_COLUMNS).where(  # type: ignore[call-overload] # more columns than the overloads list
+            Release.model_id == model_id, Release.commit_id == commit
+        )
+    ).one_or_none()
+    return None if row is None else _view(row)
+
+
+def list_releases(session: Session, *, model_id: UUID, before: UUID | None, limit: int) -> list[ReleaseView]:
+    """Return a page of a model's releases, newest first, from before the given one."""
+    query = select(*_VIEW_COLUMNS).where(Release.model_id == model_id)  # type: ignore[call-overload] # as above
+    if before is not None:
+        query = query.where(col(Release.id) < before)
+    rows = session.exec(query.order_by(col(Release.id).desc()).limit(limit)).all()
+    return [_view(row) for row in rows]
+
+
+def get_manifest(session: Session, release_id: UUID) -> SignedManifest:
+    """Return what a release states about itself, and the signature."""
+    manifest, digest, signature = session.exec(
+        select(Release.manifest, Release.manifest_digest, Release.manifest_signature).where(
+            Release.id == release_id
+        )
+    ).one()
+    return SignedManifest(manifest=manifest, digest=digest, signature=signature)
+
+
+def insert_release(session: Session, row: Release, files: Sequence[ManifestFile], large: set[str]) -> None:
+    """Add a release with its files; `large` names the digests that are delivered by URL."""
+    session.add(row)
+    session.flush()  # The files refer to the release, and bulk inserts do not order themselves.
+    values = [
+        {
+            "release_id": row.id,
+            "path": file.path,
+            "size": file.size,
+            "sha256": file.sha256,
+            "git_oid": file.git_oid,
+            "large": file.sha256 in large,
+        }
+        for file in files
+    ]
+    for start in range(0, len(values), 5_000):
+        session.connection().execute(insert(ReleaseFile), values[start : start + 5_000])
+
+
+def point_ref(session: Session, *, model_id: UUID, name: str, kind: RefKind, release_id: UUID) -> None:
+    """Let a ref point to a release; the model is locked by the caller."""
+    moved = session.exec(
+        update(Ref).where(col(Ref.model_id) == model_id, col(Ref.name) == name).values(release_id=release_id)
+    )
+    if moved.rowcount == 0:
+        session.exec(insert(Ref).values(model_id=model_id, name=name, kind=kind, release_id=release_id))
+
+
+def remove_ref(session: Session, *, model_id: UUID, name: str) -> bool:
+    """Remove a ref; releases stay. Return whether there was one."""
+    removed = session.exec(delete(Ref).where(col(Ref.model_id) == model_id, col(Ref.name) == name))
+    return removed.rowcount > 0
+
+
+def find_ref_kind(session: Session, *, model_id: UUID, name: str) -> RefKind | None:
+    """Return whether a name is a branch or a tag."""
+    kind = session.exec(select(Ref.kind).where(Ref.model_id == model_id, Ref.name == name)).one_or_none()
+    return None if kind is None else RefKind(kind)
+
+
+def list_refs(session: Session, *, model_id: UUID) -> list[RefView]:
+    """Return the branches and tags of a model, by kind and name."""
+    rows = session.exec(
+        select(Ref.name, Ref.kind, Release.commit_id)
+        .join(Release, col(Release.id) == col(Ref.release_id))
+        .where(Ref.model_id == model_id)
+        .order_by(col(Ref.kind), col(Ref.name))
+    ).all()
+    return [RefView(name=name, kind=RefKind(kind), commit=commit) for name, kind, commit in rows]
+
+
+def list_files(
+    session: Session, *, release_id: UUID, after: str | None, under: str | None, limit: int
+) -> list[FileView]:
+    """Return a page of a release's files by path, with the flags of each."""
+    query = (
+        select(ReleaseFile, Blob.inspection)
+        .join(Blob, col(Blob.sha256) == col(ReleaseFile.sha256))
+        .where(ReleaseFile.release_id == release_id)
+    )
+    if after is not None:
+        query = query.where(col(ReleaseFile.path) > after)
+    if under is not None:
+        # "/" + 1 is "0": every path below the folder lies between these two.
+        query = query.where(col(ReleaseFile.path) > f"{under}/", col(ReleaseFile.path) < f"{under}0")
+    rows = session.exec(query.order_by(col(ReleaseFile.path)).limit(limit)).all()
+    return [_file_view(row, inspection) for row, inspection in rows]
+
+
+def find_file(session: Session, *, release_id: UUID, path: str) -> FileView | None:
+    """Return one file of a release."""
+    row = session.exec(
+        select(ReleaseFile, Blob.inspection)
+        .join(Blob, col(Blob.sha256) == col(ReleaseFile.sha256))
+        .where(ReleaseFile.release_id == release_id, ReleaseFile.path == path)
+    ).one_or_none()
+    return None if row is None else _file_view(row[0], row[1])
+
+
+def _file_view(row: ReleaseFile, inspection: bytes) -> FileView:
+    return FileView(
+        path=row.path,
+        size=row.size,
+        sha256=row.sha256,
+        git_oid=row.git_oid,
+        large=row.large,
+        flags=flags_for(row.path, parse_inspection(inspection)),
+    )
+
+
+def iterate_file_rows(session: Session, release_id: UUID) -> Iterator[ManifestFile]:
+    """Yield the stored file rows of a release in the manifest's order."""
+    rows = session.exec(select(ReleaseFile).where(ReleaseFile.release_id == release_id)).all()
+    for row in sorted(rows, key=lambda row: row.path.encode()):
+        yield ManifestFile(path=row.path, size=row.size, sha256=row.sha256, git_oid=row.git_oid)
+
+
+def find_blobs(
+    session: Session, digests: Sequence[str], *, publisher_id: UUID | None
+) -> Mapping[str, BlobFacts]:
+    """Return the blobs among `digests`; with a publisher, only those that it has shown to have."""
+    found: dict[str, BlobFacts] = {}
+    for start in range(0, len(digests), IN_MAX_COUNT):
+        query = select(Blob).where(col(Blob.sha256).in_(digests[start : start + IN_MAX_COUNT]))
+        if publisher_id is not None:
+            query = query.join(BlobPossession, col(BlobPossession.sha256) == col(Blob.sha256)).where(
+                BlobPossession.publisher_id == publisher_id
+            )
+        for row in session.exec(query):
+            found[row.sha256] = BlobFacts(
+                sha256=row.sha256,
+                size=row.size,
+                git_oid=row.git_oid,
+                storage_key=row.storage_key,
+                content=row.content,
+                inspection=parse_inspection(row.inspection),
+            )
+            session.expunge(row)
+    return found
+
+
+def list_models(
+    session: Session,
+    *,
+    person_id: UUID | None,
+    sees_all: bool,
+    search: str,
+    license_slug: str | None,
+    mode: GateMode | None,
+    before: UUID | None,
+    limit: int,
+) -> list[ListedModel]:
+    """Return a page of the models that the person may see, newest first."""
+    query = (
+        select(Model, Publisher.name, GateRevision.id, GateRevision.mode)
+        .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
+        .join(Gate, col(Gate.id) == col(Model.gate_id))
+        .join(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
+    )
+    if not sees_all:
+        query = query.where(or_(~col(Model.private), _has_role(person_id)))
+    if search:
+        query = query.where(_matches(search))
+    if license_slug is not None:
+        requires = select(GateRequirement.gate_revision_id).where(
+            GateRequirement.license_slug == license_slug
+        )
+        query = query.where(col(GateRevision.id).in_(requires))
+    if mode is not None:
+        query = query.where(GateRevision.mode == mode)
+    if before is not None:
+        query = query.where(col(Model.id) < before)
+    rows = session.exec(query.order_by(col(Model.id).desc()).limit(limit)).all()
+    requirements = list_requirements(session, [revision_id for _, _, revision_id, _ in rows])
+    heads = _heads(session, [model.id for model, _, _, _ in rows])
+    listed = []
+    for model, publisher, revision_id, gate_mode in rows:
+        head = heads.get(model.id)
+        listed.append(
+            ListedModel(
+                model_id=model.id,
+                publisher=publisher,
+                name=model.name,
+                private=model.private,
+                created_at=model.created_at,
+                mode=GateMode(gate_mode),
+                license_version_ids=requirements.get(revision_id, ()),
+                commit=head.commit if head else None,
+                published_at=head.published_at if head else None,
+                summary=head.summary if head else "",
+            )
+        )
+    return listed
+
+
+def _has_role(person_id: UUID | None):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
+    return col(Model.publisher_id).in_(
+        select(PublisherRole.publisher_id).where(
+            PublisherRole.person_id == person_id, col(PublisherRole.ended_at).is_(None)
+        )
+    )
+
+
+def _matches(search: str):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
+    """Every word occurs in the publisher's or the model's name, or in the card's first paragraph."""
+    summaries = select(Ref.model_id).join(Release, col(Release.id) == col(Ref.release_id))
+    conditions = []
+    for word in search.lower().split():
+        in_summary = summaries.where(
+            Ref.name == DEFAULT_BRANCH, col(Release.summary).icontains(word, autoescape=True)
+        )
+        conditions.append(
+            or_(
+                (col(Publisher.name_key) + "/" + col(Model.name_key)).contains(word, autoescape=True),
+                col(Model.id).in_(in_summary),
+            )
+        )
+    return and_(*conditions)
+
+
+def _heads(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, ReleaseView]:
+    """Return the release on the main branch of each model."""
+    if not model_ids:
+        return {}
+    rows = session.exec(
+        select(*_VIEW_COLUMNS)  # type: ignore[call-overload] # more columns than the overloads list
+        .join(Ref, col(Ref.release_id) == col(Release.id))
+        .where(col(Ref.model_id).in_(model_ids), Ref.name == DEFAULT_BRANCH)
+    ).all()
+    return {view.model_id: view for view in map(_view, rows)}

@@ -1,0 +1,58 @@
+"""What the catalog needs of an object store. The composition root passes one in; every call may block."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """A part of an upload that the store has."""
+
+    number: int
+    size: int
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """An S3 bucket. Each function raises `Unavailable` when the store cannot be reached."""
+
+    def start_multipart(self, key: str) -> str:
+        """Begin an upload in parts and return its id."""
+        ...
+
+    def presign_part(self, key: str, multipart_id: str, number: int) -> str:
+        """Return a URL to which part `number` can be PUT for some minutes; no network."""
+        ...
+
+    def list_parts(self, key: str, multipart_id: str) -> list[StoredPart] | None:
+        """Return the parts that are there, by number; None where no such upload is open."""
+        ...
+
+    def complete_multipart(self, key: str, multipart_id: str, parts: Sequence[StoredPart]) -> None:
+        """Make the parts one object; afterwards no URL of the upload can change it."""
+        ...
+
+    def abort_multipart(self, key: str, multipart_id: str) -> None:
+        """Give the upload up and drop its parts; succeeds where there is none."""
+        ...
+
+    def open(self, key: str) -> Iterator[bytes]:
+        """Return the object's bytes in chunks."""
+        ...
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Return up to `length` bytes from `start` on."""
+        ...
+
+    def head(self, key: str) -> int | None:
+        """Return the object's size, or None where there is none."""
+        ...
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object of any size inside the store; an existing target with this key stays or is equal."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; succeeds where there is none."""
+        ...

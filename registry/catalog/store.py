@@ -1,0 +1,296 @@
+"""Queries and inserts of the catalog, except those of releases (`release_store`) and uploads (`upload_store`)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from registry.catalog.domain import GateMode, GateView, ModelView, PublisherView, Role, RoleView
+from registry.catalog.forms import parse_form_schema
+from registry.catalog.tables import Gate, GateRequirement, GateRevision, Model, Publisher, PublisherRole
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import CorruptRecord
+
+
+def find_publisher(session: Session, name: str) -> PublisherView | None:
+    """Return the publisher of this name in any case."""
+    row = session.exec(select(Publisher).where(Publisher.name_key == name.lower())).one_or_none()
+    return None if row is None else _publisher_view(row)
+
+
+def _publisher_view(row: Publisher) -> PublisherView:
+    return PublisherView(id=row.id, name=row.name, display_name=row.display_name, created_at=row.created_at)
+
+
+def insert_publisher(
+    session: Session, *, name: str, display_name: str, now: datetime
+) -> PublisherView | None:
+    """Return the new publisher, or None when the name was taken meanwhile."""
+    row = Publisher(id=new_id(), name=name, name_key=name.lower(), display_name=display_name, created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return None
+    return _publisher_view(row)
+
+
+def lock_publisher(session: Session, publisher_id: UUID) -> None:
+    """Make other transactions that lock this publisher wait until this one ends."""
+    session.exec(select(Publisher.id).where(Publisher.id == publisher_id).with_for_update()).one()
+
+
+def roles_of(session: Session, *, publisher_id: UUID, person_id: UUID | None) -> tuple[Role, ...]:
+    """Return the live roles of a person, strongest first."""
+    if person_id is None:
+        return ()
+    found = session.exec(
+        select(PublisherRole.role)
+        .where(PublisherRole.publisher_id == publisher_id, PublisherRole.person_id == person_id)
+        .where(col(PublisherRole.ended_at).is_(None))
+    ).all()
+    return tuple(sorted((Role(name) for name in found), key=list(Role).index))
+
+
+def list_roles(session: Session, *, publisher_id: UUID) -> list[RoleView]:
+    """Return every role that anybody has or had, oldest first."""
+    return _role_views(session, PublisherRole.publisher_id == publisher_id)
+
+
+def list_roles_of_person(session: Session, *, person_id: UUID) -> list[RoleView]:
+    """Return the live roles of a person, by publisher."""
+    live = _role_views(session, PublisherRole.person_id == person_id)
+    return sorted((role for role in live if role.ended_at is None), key=lambda role: role.publisher.lower())
+
+
+def find_role(session: Session, role_id: UUID) -> RoleView | None:
+    """Return one role."""
+    return next(iter(_role_views(session, PublisherRole.id == role_id)), None)
+
+
+def _role_views(session: Session, condition: object) -> list[RoleView]:
+    rows = session.exec(
+        select(PublisherRole, Publisher.name)
+        .join(Publisher, col(Publisher.id) == col(PublisherRole.publisher_id))
+        .where(condition)  # type: ignore[arg-type] # a column comparison, which SQLModel types as bool
+        .order_by(col(PublisherRole.id))
+    ).all()
+    return [
+        RoleView(
+            id=row.id,
+            publisher_id=row.publisher_id,
+            publisher=name,
+            person_id=row.person_id,
+            role=row.role,
+            granted_by=row.granted_by,
+            granted_at=row.granted_at,
+            ended_at=row.ended_at,
+        )
+        for row, name in rows
+    ]
+
+
+def insert_role(
+    session: Session,
+    *,
+    role_id: UUID,
+    publisher_id: UUID,
+    person_id: UUID,
+    role: Role,
+    granted_by: UUID | None,
+    entry_id: UUID,
+    now: datetime,
+) -> bool:
+    """Return whether the role is new; False where the person has it already."""
+    row = PublisherRole(
+        id=role_id,
+        publisher_id=publisher_id,
+        person_id=person_id,
+        role=role,
+        granted_by=granted_by,
+        granted_at=now,
+        entry_id=entry_id,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def end_role(session: Session, *, role_id: UUID, entry_id: UUID, now: datetime) -> None:
+    """Record the end of a live role."""
+    session.exec(
+        update(PublisherRole)
+        .where(col(PublisherRole.id) == role_id, col(PublisherRole.ended_at).is_(None))
+        .values(ended_at=now, end_entry_id=entry_id)
+    )
+
+
+def insert_gate(session: Session, *, publisher_id: UUID, now: datetime) -> UUID:
+    """Return the id of a new gate without a revision."""
+    gate_id = new_id()
+    session.exec(insert(Gate).values(id=gate_id, publisher_id=publisher_id, created_at=now))
+    return gate_id
+
+
+def lock_gate(session: Session, gate_id: UUID) -> None:
+    """Make other changes of this gate wait until this transaction ends."""
+    session.exec(select(Gate.id).where(Gate.id == gate_id).with_for_update()).one()
+
+
+def insert_revision(
+    session: Session,
+    *,
+    revision_id: UUID,
+    gate_id: UUID,
+    number: int,
+    mode: GateMode,
+    form_schema: bytes,
+    form_digest: str,
+    requirements: Sequence[tuple[UUID, str]],
+    created_by: UUID | None,
+    entry_id: UUID,
+    now: datetime,
+) -> None:
+    """Add a revision with its requirements (license version and slug) and put it in force."""
+    session.exec(
+        insert(GateRevision).values(
+            id=revision_id,
+            gate_id=gate_id,
+            number=number,
+            mode=mode,
+            form_schema=form_schema,
+            form_digest=form_digest,
+            created_by=created_by,
+            created_at=now,
+            entry_id=entry_id,
+        )
+    )
+    for position, (version_id, slug) in enumerate(requirements):
+        session.exec(
+            insert(GateRequirement).values(
+                gate_revision_id=revision_id,
+                position=position,
+                license_version_id=version_id,
+                license_slug=slug,
+            )
+        )
+    session.exec(update(Gate).where(col(Gate.id) == gate_id).values(current_revision_id=revision_id))
+
+
+def get_gate(session: Session, gate_id: UUID) -> GateView:
+    """Return the gate as it is in force.
+
+    Raises:
+        CorruptRecord: the gate has no revision in force.
+    """
+    row = session.exec(
+        select(GateRevision)
+        .join(Gate, col(Gate.current_revision_id) == col(GateRevision.id))
+        .where(Gate.id == gate_id)
+    ).one_or_none()
+    if row is None:
+        raise CorruptRecord(f"gate {gate_id} has no revision in force")
+    return _gate_view(row, list_requirements(session, [row.id]).get(row.id, ()))
+
+
+def _gate_view(row: GateRevision, requirements: Iterable[UUID]) -> GateView:
+    return GateView(
+        id=row.gate_id,
+        revision_id=row.id,
+        number=row.number,
+        mode=row.mode,
+        form_schema=row.form_schema,
+        form_digest=row.form_digest,
+        fields=parse_form_schema(row.form_schema),
+        license_version_ids=tuple(requirements),
+        created_at=row.created_at,
+    )
+
+
+def list_revisions(session: Session, gate_id: UUID) -> list[GateView]:
+    """Return every revision of a gate, newest first."""
+    rows = session.exec(
+        select(GateRevision).where(GateRevision.gate_id == gate_id).order_by(col(GateRevision.number).desc())
+    ).all()
+    requirements = list_requirements(session, [row.id for row in rows])
+    return [_gate_view(row, requirements.get(row.id, ())) for row in rows]
+
+
+def list_requirements(session: Session, revision_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """Return the license versions that each revision requires, in order; absent where it requires none."""
+    if not revision_ids:
+        return {}
+    rows = session.exec(
+        select(GateRequirement.gate_revision_id, GateRequirement.license_version_id)
+        .where(col(GateRequirement.gate_revision_id).in_(revision_ids))
+        .order_by(col(GateRequirement.gate_revision_id), col(GateRequirement.position))
+    ).all()
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for revision_id, version_id in rows:
+        found[revision_id] = (*found.get(revision_id, ()), version_id)
+    return found
+
+
+def find_model(session: Session, *, publisher: str, name: str, person_id: UUID | None) -> ModelView | None:
+    """Return the model with the roles that the person has; whether they may see it is the caller's matter."""
+    row = session.exec(
+        select(Model, Publisher.name)
+        .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
+        .where(Publisher.name_key == publisher.lower(), Model.name_key == name.lower())
+    ).one_or_none()
+    return None if row is None else _model_view(session, row[0], row[1], person_id)
+
+
+def get_model(session: Session, model_id: UUID, *, person_id: UUID | None = None) -> ModelView:
+    """Return the model with this id, which must exist."""
+    row, publisher = session.exec(
+        select(Model, Publisher.name)
+        .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
+        .where(Model.id == model_id)
+    ).one()
+    return _model_view(session, row, publisher, person_id)
+
+
+def _model_view(session: Session, row: Model, publisher: str, person_id: UUID | None) -> ModelView:
+    return ModelView(
+        id=row.id,
+        publisher_id=row.publisher_id,
+        publisher=publisher,
+        name=row.name,
+        private=row.private,
+        created_at=row.created_at,
+        gate=get_gate(session, row.gate_id),
+        roles=roles_of(session, publisher_id=row.publisher_id, person_id=person_id),
+    )
+
+
+def insert_model(
+    session: Session, *, publisher_id: UUID, name: str, gate_id: UUID, private: bool, now: datetime
+) -> UUID | None:
+    """Return the id of the new model, or None when the name was taken meanwhile."""
+    row = Model(
+        id=new_id(),
+        publisher_id=publisher_id,
+        name=name,
+        name_key=name.lower(),
+        gate_id=gate_id,
+        private=private,
+        created_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return None
+    return row.id
+
+
+def lock_model(session: Session, model_id: UUID) -> None:
+    """Make other publications of this model wait until this transaction ends."""
+    session.exec(select(Model.id).where(Model.id == model_id).with_for_update()).one()
