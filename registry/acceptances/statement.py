@@ -1,0 +1,151 @@
+"""The acceptance statement: which claims are signed in the clear, which are disclosed one by one.
+
+Claims only grow: a new one is added with a new value of `v`; old statements stay readable as they are.
+Fields follow the evidence list of the design; every piece of contact data and every answer is hidden.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from registry.acceptances.domain import ACT, AcceptLicense, Grade, Offer, Ticket, act_digest
+from registry.acceptances.sd_jwt import Issued, Sign, encode, issue
+from registry.catalog.domain import GateView, ReleaseView
+from registry.identity.domain import Principal, Profile
+from registry.kernel.canonical import Json, canonical_bytes
+from registry.kernel.clock import iso
+from registry.kernel.identifiers import sha256
+from registry.licenses.domain import Policy, Version
+
+STATEMENT_VERSION = 1
+ANSWERS = "answers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything the statement is made of."""
+
+    acceptance_id: UUID
+    issuer: str
+    offer: Offer
+    version: Version
+    policies: Sequence[Policy]
+    gate: GateView
+    release: ReleaseView | None
+    principal: Principal
+    profile: Profile
+    command: AcceptLicense
+    ticket: Ticket
+    answers: Mapping[str, str]
+    sequence: int
+    salt: bytes
+    accepted_at: datetime
+
+
+def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
+    """Return the signed statement and the disclosures that belong to it."""
+    return issue(_clear_claims(evidence), _hidden_claims(evidence), groups=(ANSWERS,), sign=sign)
+
+
+def _clear_claims(evidence: Evidence) -> dict[str, Json]:
+    offer, version, gate = evidence.offer, evidence.version, evidence.gate
+    return {
+        "v": STATEMENT_VERSION,
+        "iss": evidence.issuer,
+        "iat": int(evidence.accepted_at.timestamp()),
+        "jti": str(evidence.acceptance_id),
+        "sub": str(evidence.principal.person_id),
+        "grade": Grade.VERIFIED_SIGN_IN.value,
+        "act": {
+            "type": "own",
+            "sequence": evidence.sequence,
+            "words": act_digest(offer),
+            "button": ACT.button.format(title=offer.title, number=offer.number),
+            "boxes": {"agreed": "empty when shown, ticked by the person"},
+            "affirmed_by": ["box", "typed-name", "button"],
+            "template": ACT.revision,
+        },
+        "license": {
+            "id": str(version.license_id),
+            "version_id": str(version.id),
+            "slug": version.slug,
+            "title": version.title,
+            "number": version.number,
+            "change_class": version.change_class.value,
+            "series": version.series,
+            "sha256": version.sha256,
+            "language": version.language,
+            "binding": True,
+            "translation": None,
+            "policies": [
+                {"title": policy.title, "url": policy.url, "sha256": policy.sha256}
+                for policy in evidence.policies
+            ],
+        },
+        "gate": {
+            "id": str(gate.id),
+            "revision_id": str(gate.revision_id),
+            "number": gate.number,
+            "form": gate.form_digest,
+            "answers": answers_digest(evidence.answers, evidence.salt),
+        },
+        "scope": {
+            "model_id": str(offer.model_id),
+            "model": f"{offer.publisher}/{offer.model}",
+            "release": evidence.release.commit if evidence.release else None,
+            "manifest": evidence.release.manifest_digest if evidence.release else None,
+        },
+        "times": {
+            "presented": iso(evidence.ticket.presented_at),
+            "viewed": None,
+            "end_reached": None,
+            "accepted": iso(evidence.accepted_at),
+            "source": "server clock, UTC",
+        },
+        "identity": {
+            "provider": evidence.issuer,
+            "amr": ["email"],
+            "auth_time": iso(evidence.principal.signed_in_at) if evidence.principal.signed_in_at else None,
+            "email_verified": (iso(evidence.profile.verified_at) if evidence.profile.verified_at else None),
+            "second_factor": False,
+        },
+        "capacity": {"type": "self"},
+        "context": {
+            "channel": "browser",
+            "session": evidence.principal.session_id,
+            "request": evidence.command.context.request_id,
+            "csrf": "passed",
+        },
+    }
+
+
+def _hidden_claims(evidence: Evidence) -> dict[str, Json | Mapping[str, Json]]:
+    context = evidence.command.context
+    answers: dict[str, Json] = dict(evidence.answers)
+    return {
+        "name": evidence.command.typed_name.strip(),
+        "email": evidence.profile.email,
+        "ip_address": context.ip_address,
+        "user_agent": context.user_agent[:300],
+        "answers_salt": encode(evidence.salt),
+        ANSWERS: answers,
+    }
+
+
+def answers_digest(answers: Mapping[str, str], salt: bytes) -> str:
+    """Return the digest that binds all answers at once; salted, so that answers cannot be guessed."""
+    return sha256(salt + canonical_bytes(dict(answers)))
+
+
+def withdrawal_fact(*, acceptance_id: UUID, person_id: UUID, at: datetime) -> bytes:
+    """Return the canonical bytes of a withdrawal: the leaf of its ledger entry."""
+    return canonical_bytes(
+        {
+            "v": STATEMENT_VERSION,
+            "kind": "withdrawal",
+            "at": iso(at),
+            "acceptance": str(acceptance_id),
+            "person": str(person_id),
+        }
+    )

@@ -1,0 +1,185 @@
+"""Queries and inserts of acceptances; no rules."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from registry.acceptances.tables import Acceptance, Withdrawal
+
+BATCH_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which acceptances to list."""
+
+    gate_ids: Sequence[UUID] | None = None
+    person_id: UUID | None = None
+    license_version_id: UUID | None = None
+    standing: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def find_standing(
+    session: Session, *, person_id: UUID, gate_id: UUID, license_version_id: UUID
+) -> Acceptance | None:
+    """Return the acceptance of exactly this version at this gate that was not withdrawn."""
+    return session.exec(
+        select(Acceptance)
+        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+        .where(
+            Acceptance.person_id == person_id,
+            Acceptance.gate_id == gate_id,
+            Acceptance.license_version_id == license_version_id,
+            col(Withdrawal.acceptance_id).is_(None),
+        )
+        .order_by(col(Acceptance.sequence).desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def standing_series(session: Session, *, person_id: UUID, gate_id: UUID) -> set[tuple[UUID, int]]:
+    """Return (license, series) of everything the person has standing at this gate."""
+    rows = session.exec(
+        select(Acceptance.license_id, Acceptance.series)
+        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+        .where(Acceptance.person_id == person_id, Acceptance.gate_id == gate_id)
+        .where(col(Withdrawal.acceptance_id).is_(None))
+        .order_by(col(Acceptance.id))
+    )
+    return {(license_id, series) for license_id, series in rows}
+
+
+def latest_of_license(
+    session: Session, *, person_id: UUID, gate_id: UUID, license_id: UUID
+) -> Acceptance | None:
+    """Return the person's newest acceptance of any version of the license at this gate."""
+    return session.exec(
+        select(Acceptance)
+        .where(
+            Acceptance.person_id == person_id,
+            Acceptance.gate_id == gate_id,
+            Acceptance.license_id == license_id,
+        )
+        .order_by(col(Acceptance.id).desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def count_of_version(session: Session, *, person_id: UUID, gate_id: UUID, license_version_id: UUID) -> int:
+    """Return how often the person has accepted this version here, withdrawn ones included."""
+    return session.exec(
+        select(func.count())
+        .select_from(Acceptance)
+        .where(
+            Acceptance.person_id == person_id,
+            Acceptance.gate_id == gate_id,
+            Acceptance.license_version_id == license_version_id,
+        )
+    ).one()
+
+
+def insert_acceptance(session: Session, values: Mapping[str, Any]) -> bool:
+    """Insert an acceptance; False if a twin (double click, second browser) was there first."""
+    try:
+        with session.begin_nested():
+            session.exec(insert(Acceptance).values(**values))
+    except IntegrityError:
+        return False
+    return True
+
+
+def find_acceptance(session: Session, acceptance_id: UUID) -> tuple[Acceptance, Withdrawal | None] | None:
+    """Return the acceptance and its withdrawal, if any."""
+    return session.exec(
+        select(Acceptance, Withdrawal)
+        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+        .where(Acceptance.id == acceptance_id)
+    ).one_or_none()
+
+
+def list_acceptances(
+    session: Session, wanted: Filter, *, after: UUID | None, limit: int
+) -> Sequence[tuple[Acceptance, Withdrawal | None]]:
+    """Return acceptances newest first, strictly older than `after`."""
+    statement = select(Acceptance, Withdrawal).outerjoin(
+        Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id)
+    )
+    if wanted.gate_ids is not None:
+        statement = statement.where(col(Acceptance.gate_id).in_(wanted.gate_ids))
+    if wanted.person_id is not None:
+        statement = statement.where(Acceptance.person_id == wanted.person_id)
+    if wanted.license_version_id is not None:
+        statement = statement.where(Acceptance.license_version_id == wanted.license_version_id)
+    if wanted.standing is True:
+        statement = statement.where(col(Withdrawal.acceptance_id).is_(None))
+    if wanted.standing is False:
+        statement = statement.where(col(Withdrawal.acceptance_id).is_not(None))
+    if wanted.since is not None:
+        statement = statement.where(Acceptance.accepted_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(Acceptance.accepted_at < wanted.until)
+    if after is not None:
+        statement = statement.where(Acceptance.id < after)
+    return session.exec(statement.order_by(col(Acceptance.id).desc()).limit(limit)).all()
+
+
+def count_acceptances(session: Session, gate_ids: Sequence[UUID]) -> tuple[int, int]:
+    """Return how many acceptances the gates have, and how many were withdrawn."""
+    total = session.exec(
+        select(func.count()).select_from(Acceptance).where(col(Acceptance.gate_id).in_(gate_ids))
+    ).one()
+    withdrawn = session.exec(
+        select(func.count())
+        .select_from(Withdrawal)
+        .join(Acceptance, col(Acceptance.id) == col(Withdrawal.acceptance_id))
+        .where(col(Acceptance.gate_id).in_(gate_ids))
+    ).one()
+    return total, withdrawn
+
+
+def insert_withdrawal(session: Session, withdrawal: Withdrawal) -> bool:
+    """Insert a withdrawal; False if there is one already."""
+    try:
+        with session.begin_nested():
+            session.exec(insert(Withdrawal).values(**withdrawal.model_dump()))
+    except IntegrityError:
+        return False
+    return True
+
+
+def iterate_acceptances(session: Session) -> Iterator[Acceptance]:
+    """Return every acceptance, oldest first, with flat memory."""
+    last: UUID | None = None
+    while True:
+        statement = select(Acceptance).order_by(col(Acceptance.id)).limit(BATCH_ROWS)
+        if last is not None:
+            statement = statement.where(Acceptance.id > last)
+        rows = session.exec(statement).all()
+        yield from rows
+        if len(rows) < BATCH_ROWS:
+            return
+        last = rows[-1].id
+        session.expunge_all()
+
+
+def iterate_withdrawals(session: Session) -> Iterator[Withdrawal]:
+    """Return every withdrawal with flat memory."""
+    last: UUID | None = None
+    while True:
+        statement = select(Withdrawal).order_by(col(Withdrawal.acceptance_id)).limit(BATCH_ROWS)
+        if last is not None:
+            statement = statement.where(Withdrawal.acceptance_id > last)
+        rows = session.exec(statement).all()
+        yield from rows
+        if len(rows) < BATCH_ROWS:
+            return
+        last = rows[-1].acceptance_id
+        session.expunge_all()
