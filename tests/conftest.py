@@ -16,6 +16,10 @@ from playwright.async_api import async_playwright
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
+from registry.delivery.presign import Addressing
+from registry.delivery.s3 import S3ObjectStore
+from registry.delivery.seaweedfs import StoreAddress
+from registry.kernel.clock import SystemClock
 from registry.kernel.database import Database
 from tests.clock import SettableClock
 from tests.servers import browser as chromium
@@ -135,6 +139,29 @@ def database(database_url: str) -> Iterator[Database]:
 def clock() -> SettableClock:
     """A clock that stands still until the test moves it."""
     return SettableClock()
+
+
+@pytest.fixture(scope="session")
+def object_store_address(run: Run) -> StoreAddress:
+    """Address and keys of a real S3 server, shared by all workers."""
+    address = run.server("seaweedfs")
+    del address["keeper_pid"]
+    return StoreAddress(**address)
+
+
+@pytest.fixture
+def object_store(object_store_address: StoreAddress) -> S3ObjectStore:
+    """The S3 adapter over a real server; the test's keys are its own."""
+    return S3ObjectStore(
+        endpoint=object_store_address.endpoint,
+        bucket=object_store_address.bucket,
+        region=object_store_address.region,
+        access_key=object_store_address.access_key,
+        secret_key=object_store_address.secret_key,
+        addressing=Addressing.PATH,
+        clock=SystemClock(),  # the server checks times by the machine's clock
+        prefix=f"{uuid4().hex}/",
+    )
 
 
 @pytest.fixture

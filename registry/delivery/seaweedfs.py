@@ -185,6 +185,7 @@ class EmbeddedStore:
         self, ports: StorePorts, program: Path, credentials: StoreCredentials, is_ready: Callable[[], bool]
     ) -> None:
         delay = RESTART_DELAY_FIRST_S
+        ran_before = False
         try:
             while True:
                 began = time.monotonic()
@@ -192,9 +193,11 @@ class EmbeddedStore:
                     if self._stopping.is_set():
                         return
                     process = self._process = _launch(self._dir, ports, program, credentials)
-                self._watch(process, is_ready)
+                came_up = self._watch(process, is_ready)
+                self._ready.clear()
                 _remove_sockets(ports)
-                if self._stopping.is_set() or not self._ready.is_set():
+                ran_before = ran_before or came_up
+                if self._stopping.is_set() or not ran_before:
                     return
                 if time.monotonic() - began > STEADY_AFTER_S:
                     delay = RESTART_DELAY_FIRST_S
@@ -206,14 +209,16 @@ class EmbeddedStore:
         finally:
             self._ended.set()
 
-    def _watch(self, process: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> None:
-        """Say when the process is ready; return when it has ended."""
+    def _watch(self, process: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> bool:
+        """Say when the process is ready; return when it has ended, whether it was ready."""
         while process.poll() is None and not self._stopping.wait(READY_POLL_S):
             if is_ready():
                 self._ready.set()
                 log.info("object_store.ready", process=process.pid)
-                break
+                process.wait()
+                return True
         process.wait()
+        return False
 
 
 def _program() -> Path:

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import ServerUnavailable
@@ -22,6 +22,9 @@ KINDS: dict[str, Callable[[Path], PostgresServer | SeaweedServer]] = {
 def main() -> None:
     """Start the server, print its address as one JSON line, wait for the end, stop it."""
     kind, folder, root_pid = sys.argv[1:]
+    # Only the address goes to standard output; what the server's code prints goes to the log.
+    reply = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     root = os.pidfd_open(int(root_pid))
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(waker)
@@ -31,18 +34,18 @@ def main() -> None:
     try:
         address = server.start()
     except ServerUnavailable as error:
-        _say({"unavailable": str(error)})
+        _say(reply, {"unavailable": str(error)})
         return
     try:
-        _say(address | {"keeper_pid": os.getpid()})
+        _say(reply, address | {"keeper_pid": os.getpid()})
         select.select([root, wake], [], [])
     finally:
         server.stop()
 
 
-def _say(address: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(address) + "\n")
-    sys.stdout.flush()
+def _say(reply: TextIO, address: dict[str, Any]) -> None:
+    reply.write(json.dumps(address) + "\n")
+    reply.close()
 
 
 if __name__ == "__main__":
