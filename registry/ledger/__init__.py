@@ -17,6 +17,7 @@ from registry.ledger.domain import (
     SignedCheckpoint,
     origin_of,
 )
+from registry.ledger.fsck import find_discrepancies
 from registry.ledger.service import (
     answer_consistency,
     answer_inclusion,
@@ -63,6 +64,7 @@ __all__ = [
     "append",
     "end_compromised_key",
     "ensure_key_ring",
+    "find_discrepancies",
     "find_entry_by_index",
     "find_position",
     "has_pending",
