@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from registry.licenses.structure import Clause, ClauseKind, PartKind, Structure
+from registry.licenses.structure import Clause, ClauseKind, Structure, plain
 
 EDITS_MAX = 600
 """Words (or clauses) that may be gone and new between two runs; work and memory grow with its square."""
@@ -114,8 +114,7 @@ def _entries(structure: Structure) -> Iterator[_Entry]:
     for part in structure.parts:
         if part.heading:
             text = " ".join(filter(None, (part.heading, part.subheading)))
-            name = "Heading of the attachment" if part.kind is PartKind.ATTACHMENT else "Section heading"
-            yield _Entry(id=part.id, label=name, text=text, key=f"#{_key(text)}")
+            yield _Entry(id=part.id, label=plain(part.heading), text=text, key=f"#{_key(text)}")
         for clause in part.clauses:
             if clause.kind is not ClauseKind.RULE:
                 yield _entry(clause)

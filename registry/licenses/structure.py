@@ -4,6 +4,7 @@ The structure is an aid for reading, linking and comparing; what binds is the te
 function whenever it is needed, holds every word of the text exactly once and in order, and never fails.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -208,7 +209,7 @@ class _Builder:
 
     def _settled(self, clauses: list[Clause]) -> Iterator[Clause]:
         """Yield the clauses; an item that only looked like a heading, with nothing below, is a paragraph."""
-        for clause, following in zip(clauses, [*clauses[1:], None], strict=True):
+        for clause, following in itertools.zip_longest(clauses, clauses[1:]):
             is_parent = following is not None and following.depth > clause.depth
             if (
                 clause.id in self._whole_line_headings
