@@ -81,11 +81,11 @@ def _answering(answer, *, promised_bytes=None) -> Iterator[tuple[str, list[str]]
 def test_stored_object_is_read_back_whole_and_in_ranges(object_store):
     content = bytes(range(256)) * 8192
     object_store.put("blobs/a", content)
-    assert b"".join(object_store.open("blobs/a", 65_536)) == content
+    assert b"".join(object_store.open("blobs/a")) == content
     assert object_store.read_range("blobs/a", 256, 512) == content[256:768]
     assert object_store.read_range("blobs/a", len(content) - 3, 100) == content[-3:]
     assert object_store.read_range("blobs/a", len(content) + 5, 100) == b""
-    assert object_store.head("blobs/a").size == len(content)
+    assert object_store.head("blobs/a") == len(content)
 
 
 def test_copied_object_stays_when_the_source_is_deleted(object_store):
@@ -94,7 +94,7 @@ def test_copied_object_stays_when_the_source_is_deleted(object_store):
     object_store.delete("staging/a")
     object_store.delete("staging/a")
     assert object_store.head("staging/a") is None
-    assert b"".join(object_store.open("blobs/a", 1024)) == b"weights"
+    assert b"".join(object_store.open("blobs/a")) == b"weights"
 
 
 def test_large_object_is_copied_in_parts(object_store, monkeypatch):
@@ -102,7 +102,7 @@ def test_large_object_is_copied_in_parts(object_store, monkeypatch):
     content = b"0123456789abcdef" * (12 * MiB // 16)
     object_store.put("staging/a", content)
     object_store.copy("staging/a", "blobs/a")
-    assert b"".join(object_store.open("blobs/a", MiB)) == content
+    assert b"".join(object_store.open("blobs/a")) == content
 
 
 def test_absent_object_is_told_from_an_outage(object_store):
@@ -110,7 +110,7 @@ def test_absent_object_is_told_from_an_outage(object_store):
     with pytest.raises(MissingObject):
         object_store.read_range("absent", 0, 10)
     with pytest.raises(MissingObject):
-        list(object_store.open("absent", 10))
+        list(object_store.open("absent"))
     with pytest.raises(MissingObject):
         object_store.copy("absent", "target")
 
@@ -120,27 +120,21 @@ def test_parts_that_clients_put_become_one_object(object_store):
     upload = object_store.start_multipart("blobs/parts")
     assert object_store.list_parts("blobs/parts", upload) == []
     for number, content in ((2, second), (1, first)):
-        url = object_store.presign_part("blobs/parts", upload, number, 60)
+        url = object_store.presign_part("blobs/parts", upload, number)
         assert httpx2.put(url, content=content).status_code == 200
     parts = object_store.list_parts("blobs/parts", upload)
-    assert [(number, size) for number, size, _ in parts] == [(1, len(first)), (2, len(second))]
-    object_store.complete_multipart("blobs/parts", upload, [(number, etag) for number, _, etag in parts])
-    assert b"".join(object_store.open("blobs/parts", MiB)) == first + second
+    assert [(part.number, part.size) for part in parts] == [(1, len(first)), (2, len(second))]
+    object_store.complete_multipart("blobs/parts", upload, parts)
+    assert b"".join(object_store.open("blobs/parts")) == first + second
 
 
 def test_aborted_upload_is_gone_and_its_links_are_dead(object_store):
     upload = object_store.start_multipart("blobs/parts")
-    url = object_store.presign_part("blobs/parts", upload, 1, 60)
+    url = object_store.presign_part("blobs/parts", upload, 1)
     object_store.abort_multipart("blobs/parts", upload)
     object_store.abort_multipart("blobs/parts", upload)
-    with pytest.raises(MissingObject):
-        object_store.list_parts("blobs/parts", upload)
+    assert object_store.list_parts("blobs/parts", upload) is None
     assert httpx2.put(url, content=b"late").status_code == 404
-
-
-def test_upload_link_stores_one_object(object_store):
-    assert httpx2.put(object_store.presign_put("staging/x", 60), content=b"bytes").status_code == 200
-    assert b"".join(object_store.open("staging/x", 100)) == b"bytes"
 
 
 def test_download_link_gives_the_file_under_its_name_and_in_ranges(object_store):
@@ -172,7 +166,7 @@ def test_altered_or_late_link_is_refused_by_the_store(object_store):
     )
     assert httpx2.put(url, content=b"overwritten").status_code == 403
     assert httpx2.delete(url).status_code == 403
-    assert b"".join(object_store.open("blobs/a", 10)) == b"mine"
+    assert b"".join(object_store.open("blobs/a")) == b"mine"
 
 
 def test_probe_passes_on_a_closed_store(object_store):
@@ -219,8 +213,7 @@ def test_clients_get_links_to_the_public_address():
     store = _store("http://127.0.0.1:1", public_endpoint="https://objects.example.org")
     url = store.presign_get("k", filename="k", expires_s=60, now=_now())
     assert url.startswith("https://objects.example.org/gatehouse/k?")
-    assert store.presign_put("k", 60).startswith("https://objects.example.org/")
-    assert store.presign_part("k", "u", 1, 60).startswith("https://objects.example.org/")
+    assert store.presign_part("k", "u", 1).startswith("https://objects.example.org/")
 
 
 @pytest.fixture
@@ -271,7 +264,7 @@ def test_object_that_breaks_off_is_an_outage_not_a_short_object():
         _answering(lambda *_: (200, b"x" * 10), promised_bytes=1000) as (endpoint, _),
         pytest.raises(Unavailable),
     ):
-        list(_store(endpoint).open("k", 100))
+        list(_store(endpoint).open("k"))
 
 
 def test_proxy_of_the_environment_is_not_asked_for_a_local_store(object_store_address, monkeypatch):

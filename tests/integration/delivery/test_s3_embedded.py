@@ -89,7 +89,7 @@ def _read_when_up(adapter, key):
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         with contextlib.suppress(Unavailable):
-            return b"".join(adapter.open(key, 100))
+            return b"".join(adapter.open(key))
     raise AssertionError("the store did not come back")
 
 
@@ -139,7 +139,7 @@ def test_objects_and_address_outlast_a_restart(store):
     assert store.process_id is None
     second = store.start()
     assert second == first
-    assert b"".join(_adapter(second).open("blobs/a", 100)) == b"weights"
+    assert b"".join(_adapter(second).open("blobs/a")) == b"weights"
 
 
 def test_store_that_dies_is_started_again_with_its_objects(store):
