@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry import ledger
-from registry.delivery.s3 import S3Store
+from registry.delivery.s3 import S3ObjectStore
 from registry.identity.authentication import Cookies
 from registry.identity.visits import Visits
 from registry.kernel.clock import Clock, SystemClock
@@ -53,7 +53,7 @@ class Parts:
     database: Database
     sealer: Sealer
     keys: Keys
-    store: S3Store
+    store: S3ObjectStore
     mailer: Mailer
     pages: Pages
     cookies: Cookies
@@ -63,7 +63,7 @@ class Parts:
 def build_parts(
     settings: Settings,
     *,
-    store: S3Store,
+    store: S3ObjectStore,
     database: Database | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from uuid import UUID
 
 from registry.catalog.domain import GateMode
-
 from registry.identity.domain import Channel, Principal, Scope
 from registry.kernel.outcomes import Refusal, Remedy
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from registry.catalog.domain import GateMode
 from sqlalchemy import Integer, String, TextClause, Uuid, bindparam, text
 from sqlmodel import Session
 
 from registry.access.domain import BlockFact, Earlier, Facts, Requirement
+from registry.catalog.domain import GateMode
 from registry.identity.domain import Principal
 from registry.kernel.database import UTCDateTime
 
@@ -103,7 +103,7 @@ def gather_by_name(
             "model_key": model.lower(),
         },
     )
-    gathered = assemble((_row(row) for row in found.mappings()), principal)
+    gathered = assemble((_row(dict(row)) for row in found.mappings()), principal)
     if not gathered:
         return None
     return _explained(session, gathered[0], principal)
@@ -119,7 +119,7 @@ def gather_by_ids(
     found = session.connection().execute(
         statement, {"person_id": principal.person_id, "now": now, "model_ids": list(model_ids)}
     )
-    rows = [_row(row) for row in found.mappings()]
+    rows = [_row(dict(row)) for row in found.mappings()]
     return {item.facts.model_id: item for item in assemble(rows, principal)}
 
 

@@ -1,0 +1,362 @@
+"""The hot path: token, decision, presigned URL and durable record in one transaction per batch.
+
+Concurrent requests share a batch and its commit (`kernel.database.Batch`). Steps, in this order because
+each one depends on the last:
+
+1. Look up the tokens: an unknown one refuses its request.
+2. Gather the facts of every (person, model) of the batch, by the query that pages and lists use.
+3. Refuse absent and private models alike; then `access.decide`, before anything is said about files.
+4. Find the release and the file; both are immutable, so they are remembered in memory.
+5. Presign on a permit only (P1) and insert the records.
+6. Commit. Only then do the answers leave (P5).
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from registry import access
+from registry.access.facts import BY_NAME_SQL, Row
+from registry.delivery import domain
+from registry.delivery.domain import Asker, FileRequest, Outcome, ServedFile
+from registry.delivery.s3 import S3ObjectStore
+from registry.identity.domain import (
+    ANONYMOUS,
+    LAST_USE_PRECISION,
+    TOKEN_PREFIX,
+    Channel,
+    Principal,
+    Scope,
+    digest_of,
+    unknown_token,
+)
+from registry.kernel.clock import Clock
+from registry.kernel.database import Batch, Database
+from registry.kernel.identifiers import is_commit_id, new_id
+from registry.kernel.outcomes import Refusal
+from registry.kernel.statements import Parameters, Rows, statements_for
+from registry.kernel.telemetry import DECISIONS, URLS_ISSUED
+
+REMEMBERED_FILES = 20_000
+CLIENT_MAX_CHARACTERS = 120
+BATCHES_AT_ONCE_POSTGRESQL = 2
+
+_PERSON_OF_TOKEN_SQL = """
+SELECT t.id, t.person_id, t.scopes, t.expires_at, t.revoked_at, t.last_used_at, p.is_operator
+  FROM access_token t JOIN person p ON p.id = t.person_id WHERE t.digest = :digest
+"""
+_TOUCH_SQL = "UPDATE access_token SET last_used_at = :now WHERE id = :token_id"
+_COMMIT_SQL = "SELECT id, commit_id FROM release WHERE model_id = :model_id AND commit_id = :revision"
+_REF_SQL = """
+SELECT e.id, e.commit_id FROM ref f JOIN release e ON e.id = f.release_id
+ WHERE f.model_id = :model_id AND f.name = :revision
+"""
+_FILE_SQL = """
+SELECT f.size, f.sha256, f.git_oid, f.large, b.storage_key, b.content
+  FROM release_file f JOIN blob b ON b.sha256 = f.sha256
+ WHERE f.release_id = :release_id AND f.path = :path
+"""
+_RECORD_SQL = """
+INSERT INTO download_record (id, issued_at, person_id, token_id, model_id, release_id, path, sha256, size,
+                             acceptance_id, resumed_from, channel, client, request_id)
+VALUES (:id, :issued_at, :person_id, :token_id, :model_id, :release_id, :path, :sha256, :size,
+        :acceptance_id, :resumed_from, :channel, :client, :request_id)
+"""
+_REFUSED_SQL = """
+INSERT INTO refused_request (id, refused_at, person_id, model_id, path, code, request_id)
+VALUES (:id, :refused_at, :person_id, :model_id, :path, :code, :request_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    file: FileRequest
+    asker: Asker
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredFile:
+    """What the database holds about a file of a release; immutable."""
+
+    release_id: UUID
+    served: ServedFile
+    storage_key: str
+    content: bytes | None
+
+
+@dataclass(slots=True)
+class _Writes:
+    """Rows that the batch inserts."""
+
+    records: list[Parameters]
+    refusals: list[Parameters]
+    touched: dict[UUID, Parameters]
+
+
+class Resolver:
+    """Answers requests for files; one per process."""
+
+    def __init__(
+        self, *, database: Database, store: S3ObjectStore, clock: Clock, url_ttl_seconds: int, contact: str
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ttl = url_ttl_seconds
+        self._contact = contact
+        self._sql = statements_for(database.dialect)
+        self._files: OrderedDict[tuple[UUID, str], _StoredFile] = OrderedDict()
+        at_once = 1 if database.dialect == "sqlite" else BATCHES_AT_ONCE_POSTGRESQL
+        self._batch: Batch[_Item, Outcome] = Batch(database, self._resolve_batch, at_once=at_once)
+
+    async def resolve(self, file: FileRequest, asker: Asker) -> Outcome:
+        """Return the file's URL, its text, the bare right to it, or a refusal; records are durable by then.
+
+        Raises:
+            Unavailable: the database cannot be consulted; nothing was issued.
+        """
+        return await self._batch.submit(_Item(file, asker))
+
+    def _resolve_batch(self, connection: Any, items: Sequence[_Item]) -> Sequence[Outcome]:
+        now = self._clock.now()
+        writes = _Writes(records=[], refusals=[], touched={})
+        principals = self._principals(connection, items, writes, now)
+        facts = self._facts(connection, items, principals, now)
+        outcomes = [
+            self._answer(connection, item, principal, facts, writes, now)
+            for item, principal in zip(items, principals, strict=True)
+        ]
+        self._write(connection, writes)
+        return outcomes
+
+    def _principals(
+        self, connection: Any, items: Sequence[_Item], writes: _Writes, now: datetime
+    ) -> Sequence[Principal | Refusal]:
+        tokens = list(
+            dict.fromkeys(
+                item.asker.token for item in items if (item.asker.token or "").startswith(TOKEN_PREFIX)
+            )
+        )
+        given: list[Parameters] = [{"digest": digest_of(token or "")} for token in tokens]
+        rows = self._sql.fetch_many(connection, _PERSON_OF_TOKEN_SQL, given) if given else []
+        known = {
+            token: self._principal_of(found, writes, now) for token, found in zip(tokens, rows, strict=True)
+        }
+        return [
+            known.get(item.asker.token, unknown_token())
+            if item.asker.token is not None
+            else item.asker.principal or ANONYMOUS
+            for item in items
+        ]
+
+    def _principal_of(self, rows: Rows, writes: _Writes, now: datetime) -> Principal | Refusal:
+        if not rows:
+            return unknown_token()
+        token_id, person_id, scopes, expires_at, revoked_at, last_used_at, is_operator = rows[0]
+        if revoked_at is not None or now >= self._sql.read_moment(expires_at):
+            return unknown_token()
+        token = self._sql.read_id(token_id)
+        if last_used_at is None or now - self._sql.read_moment(last_used_at) > LAST_USE_PRECISION:
+            writes.touched[token] = {
+                "now": self._sql.bind_moment(now),
+                "token_id": self._sql.bind_id(token),
+            }
+        return Principal(
+            person_id=self._sql.read_id(person_id),
+            channel=Channel.TOKEN,
+            scopes=frozenset(Scope(word) for word in scopes.split()),
+            is_operator=bool(is_operator),
+            token_id=token,
+        )
+
+    def _facts(
+        self,
+        connection: Any,
+        items: Sequence[_Item],
+        principals: Sequence[Principal | Refusal],
+        now: datetime,
+    ) -> dict[tuple[Principal, str, str], access.Gathered | None]:
+        wanted = list(
+            dict.fromkeys(
+                (principal, item.file.publisher.lower(), item.file.model.lower())
+                for item, principal in zip(items, principals, strict=True)
+                if isinstance(principal, Principal)
+            )
+        )
+        moment = self._sql.bind_moment(now)
+        given: list[Parameters] = [
+            {
+                "person_id": self._sql.bind_id(principal.person_id),
+                "now": moment,
+                "publisher_key": publisher,
+                "model_key": model,
+            }
+            for principal, publisher, model in wanted
+        ]
+        found = self._sql.fetch_many(connection, BY_NAME_SQL, given) if given else []
+        gathered = {}
+        for key, rows in zip(wanted, found, strict=True):
+            assembled = access.assemble([self._row(row) for row in rows], key[0])
+            gathered[key] = assembled[0] if assembled else None
+        return gathered
+
+    def _row(self, row: tuple[Any, ...]) -> Row:
+        sql = self._sql
+        return Row(
+            model_id=sql.read_id(row[0]),
+            publisher=row[1],
+            model=row[2],
+            private=bool(row[3]),
+            mode=row[4],
+            license_version_id=sql.read_id(row[6]) if row[6] is not None else None,
+            slug=row[7],
+            title=row[8],
+            number=row[9],
+            acceptance_id=sql.read_id(row[10]) if row[10] is not None else None,
+            accepted_at=None,
+            block_id=sql.read_id(row[12]) if row[12] is not None else None,
+            role=row[13],
+        )
+
+    def _answer(
+        self,
+        connection: Any,
+        item: _Item,
+        principal: Principal | Refusal,
+        facts: dict[tuple[Principal, str, str], access.Gathered | None],
+        writes: _Writes,
+        now: datetime,
+    ) -> Outcome:
+        if isinstance(principal, Refusal):
+            return domain.FileRefused(refusal=principal)
+        gathered = facts[principal, item.file.publisher.lower(), item.file.model.lower()]
+        if gathered is None or not gathered.is_visible_to(principal):
+            return domain.FileRefused(refusal=domain.no_such_model())
+        publisher, model = gathered.facts.publisher, gathered.facts.model
+        if item.file.path in domain.OPEN_PATHS:
+            stored = self._find_file(connection, gathered.facts.model_id, item.file)
+            if isinstance(stored, _StoredFile) and not stored.served.large and stored.content is not None:
+                if not item.asker.wants_body:
+                    return domain.Authorised(file=stored.served)
+                return domain.TextServed(file=stored.served, content=stored.content, record_id=None)
+        verdict = access.decide(gathered.facts)
+        if isinstance(verdict, access.Denial):
+            DECISIONS.labels(verdict.refusal.code).inc()
+            self._note_refusal(writes, principal, gathered, item, verdict, now)
+            return domain.FileRefused(refusal=verdict.refusal)
+        stored = self._find_file(connection, gathered.facts.model_id, item.file)
+        if stored is None:
+            return domain.FileRefused(refusal=domain.no_such_revision(publisher, model))
+        if isinstance(stored, str):
+            return domain.FileRefused(refusal=domain.no_such_file(publisher, model), commit=stored)
+        if not item.asker.wants_body:
+            return domain.Authorised(file=stored.served)
+        return self._hand_out(verdict, stored, item.asker, writes, now)
+
+    def _hand_out(
+        self, permit: access.Permit, stored: _StoredFile, asker: Asker, writes: _Writes, now: datetime
+    ) -> Outcome:
+        """Issue the URL, or send the text, and record it; the permit is the only way here (P1)."""
+        record_id = self._record(writes, permit, stored, asker, now)
+        if not stored.served.large and stored.content is not None:
+            return domain.TextServed(file=stored.served, content=stored.content, record_id=record_id)
+        url = self._store.presign_get(
+            stored.storage_key, filename=stored.served.path, expires_s=self._ttl, now=now
+        )
+        URLS_ISSUED.inc()
+        return domain.UrlIssued(file=stored.served, url=url, record_id=record_id)
+
+    def _record(
+        self, writes: _Writes, permit: access.Permit, stored: _StoredFile, asker: Asker, now: datetime
+    ) -> UUID:
+        record_id = new_id()
+        sql = self._sql
+        writes.records.append(
+            {
+                "id": sql.bind_id(record_id),
+                "issued_at": sql.bind_moment(now),
+                "person_id": sql.bind_id(permit.principal.person_id),
+                "token_id": sql.bind_id(permit.principal.token_id),
+                "model_id": sql.bind_id(permit.model_id),
+                "release_id": sql.bind_id(stored.release_id),
+                "path": stored.served.path,
+                "sha256": stored.served.sha256,
+                "size": stored.served.size,
+                "acceptance_id": sql.bind_id(permit.acceptance_ids[0] if permit.acceptance_ids else None),
+                "resumed_from": asker.range_start,
+                "channel": permit.principal.channel.value,
+                "client": asker.client[:CLIENT_MAX_CHARACTERS],
+                "request_id": asker.request_id[:64],
+            }
+        )
+        return record_id
+
+    def _note_refusal(
+        self,
+        writes: _Writes,
+        principal: Principal,
+        gathered: access.Gathered,
+        item: _Item,
+        denial: access.Denial,
+        now: datetime,
+    ) -> None:
+        if principal.person_id is None or not item.asker.wants_body:
+            return
+        writes.refusals.append(
+            {
+                "id": self._sql.bind_id(new_id()),
+                "refused_at": self._sql.bind_moment(now),
+                "person_id": self._sql.bind_id(principal.person_id),
+                "model_id": self._sql.bind_id(gathered.facts.model_id),
+                "path": item.file.path[:1024],
+                "code": denial.refusal.code,
+                "request_id": item.asker.request_id[:64],
+            }
+        )
+
+    def _find_file(self, connection: Any, model_id: UUID, file: FileRequest) -> _StoredFile | str | None:
+        """Return the file; the commit where it has none of this path; None where there is no such revision."""
+        sql = self._sql
+        if is_commit_id(file.revision):
+            known = self._files.get((model_id, f"{file.revision}/{file.path}"))
+            if known is not None:
+                return known
+        statement = _COMMIT_SQL if is_commit_id(file.revision) else _REF_SQL
+        given = {"model_id": sql.bind_id(model_id), "revision": file.revision}
+        (releases,) = sql.fetch_many(connection, statement, [given])
+        if not releases:
+            return None
+        release_id, commit = sql.read_id(releases[0][0]), releases[0][1]
+        key = (model_id, f"{commit}/{file.path}")
+        known = self._files.get(key)
+        if known is not None:
+            return known
+        by_path = {"release_id": sql.bind_id(release_id), "path": file.path}
+        (rows,) = sql.fetch_many(connection, _FILE_SQL, [by_path])
+        if not rows:
+            return str(commit)
+        size, sha256, git_oid, large, storage_key, content = rows[0]
+        served = ServedFile(
+            commit=commit, path=file.path, size=size, sha256=sha256, git_oid=git_oid, large=bool(large)
+        )
+        stored = _StoredFile(
+            release_id=release_id,
+            served=served,
+            storage_key=storage_key,
+            content=bytes(content) if content is not None and not large else None,
+        )
+        if stored.content is None or len(stored.content) < 4096:
+            self._files[key] = stored
+            if len(self._files) > REMEMBERED_FILES:
+                self._files.popitem(last=False)
+        return stored
+
+    def _write(self, connection: Any, writes: _Writes) -> None:
+        if writes.records:
+            self._sql.execute_many(connection, _RECORD_SQL, writes.records)
+        if writes.refusals:
+            self._sql.execute_many(connection, _REFUSED_SQL, writes.refusals)
+        if writes.touched:
+            self._sql.execute_many(connection, _TOUCH_SQL, list(writes.touched.values()))
