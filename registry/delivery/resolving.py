@@ -44,7 +44,7 @@ REMEMBERED_FILES = 20_000
 CLIENT_MAX_CHARACTERS = 120
 BATCHES_AT_ONCE_POSTGRESQL = 2
 
-_PERSON_OF_TOKEN_SQL = """
+_CREDENTIAL_SQL = """
 SELECT t.id, t.person_id, t.scopes, t.expires_at, t.revoked_at, t.last_used_at, p.is_operator
   FROM access_token t JOIN person p ON p.id = t.person_id WHERE t.digest = :digest
 """
@@ -140,7 +140,7 @@ class Resolver:
             )
         )
         given: list[Parameters] = [{"digest": digest_of(token or "")} for token in tokens]
-        rows = self._sql.fetch_many(connection, _PERSON_OF_TOKEN_SQL, given) if given else []
+        rows = self._sql.fetch_many(connection, _CREDENTIAL_SQL, given) if given else []
         known = {
             token: self._principal_of(found, writes, now) for token, found in zip(tokens, rows, strict=True)
         }
