@@ -1,0 +1,273 @@
+"""The catalog's refusals: each says what is missing, what to do and who decides (P10)."""
+
+from collections.abc import Mapping, Sequence
+
+from registry.catalog.domain import STEP_UP_MAX_AGE, Command, model_url
+from registry.identity.domain import Channel, Principal, Scope
+from registry.kernel.outcomes import Refusal, Remedy
+
+NAMES_SHOWN_COUNT = 20
+_PURPOSES: Mapping[Command, str] = {
+    Command.SEE_PRIVATE: "see its private models",
+    Command.UPLOAD: "upload files for it",
+    Command.CREATE_MODEL: "create models of it",
+    Command.PUBLISH_RELEASE: "publish releases of its models",
+    Command.CHANGE_GATE: "change its gates",
+    Command.REVIEW_REQUESTS: "review its access requests",
+    Command.BLOCK_PEOPLE: "block people from its models",
+    Command.READ_RECORDS: "read its records",
+    Command.MANAGE_ROLES: "give and end roles",
+}
+_YOU = "You do; no review follows"
+
+
+def no_such_model(publisher: str, name: str) -> Refusal:
+    """Return the one refusal for a model that is absent and for one that must look absent."""
+    return Refusal(
+        code="model-not-found",
+        status=404,
+        title="There is no such model here, or you may not see it",
+        detail=f"No model {publisher[:96]}/{name[:96]} is known to you on this registry.",
+        remedy=Remedy(text="Check the name, or look through the catalog", url="/"),
+    )
+
+
+def no_such_publisher(name: str) -> Refusal:
+    """Return the refusal of an unknown publisher."""
+    return Refusal(
+        code="publisher-not-found",
+        status=404,
+        title="There is no such publisher here",
+        detail=f"No publisher {name[:96]!r} is known on this registry.",
+        remedy=Remedy(text="Check the name, or create the publisher first", url="/"),
+    )
+
+
+def no_such_release(repo_id: str, revision: str) -> Refusal:
+    """Return the refusal of an unknown branch, tag or commit."""
+    return Refusal(
+        code="release-not-found",
+        status=404,
+        title="There is no such release of this model",
+        detail=f"{repo_id} has no branch, tag or commit {revision[:100]!r}.",
+        remedy=Remedy(text="Look at the model's releases", url=f"/{repo_id}"),
+    )
+
+
+def no_such_upload() -> Refusal:
+    """Return the refusal of an upload that is absent or somebody else's."""
+    return Refusal(
+        code="upload-not-found",
+        status=404,
+        title="There is no such upload, or it is not yours",
+        detail="Nothing was stored.",
+        remedy=Remedy(text="Ask for a new upload of the file"),
+    )
+
+
+def sign_in_needed() -> Refusal:
+    """Return the refusal of an anonymous visitor who wants to change something."""
+    return Refusal(
+        code="sign-in-needed",
+        status=401,
+        title="You are not signed in",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Sign in, or send a token of this registry", url="/sign-in"),
+        decider="You do",
+    )
+
+
+def scope_missing(scope: Scope) -> Refusal:
+    """Return the refusal of a token that does not reach far enough."""
+    return Refusal(
+        code="scope-missing",
+        status=403,
+        title=f"This token lacks the scope {scope.value}",
+        detail="Nothing was changed. Tokens do only what they were created for.",
+        remedy=Remedy(text=f"Create a token with the scope {scope.value}", url="/settings/tokens"),
+        decider="You do",
+    )
+
+
+def role_missing(publisher: str, command: Command) -> Refusal:
+    """Return the refusal of somebody whose role does not allow `command`."""
+    return Refusal(
+        code="role-missing",
+        status=403,
+        title=f"You have no role at {publisher} that allows this",
+        detail=f"To {_PURPOSES[command]} takes a role that you do not have there. Nothing was changed.",
+        remedy=Remedy(text=f"Ask an owner of {publisher} for the role"),
+        decider=f"The owners of {publisher}",
+    )
+
+
+def check_scope(principal: Principal, command: Command) -> Refusal | None:
+    """Return why the credential does not reach as far as `command`, or None."""
+    if principal.person_id is None:
+        return sign_in_needed()
+    scope = Scope.READ if command is Command.SEE_PRIVATE else Scope.PUBLISH
+    if command is Command.READ_RECORDS:
+        scope = Scope.AUDIT
+    if principal.channel is Channel.TOKEN and not principal.may(scope):
+        return scope_missing(scope)
+    return None
+
+
+def fresh_sign_in_needed() -> Refusal:
+    """Return the refusal of a grave change by a token or by a session that is not fresh."""
+    minutes = int(STEP_UP_MAX_AGE.total_seconds() // 60)
+    return Refusal(
+        code="fresh-sign-in-needed",
+        status=403,
+        title="Changing a gate takes a fresh sign-in",
+        detail=f"Gates are changed in a browser by somebody who signed in within the last {minutes} minutes.",
+        remedy=Remedy(text="Sign in again, then change the gate", url="/sign-in"),
+        decider="You do",
+    )
+
+
+def malformed(title: str, errors: Mapping[str, str], *, code: str = "malformed-request") -> Refusal:
+    """Return the refusal of values that cannot stand; the first few are named."""
+    shown = dict(list(errors.items())[:NAMES_SHOWN_COUNT])
+    more = len(errors) - len(shown)
+    detail = "; ".join(f"{name[:100]}: {problem}" for name, problem in shown.items())
+    return Refusal(
+        code=code,
+        status=422,
+        title=title,
+        detail=detail + (f"; and {more:,} more" if more > 0 else ""),
+        remedy=Remedy(text="Mend what the errors name, then send it again"),
+        decider=_YOU,
+        errors=shown,
+    )
+
+
+def name_taken(kind: str, name: str) -> Refusal:
+    """Return the refusal of a name that stands already, in any case."""
+    return Refusal(
+        code="name-taken",
+        status=409,
+        title=f"The {kind} {name} exists already",
+        detail="Names that differ only in case are one name. Nothing was created.",
+        remedy=Remedy(text="Choose another name"),
+        decider=_YOU,
+    )
+
+
+def no_such_license(reference: str) -> Refusal:
+    """Return the refusal of a license that is not on this registry."""
+    return Refusal(
+        code="license-not-found",
+        status=422,
+        title="There is no such license version here",
+        detail=f"{reference[:100]!r} names no license version that is published on this registry.",
+        remedy=Remedy(text="Look through the licenses, or add this one first", url="/licenses"),
+        decider=_YOU,
+        errors={"licenses": "name published versions, like gatehouse-openrail-m@1.0"},
+    )
+
+
+def last_owner(publisher: str) -> Refusal:
+    """Return the refusal to leave a publisher without an owner."""
+    return Refusal(
+        code="last-owner",
+        status=409,
+        title=f"{publisher} would have no owner left",
+        detail="The role was not ended: a publisher always has at least one owner.",
+        remedy=Remedy(text="Make somebody else an owner first"),
+        decider=_YOU,
+    )
+
+
+def gate_differs(publisher: str, name: str) -> Refusal:
+    """Return the refusal of a release that names other terms than the model's gate."""
+    return Refusal(
+        code="gate-differs",
+        status=409,
+        title="The gate of this model asks for other terms",
+        detail="A release never changes a gate by itself. Nothing was published.",
+        remedy=Remedy(
+            text="Leave out licenses and gate mode, or change the gate first",
+            url=f"{model_url(publisher, name)}/gate",
+        ),
+        decider=f"The maintainers of {publisher}",
+    )
+
+
+def files_missing(paths: Sequence[str]) -> Refusal:
+    """Return the refusal of a release whose bytes are not all there."""
+    return Refusal(
+        code="files-not-uploaded",
+        status=409,
+        title=f"{len(paths):,} of the files are not uploaded and verified",
+        detail="Nothing was published. What is uploaded already stays.",
+        remedy=Remedy(text="Upload these files, wait until they are verified, then publish again"),
+        decider=_YOU,
+        errors=dict.fromkeys(
+            paths[:NAMES_SHOWN_COUNT], "not uploaded and verified with this size and digest"
+        ),
+    )
+
+
+def files_blocked(problems: Mapping[str, str]) -> Refusal:
+    """Return the refusal of files that nobody could load, or that would harm who does."""
+    shown = dict(list(problems.items())[:NAMES_SHOWN_COUNT])
+    return Refusal(
+        code="files-refused",
+        status=422,
+        title=f"{len(problems):,} of the files cannot be released",
+        detail="; ".join(f"{path[:100]}: {problem}" for path, problem in shown.items()),
+        remedy=Remedy(text="Mend or leave out these files, then publish again"),
+        decider=_YOU,
+        errors=shown,
+    )
+
+
+def parent_differs(ref: str, stated: str, head: str | None) -> Refusal:
+    """Return the refusal of a release that was made on top of another state."""
+    return Refusal(
+        code="parent-differs",
+        status=409,
+        title=f"{ref} has moved since",
+        detail=f"The release was made on {stated}; {ref} is at {head or 'nothing yet'}. Nothing was published.",
+        remedy=Remedy(text="Look at what was published meanwhile, then publish on top of it"),
+        decider=_YOU,
+    )
+
+
+def ref_is_tag(name: str) -> Refusal:
+    """Return the refusal to move a tag."""
+    return Refusal(
+        code="tag-stands",
+        status=409,
+        title=f"{name} is a tag, and tags do not move",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Use a branch, or another tag name"),
+        decider=_YOU,
+    )
+
+
+def upload_closed(state: str, problem: str | None) -> Refusal:
+    """Return the refusal to go on with an upload that takes no more parts."""
+    return Refusal(
+        code="upload-closed",
+        status=409,
+        title="This upload takes no more parts",
+        detail=problem or state,
+        remedy=Remedy(text="Ask for a new upload of the file"),
+        decider=_YOU,
+    )
+
+
+def parts_missing(missing: Sequence[int]) -> Refusal:
+    """Return the refusal to complete an upload with holes."""
+    listed = ", ".join(map(str, missing[:NAMES_SHOWN_COUNT]))
+    more = len(missing) - NAMES_SHOWN_COUNT
+    return Refusal(
+        code="parts-missing",
+        status=409,
+        title=f"{len(missing):,} parts of this upload are missing or have another size",
+        detail=f"Parts {listed}" + (f" and {more:,} more" if more > 0 else "") + ".",
+        remedy=Remedy(text="Send these parts again, then complete the upload"),
+        decider=_YOU,
+    )
