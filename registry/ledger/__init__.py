@@ -15,7 +15,6 @@ from registry.ledger.domain import (
     ListedEntry,
     Position,
     SignedCheckpoint,
-    origin_of,
 )
 from registry.ledger.fsck import find_discrepancies
 from registry.ledger.service import (
@@ -74,7 +73,6 @@ __all__ = [
     "list_entries",
     "list_published_keys",
     "load_key_ring",
-    "origin_of",
     "prove_consistency",
     "prove_entry",
     "prove_inclusion",

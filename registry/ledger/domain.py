@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
 from uuid import UUID
 
 MAX_MERGE_DELAY_SECONDS = 1.0
@@ -119,9 +118,3 @@ class Discrepancy:
     table: str
     row_id: str
     problem: str
-
-
-def origin_of(base_url: str) -> str:
-    """Return the log's origin for the registry at `base_url`: its URL prefix without the scheme."""
-    parts = urlsplit(base_url)
-    return f"{parts.netloc}{parts.path.rstrip('/')}/ledger"
