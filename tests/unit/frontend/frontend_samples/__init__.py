@@ -1,0 +1,17 @@
+"""Invented views for every template: usual ones, empty ones, long names, right-to-left text, errors."""
+
+from frontend_samples import acceptances, catalog, identity, ledger, licenses, manage, records, rest
+from frontend_samples.shared import Case, every_page
+
+CASES: list[Case] = [
+    *catalog.CASES,
+    *licenses.CASES,
+    *acceptances.CASES,
+    *identity.CASES,
+    *records.CASES,
+    *manage.CASES,
+    *ledger.CASES,
+    *rest.CASES,
+]
+
+__all__ = ["CASES", "Case", "every_page"]

@@ -1,0 +1,66 @@
+"""Samples of signing in, tokens and sessions."""
+
+from typing import Any
+
+from frontend_samples.shared import ANONYMOUS, CURRENT, LONG_NAME, MEMBER, NOW, PERSON, RTL, Case, ago
+from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Notice, Option, Shape, Tone
+
+_EMAIL = FormField(name="email", label="E-mail address", kind=FieldKind.EMAIL, autocomplete="email")
+_SIGN_IN = {"email": _EMAIL, "next": "/kelp/frond-1b/accept", "notice": None, "minutes": 15,
+            "post_url": "/sign-in"}  # fmt: skip
+_LINK = {"token": None, "email": None, "expires_at": None, "post_url": "/sign-in/confirm", "again_url": "/sign-in"}
+_READY = _LINK | {"state": "ready", "token": "once-only", "email": PERSON, "expires_at": NOW}
+
+
+def _token(name: str, **other: Any) -> dict[str, Any]:
+    return {"name": name, "prefix": "gatehouse_7Qd2", "scopes": ["read"], "created_at": ago(days=40),
+            "expires_at": NOW, "last_used_at": ago(hours=2), "state": CURRENT, "revoke_url": "/records/tokens/1/revoke",
+            **other}  # fmt: skip
+
+
+_TOKENS: dict[str, Any] = {
+    "created": None,
+    "tokens": [_token("gpu-07"), _token(LONG_NAME, scopes=["read", "publish", "audit"], last_used_at=None,
+               expires_at=None), _token(RTL, state=Badge(word="Revoked", shape=Shape.ENDED, tone=Tone.STOP),
+               revoke_url=None)],
+    "name": FormField(name="name", label="Name", why="Where the token is used, to know it again."),
+    "scopes": [Option(value="read", label="Read", detail="download what you may download"),
+               Option(value="publish", label="Publish", detail="upload files and publish releases"),
+               Option(value="audit", label="Audit", detail="export acceptances and downloads")],
+    "scopes_error": None,
+    "expiry": FormField(name="expiry", label="Ends after", kind=FieldKind.SELECT,
+                        options=[Option(value="30", label="30 days"), Option(value="365", label="One year")]),
+    "post_url": "/records/tokens",
+    "commands": [Command(label="Sign the terminal in", text="gatehouse login"),
+                 Command(label="Or for the Hub’s client", text="hf auth login --token gatehouse_…")],
+}  # fmt: skip
+_SESSION = {"browser": "Firefox 140 on Linux", "network": "192.0.2.0/24", "started_at": ago(days=3),
+            "last_seen_at": NOW, "expires_at": NOW, "current": True, "revoke_url": None}  # fmt: skip
+
+CASES = [
+    Case(name="sign-in", template="identity/sign_in.html", page=ANONYMOUS, view=_SIGN_IN),
+    Case(name="sign-in-wrong", template="identity/sign_in.html", page=ANONYMOUS,
+         view=_SIGN_IN | {"email": FormField(name="email", label="E-mail address", kind=FieldKind.EMAIL,
+              value="ilse@kelpforest", error="This address has no ending such as .org. Write it as name@place.org.",
+              why="We send the link there."),
+              "notice": Notice(tone=Tone.NOTE, title="Sign in to accept the license of kelp/frond-1b")}),
+    Case(name="link-sent", template="identity/link_sent.html", page=ANONYMOUS,
+         view={"email": f"{LONG_NAME}@kelpforest.example", "minutes": 15, "again_url": "/sign-in",
+               "outbox_url": "/outbox"}),
+    Case(name="link-sent-by-mail", template="identity/link_sent.html", page=ANONYMOUS,
+         view={"email": PERSON, "minutes": 1, "again_url": "/sign-in", "outbox_url": None}),
+    Case(name="confirm-ready", template="identity/confirm_link.html", page=ANONYMOUS, view=_READY),
+    *(Case(name=f"confirm-{state}", template="identity/confirm_link.html", page=ANONYMOUS,
+           view=_LINK | {"state": state}) for state in ("other-browser", "used", "expired", "unknown")),
+    Case(name="tokens", template="identity/tokens.html", page=MEMBER, view=_TOKENS),
+    Case(name="tokens-created", template="identity/tokens.html", page=MEMBER,
+         view=_TOKENS | {"created": {"name": "gpu-08", "token": "gatehouse_" + "7Qd2" * 10, "scopes": ["read"],
+                                     "expires_at": NOW}}),
+    Case(name="tokens-none", template="identity/tokens.html", page=MEMBER,
+         view=_TOKENS | {"tokens": [], "scopes_error": "Choose at least one.", "commands": []}),
+    Case(name="sessions", template="identity/sessions.html", page=MEMBER,
+         view={"sessions": [_SESSION, _SESSION | {"browser": RTL, "current": False, "network": None,
+               "revoke_url": "/records/sessions/2/revoke"}], "revoke_others_url": "/records/sessions/revoke"}),
+    Case(name="sessions-one", template="identity/sessions.html", page=MEMBER,
+         view={"sessions": [_SESSION], "revoke_others_url": None}),
+]  # fmt: skip
