@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry import ledger
+from registry.delivery.presign import Addressing
 from registry.delivery.s3 import S3ObjectStore
 from registry.identity.authentication import Cookies
 from registry.identity.visits import Visits
 from registry.kernel.clock import Clock, SystemClock
 from registry.kernel.database import Database
 from registry.kernel.mail import LocalMailer, Mailer, SMTPMailer
+from registry.kernel.outcomes import GatehouseError
 from registry.kernel.page_parts import Site
 from registry.kernel.pages import Pages
 from registry.kernel.sealing import Sealer
@@ -91,6 +93,22 @@ def build_parts(
         pages=Pages(site),
         cookies=cookies,
         visits=Visits(database=database, sealer=sealer, cookies=cookies),
+    )
+
+
+def connect_store(settings: Settings, *, clock: Clock | None = None) -> S3ObjectStore:
+    """Return the object store of the settings; the embedded one must have been started and put in them."""
+    if not settings.s3_endpoint:
+        raise GatehouseError("no object store is set; `gatehouse serve` starts the embedded one")
+    return S3ObjectStore(
+        endpoint=settings.s3_endpoint,
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key,
+        addressing=Addressing.PATH if settings.s3_path_style else Addressing.VIRTUAL,
+        clock=clock or SystemClock(),
+        public_endpoint=settings.s3_public_endpoint,
     )
 
 

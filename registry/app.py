@@ -1,0 +1,126 @@
+"""`create_app`: the only place that mounts routes and wires them to the real parts."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from registry import __version__
+from registry.delivery.resolving import Resolver
+from registry.health import HealthChecks
+from registry.identity.authentication import Authentication, principal_of
+from registry.identity.visits import Desk
+from registry.kernel.outcomes import Unavailable
+from registry.kernel.pages import transport_headers
+from registry.kernel.problems import (
+    AnyRequest,
+    handle_defect,
+    handle_http_exception,
+    handle_unavailable,
+)
+from registry.kernel.telemetry import RequestTelemetry, configure_logging
+from registry.parts import Parts, build_parts, connect_store
+from registry.routes import ROUTES
+from registry.settings import load_settings
+from registry.site import problem_page
+from registry.worker import Worker
+
+REQUEST_MAX_BYTES = 8 * 1024 * 1024
+"""Largest body of a request; weights never pass through here."""
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+
+
+def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
+    """Return the application over these parts. `extra_routes` are for measuring only."""
+    settings = parts.settings
+    desk = Desk(
+        settings=settings,
+        clock=parts.clock,
+        database=parts.database,
+        sealer=parts.sealer,
+        pages=parts.pages,
+        cookies=parts.cookies,
+        visits=parts.visits,
+    )
+    resolver = Resolver(
+        database=parts.database,
+        store=parts.store,
+        clock=parts.clock,
+        url_ttl_seconds=settings.url_ttl_seconds,
+        contact=settings.contact,
+    )
+    app = Litestar(
+        route_handlers=[*ROUTES, *extra_routes],
+        dependencies={
+            "clock": _given(parts.clock),
+            "database": _given(parts.database),
+            "desk": _given(desk),
+            "health": _given(HealthChecks(parts)),
+            "keys": Provide(lambda: parts.keys.ring, sync_to_thread=False),
+            "principal": Provide(_principal, sync_to_thread=False),
+            "resolver": _given(resolver),
+            "sealer": _given(parts.sealer),
+            "settings": _given(settings),
+            "store": _given(parts.store),
+        },
+        middleware=[
+            Authentication(
+                database=parts.database, clock=parts.clock, cookies=parts.cookies, base_url=settings.base_url
+            )
+        ],
+        exception_handlers={
+            HTTPException: handle_http_exception,
+            Unavailable: handle_unavailable,
+            Exception: handle_defect,
+        },
+        response_headers={**HEADERS, **transport_headers(settings.base_url)},
+        request_max_body_size=REQUEST_MAX_BYTES,
+        lifespan=[_life_of(parts)],
+        openapi_config=OpenAPIConfig(
+            title="Gatehouse",
+            version=__version__,
+            path="/api/v1/schema",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        ),
+        logging_config=None,
+        state=State({"settings": settings, "render_problem": problem_page(desk)}),
+    )
+    # Outside the framework, so that requests without a route are counted and named too.
+    app.asgi_handler = RequestTelemetry()(app.asgi_handler)
+    return app
+
+
+def serve_app() -> Litestar:
+    """Return the application of this process, from the environment; what the server's workers call."""
+    settings = load_settings()
+    configure_logging(level=settings.log_level, console=settings.log_format == "console")
+    return create_app(build_parts(settings, store=connect_store(settings)))
+
+
+def _given(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False, use_cache=True)
+
+
+def _principal(request: AnyRequest) -> Any:
+    return principal_of(request.scope)
+
+
+def _life_of(parts: Parts) -> Callable[[Litestar], Any]:
+    @asynccontextmanager
+    async def life(_app: Litestar) -> AsyncIterator[None]:
+        worker = Worker(parts)
+        if parts.settings.worker_inline:
+            await worker.start()
+        try:
+            yield
+        finally:
+            await worker.stop()
+            parts.database.close()
+
+    return life

@@ -1,0 +1,93 @@
+"""Whether this process lives, and whether it may be sent requests."""
+
+import asyncio
+import ipaddress
+import secrets
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from registry.delivery.s3 import PROBE_KEY
+from registry.identity.authentication import bearer_token
+from registry.identity.domain import not_signed_in
+from registry.kernel.outcomes import GatehouseError
+from registry.kernel.problems import AnyRequest, refuse
+from registry.kernel.telemetry import METRICS
+from registry.parts import Parts
+from registry.schema import is_current
+from registry.settings import Settings
+
+CHECK_TIMEOUT_S = 3.0
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parts answer; `ready` is true only if all do."""
+
+    ready: bool
+    parts: dict[str, str]
+
+
+class HealthChecks:
+    """Asks each part whether it answers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def check(self) -> Readiness:
+        """Return what answers now; a part that is slow counts as one that does not."""
+        parts = self._parts
+        found = await asyncio.gather(
+            self._ask(asyncio.to_thread(is_current, parts.database)),
+            self._ask(asyncio.to_thread(lambda: parts.store.head(PROBE_KEY) is None or True)),
+        )
+        named = dict(zip(("database", "object store"), found, strict=True))
+        return Readiness(ready=all(word == "ok" for word in named.values()), parts=named)
+
+    async def _ask(self, question: object) -> str:
+        try:
+            answer = await asyncio.wait_for(question, CHECK_TIMEOUT_S)  # type: ignore[arg-type] # an awaitable of bool
+        except TimeoutError:
+            return "slow"
+        except GatehouseError as error:
+            return type(error).__name__
+        except Exception as error:  # noqa: BLE001 - whatever it is, the part does not answer
+            return type(error).__name__
+        return "ok" if answer else "migration needed"
+
+
+class HealthApi(Controller):
+    """For load balancers and monitoring."""
+
+    include_in_schema = False
+
+    @get("/health/live", operation_id="get_liveness", sync_to_thread=False)
+    def live(self) -> dict[str, bool]:
+        """Answer that the process runs."""
+        return {"live": True}
+
+    @get("/health/ready", operation_id="get_readiness")
+    async def ready(self, health: NamedDependency[HealthChecks]) -> Response[Readiness]:
+        """Answer 200 if every part answers, else 503."""
+        readiness = await health.check()
+        return Response(readiness, status_code=200 if readiness.ready else 503)
+
+    @get("/metrics", operation_id="get_metrics", sync_to_thread=False)
+    def metrics(self, request: AnyRequest, settings: NamedDependency[Settings]) -> Response[bytes]:
+        """Answer the metrics of this process to whoever may read them."""
+        if settings.metrics_token:
+            given = bearer_token(request.headers) or ""
+            allowed = secrets.compare_digest(given, settings.metrics_token)
+        else:
+            allowed = request.client is not None and _is_loopback(request.client.host)
+        if not allowed:
+            return refuse(request, not_signed_in("/metrics"))
+        return Response(generate_latest(METRICS), media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
