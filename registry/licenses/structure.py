@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from registry.licenses.layout import Block, BlockKind, blocks_of
+from registry.licenses.numbering import Numbering, Place
 
-DEPTH_MAX_LEVELS = 6
-"""Deeper lists are shown at this depth; the deepest real one has four levels."""
 WORDS_PER_MINUTE = 200
 
 _HEADING_MAX_WORDS = 9
@@ -143,18 +142,6 @@ def plain(text: str) -> str:
 
 
 @dataclass(slots=True)
-class _Level:
-    kind: str
-    indent: int
-    last: int
-    id: str
-    label: str
-    depth: int
-    has_blanks: bool = False
-    items: int = 1
-
-
-@dataclass(slots=True)
 class _Draft:
     """A part while it is being filled."""
 
@@ -173,7 +160,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self._parts = [_Draft(id="front", kind=PartKind.FRONT)]
-        self._levels: list[_Level] = []
+        self._numbering = Numbering()
         self._ids: dict[str, int] = {}
         self._is_titled = False
         self._open: int | None = None  # index of the clause that following paragraphs belong to
@@ -230,7 +217,7 @@ class _Builder:
         self._parts.append(
             _Draft(id=identity, kind=kind, mark=block.mark, heading=block.text, name=block.name)
         )
-        self._levels = []
+        self._numbering.clear()
         self._open = None
 
     def _take_heading(self, block: Block) -> None:
@@ -255,8 +242,13 @@ class _Builder:
     # --- clauses ---
 
     def _take_item(self, block: Block) -> None:
-        kind, value = self._read_mark(block.mark)
-        level = self._place(kind, value, block)
+        draft = self._parts[-1]
+        place = Place(
+            id=draft.id,
+            name=draft.name or plain(draft.heading),
+            is_attachment=draft.kind is PartKind.ATTACHMENT,
+        )
+        level = self._numbering.place(block, place)
         heading, rest = _split_heading(block.text)
         identity = self._unique(level.id)
         if heading and not rest:
@@ -292,7 +284,7 @@ class _Builder:
             return
         heading, rest = _split_heading(block.text)
         if heading and (rest or draft.kind is not PartKind.FRONT):
-            self._levels = []
+            self._numbering.clear()
             identity = self._unique(f"c-{_slug(plain(heading))}")
             label = plain(heading).rstrip(".")
             self._add(
@@ -303,7 +295,7 @@ class _Builder:
             clause = draft.clauses[self._open]
             draft.clauses[self._open] = replace(clause, paragraphs=(*clause.paragraphs, block.text))
         else:
-            self._end_lists(block.indent)
+            self._numbering.end_lists(block.indent)
             self._add(
                 ClauseKind.PARAGRAPH,
                 self._paragraph_id(),
@@ -311,13 +303,8 @@ class _Builder:
                 paragraphs=(block.text,),
             )
 
-    def _end_lists(self, indent: int) -> None:
-        """Forget the lists that a paragraph at `indent` stands outside of; the outermost numbering goes on."""
-        while len(self._levels) > 1 and self._levels[-1].indent >= indent:
-            self._levels.pop()
-
     def _add_definition(self, term: str, text: str) -> None:
-        top = self._levels[0] if self._levels else None
+        top = self._numbering.top
         prefix = top.id if top else "def"
         label = f"{top.label} “{term}”" if top else f"“{term}”"
         depth = 1 if top else 0
@@ -362,100 +349,6 @@ class _Builder:
         count = self._ids.get(wanted, 0) + 1
         self._ids[wanted] = count
         return wanted if count == 1 else self._unique(f"{wanted}~{count}")
-
-    # --- list levels ---
-
-    def _read_mark(self, mark: str) -> tuple[str, int | None]:
-        """Return the kind of list that `mark` belongs to and its place in it (None for bullets)."""
-        core = mark.strip("().")
-        style = ("(" if mark.startswith("(") else "") + (")" if mark.endswith(")") else ".")
-        if not core or not core[0].isalnum():
-            return "bullet", None
-        if "." in core:
-            return "dotted", int(core.rsplit(".", 1)[1])
-        if core.isdigit():
-            return f"number{style}", int(core)
-        as_letter = ord(core) - ord("a") + 1 if len(core) == 1 and core.islower() else 0
-        if core.islower() and set(core) <= set("ivx") and not self._continues(f"letter{style}", as_letter):
-            return f"roman{style}", _roman_value(core)
-        return (
-            (f"letter{style}", as_letter) if as_letter else (f"capital{style}", ord(core[0]) - ord("A") + 1)
-        )
-
-    def _continues(self, kind: str, value: int) -> bool:
-        return any(level.kind == kind and level.last == value - 1 for level in self._levels)
-
-    def _place(self, kind: str, value: int | None, block: Block) -> _Level:
-        """Return the level that the item belongs to, moved on to it; deeper levels end."""
-        index = self._find_level(kind, value, block)
-        if index is None and len(self._levels) >= DEPTH_MAX_LEVELS:
-            index = len(self._levels) - 1
-        if index is None:
-            return self._push(kind, value, block)
-        level = self._levels[index]
-        del self._levels[index + 1 :]
-        level.items += 1
-        level.last = value if value is not None else level.last + 1
-        level.indent = block.indent
-        level.has_blanks = level.has_blanks or block.has_blank_before
-        self._name(level, block.mark, self._levels[index - 1] if index else None)
-        return level
-
-    def _push(self, kind: str, value: int | None, block: Block) -> _Level:
-        if kind == "dotted":
-            del self._levels[1 if self._levels and self._levels[0].kind.startswith("number") else 0 :]
-        parent = self._levels[-1] if self._levels else None
-        depth = 0 if parent is None or kind == "dotted" else parent.depth + 1
-        level = _Level(kind=kind, indent=block.indent, last=value or 1, id="", label="", depth=depth)
-        self._name(level, block.mark, parent)
-        self._levels.append(level)
-        return level
-
-    def _find_level(self, kind: str, value: int | None, block: Block) -> int | None:
-        matching = [index for index, level in enumerate(self._levels) if level.kind == kind][::-1]
-        if kind == "dotted":
-            return matching[0] if matching else None
-        if value is None:
-            beside = [index for index in matching if abs(self._levels[index].indent - block.indent) <= 1]
-            return beside[0] if beside else None
-        following = [index for index in matching if self._levels[index].last + 1 == value]
-        beside = [index for index in following if abs(self._levels[index].indent - block.indent) <= 1]
-        beside.sort(key=lambda index: abs(self._levels[index].indent - block.indent))
-        if len(beside) > 1 and block.has_blank_before and not self._levels[beside[0]].has_blanks:
-            return beside[1]  # The items of the inner list stand close; this one stands apart.
-        if beside or following:
-            return (beside or following)[0]
-        for index in matching:
-            level = self._levels[index]
-            if abs(level.indent - block.indent) <= 1:
-                # A list that starts anew inside its own kind is a list within the last item.
-                return None if value == 1 and index == len(self._levels) - 1 else index
-        return None
-
-    def _name(self, level: _Level, mark: str, parent: _Level | None) -> None:
-        draft = self._parts[-1]
-        core = mark.strip("().") if level.kind != "bullet" else str(level.last)
-        shown = mark.rstrip(".") if level.kind != "bullet" else f"item {level.last}"
-        if shown.isdigit() and parent is not None:
-            shown = f"no. {shown}"
-        if parent is not None and level.kind != "dotted":
-            level.id, level.label = f"{parent.id}-{core.lower()}", f"{parent.label} {shown}"
-        elif draft.kind is PartKind.ATTACHMENT:
-            letter = draft.name.split()[-1] if draft.name else draft.id
-            level.id, level.label = f"{letter.lower()}-{core.lower()}", f"{letter} {shown}"
-        elif level.kind == "dotted" or level.kind.startswith("number"):
-            level.id, level.label = f"c-{core}", core
-        else:
-            level.id, level.label = (
-                f"{draft.id}-{core.lower()}",
-                f"{draft.name or plain(draft.heading)} {shown}",
-            )
-
-
-def _roman_value(numeral: str) -> int:
-    digits = [{"i": 1, "v": 5, "x": 10}[letter] for letter in numeral]
-    pairs = zip(digits, [*digits[1:], 0], strict=True)
-    return sum(-here if here < following else here for here, following in pairs)
 
 
 def _split_heading(text: str) -> tuple[str, str]:
