@@ -243,3 +243,17 @@ def not_yours(slug: str) -> Refusal:
         remedy=Remedy(text="Publish your text as a license of its own, or ask its publisher"),
         decider="Its publisher, or the operators of this registry",
     )
+
+
+def policy_digest_differs(policy: Policy, got: str) -> Refusal:
+    """Return the refusal of an included policy whose text is not the one its digest names."""
+    detail = f"text digest differs: got {got}, expected {policy.sha256}"
+    return Refusal(
+        code="license-policy-digest-differs",
+        status=422,
+        title="An included policy is not the text that its digest names",
+        detail=detail,
+        remedy=Remedy(text="Send the text that belongs to the digest, or leave the digest out"),
+        decider="You do; no review follows",
+        errors={"policies": detail},
+    )

@@ -1,0 +1,251 @@
+"""Use cases of licenses: publish a version, bundle our own, find, list, compare."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from registry import ledger
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import CorruptRecord, GatehouseError, Refusal
+from registry.licenses import publication, store
+from registry.licenses.bundled import read_bundled
+from registry.licenses.comparison import Comparison, compare
+from registry.licenses.domain import (
+    LEDGER_KIND,
+    PAGE_MAX_LICENSES,
+    LicenseSummary,
+    Policy,
+    PublishVersion,
+    Terms,
+    Version,
+    VersionSummary,
+    is_number,
+    leaf_of,
+    series_of,
+)
+from registry.licenses.known import KnownIndex, Recognition, known_index
+from registry.licenses.structure import Structure, parse
+from registry.licenses.texts import check_text, decode, exact_digest, normalised_digest
+
+_ATTEMPTS = 3
+"""Somebody else may take the same number meanwhile; then the rules are asked again with what is there now."""
+
+
+def publish_version(
+    session: Session, command: PublishVersion, *, now: datetime, by: UUID | None, is_operator: bool = False
+) -> Version | Refusal:
+    """Publish a text; the same bytes under the same number give the version that is there already.
+
+    `by` None means the registry itself. A new version of a license comes from somebody who published one of
+    its versions, or from an operator. The version, its rows and its ledger entry commit together.
+    """
+    refusal = (
+        publication.judge_command(command, now=now) or check_text(command.text) or _judge_policies(command)
+    )
+    if refusal is not None:
+        return refusal
+    for _ in range(_ATTEMPTS):
+        try:
+            with session.begin_nested():
+                return _publish(session, command, now=now, by=by, is_operator=is_operator)
+        except IntegrityError:
+            continue
+    raise GatehouseError(f"license {command.slug}@{command.number}: its number is taken again and again")
+
+
+def _publish(
+    session: Session, command: PublishVersion, *, now: datetime, by: UUID | None, is_operator: bool
+) -> Version | Refusal:
+    sha256 = exact_digest(command.text)
+    published = store.list_versions(session, command.slug)
+    if same := next((one for one in published if (one.number, one.sha256) == (command.number, sha256)), None):
+        return get_version_by_id(session, same.id)
+    if published:
+        license_id = published[-1].license_id
+        if (
+            by is not None
+            and not is_operator
+            and not store.has_published(session, license_id=license_id, person_id=by)
+        ):
+            return publication.not_yours(command.slug)
+        standing = store.terms_of(session, published[-1].id).restrictions
+        refusal = publication.judge_next_version(
+            command, sha256=sha256, published=published, standing=standing
+        )
+    else:
+        refusal = publication.judge_new_license(command)
+    if refusal is not None:
+        return refusal
+    return _record(session, command, sha256=sha256, published=published, now=now, by=by)
+
+
+def _record(
+    session: Session,
+    command: PublishVersion,
+    *,
+    sha256: str,
+    published: list[VersionSummary],
+    now: datetime,
+    by: UUID | None,
+) -> Version:
+    """Store a judged command. The entry comes before the row that refers to it; appending takes no lock."""
+    published_at = _whole_milliseconds(now)
+    owner = store.find_license(session, command.slug) or store.insert_license(
+        session, slug=command.slug, title=command.title.strip(), publisher=command.publisher, now=published_at
+    )
+    recognition = known_index().recognise(command.text)
+    terms = Terms(
+        policies=tuple(_with_digest(policy) for policy in command.policies),
+        restrictions=command.restrictions
+        or (recognition.known.restrictions if recognition.known is not None else ()),
+    )
+    ordinal = len(published) + 1
+    version = Version(
+        id=new_id(),
+        license_id=owner.id,
+        slug=owner.slug,
+        title=owner.title,
+        publisher=owner.publisher,
+        number=command.number,
+        ordinal=ordinal,
+        series=series_of(
+            command.change_class,
+            ordinal=ordinal,
+            previous_series=published[-1].series if published else None,
+        ),
+        change_class=command.change_class,
+        text=command.text,
+        sha256=sha256,
+        normalised_digest=normalised_digest(command.text),
+        language=command.language,
+        effective_at=_whole_milliseconds(command.effective_at or now),
+        published_at=published_at,
+        published_by=by,
+        recognised_as=recognition.known.id if recognition.known is not None else None,
+        entry_id=UUID(int=0),
+    )
+    entry_id = ledger.append(session, kind=LEDGER_KIND, leaf=leaf_of(version, terms), now=published_at)
+    version = replace(version, entry_id=entry_id)
+    store.insert_version(session, version, terms)
+    return version
+
+
+def _judge_policies(command: PublishVersion) -> Refusal | None:
+    for policy in command.policies:
+        if policy.text is None:
+            continue
+        if (refusal := check_text(policy.text)) is not None:
+            return replace(refusal, errors={"policies": refusal.detail})
+        if policy.sha256 not in {None, exact_digest(policy.text)}:
+            return publication.policy_digest_differs(policy, exact_digest(policy.text))
+    return None
+
+
+def _with_digest(policy: Policy) -> Policy:
+    return policy if policy.text is None else replace(policy, sha256=exact_digest(policy.text))
+
+
+def _whole_milliseconds(moment: datetime) -> datetime:
+    """Return `moment` as precise as the ledger leaf states it, so that the row and the leaf stay equal."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def load_bundled(session: Session, *, now: datetime, folder: Path | None = None) -> list[Version]:
+    """Publish the bundled licenses that are not there yet; return all their versions.
+
+    Raises:
+        GatehouseError: a bundled text differs from the one published under its number.
+    """
+    versions = []
+    for bundled in read_bundled(folder):
+        outcome = publish_version(session, bundled.command, now=now, by=None)
+        if isinstance(outcome, Refusal):
+            reference = f"{bundled.command.slug}@{bundled.command.number}"
+            raise GatehouseError(f"bundled license {reference} cannot be published: {outcome.detail}")
+        versions.append(outcome)
+    return versions
+
+
+# --- finding ---
+
+
+def find_version(session: Session, slug: str, number: str) -> Version | None:
+    """Return the version of this license with this number."""
+    return store.find_version(session, slug, number) if is_number(number) else None
+
+
+def get_version_by_id(session: Session, version_id: UUID) -> Version:
+    """Return the version with this id, which another row refers to.
+
+    Raises:
+        CorruptRecord: there is none.
+    """
+    version = store.find_version_by_id(session, version_id)
+    if version is None:
+        raise CorruptRecord(f"license version {version_id} is missing")
+    return version
+
+
+def latest_version(session: Session, slug: str) -> Version | None:
+    """Return the version published last."""
+    return store.latest_version(session, slug)
+
+
+def list_versions(session: Session, slug: str) -> list[VersionSummary]:
+    """Return the versions of a license, the first one first; none if there is no such license."""
+    return store.list_versions(session, slug)
+
+
+def list_licenses(
+    session: Session, *, after: str = "", limit: int = 50
+) -> tuple[list[LicenseSummary], str | None]:
+    """Return a page of licenses by slug, and the slug to go on after (None at the end)."""
+    limit = max(1, min(limit, PAGE_MAX_LICENSES))
+    found = store.list_licenses(session, after=after, limit=limit + 1)
+    page = found[:limit]
+    return page, page[-1].slug if len(found) > limit else None
+
+
+def find_terms(session: Session, version_id: UUID) -> Terms:
+    """Return the policies and restrictions of a version."""
+    return store.terms_of(session, version_id)
+
+
+def get_version(session: Session, slug: str, number: str) -> Version | Refusal:
+    """Return the version, or the refusal that says what is missing: the license or the version."""
+    version = find_version(session, slug, number)
+    if version is not None:
+        return version
+    if store.find_license(session, slug) is None:
+        return publication.no_such_license(slug)
+    return publication.no_such_version(slug, number)
+
+
+def compare_versions(
+    session: Session, slug: str, *, old: str, new: str
+) -> tuple[Version, Version, Comparison] | Refusal:
+    """Return two versions of a license and what changed from the first to the second."""
+    before = get_version(session, slug, old)
+    if isinstance(before, Refusal):
+        return before
+    after = get_version(session, slug, new)
+    if isinstance(after, Refusal):
+        return after
+    return before, after, compare(structure_of(before), structure_of(after))
+
+
+# --- what a text is ---
+
+
+def structure_of(version: Version) -> Structure:
+    """Return the parts and clauses of a version's text."""
+    return parse(decode(version.text))
+
+
+def recognise(version: Version, *, index: KnownIndex | None = None) -> Recognition:
+    """Return which known text a version is, or whose name it bears without being it."""
+    return (index or known_index()).recognise(version.text, title=version.title, slug=version.slug)
