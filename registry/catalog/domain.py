@@ -34,8 +34,10 @@ STEP_UP_MAX_AGE = timedelta(hours=1)
 GATE_CHANGED = "gate.changed"
 RELEASE_PUBLISHED = "release.published"
 ROLE_CHANGED = "role"
-VERIFY_UPLOAD = "catalog.upload-completed"
-"""Outbox topic: the bytes of an upload lie in the store and wait to be hashed."""
+LEASE = timedelta(seconds=60)
+"""How long one worker has an upload for itself; renewed while it hashes."""
+RETRY_PAUSE = timedelta(seconds=5)
+"""Until an upload that could not be verified, because the store was down, is tried again."""
 
 _REF = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/-]*[A-Za-z0-9_])?\Z")
 _RESERVED = frozenset(

@@ -122,7 +122,7 @@ def end_role(session: Session, *, role_id: UUID, principal: Principal, now: date
         return standing
     if standing.role is Role.OWNER and sum(role.role is Role.OWNER for role in live) == 1:
         return refusals.last_owner(found.name)
-    leaf = _role_leaf(found.id, role_id, standing.person_id, standing.role, act="ended", now=now)
+    leaf = role_leaf(found.id, role_id, standing.person_id, standing.role, act="ended", now=now)
     entry_id = ledger.append(session, kind=ROLE_CHANGED, leaf=leaf, now=now)
     store.end_role(session, role_id=role_id, entry_id=entry_id, now=now)
     return store.find_role(session, role_id) or standing
@@ -353,7 +353,7 @@ def _grant(
     role_id = new_id()
     # A lost race takes its ledger entry back with it.
     with session.begin_nested() as attempt:
-        leaf = _role_leaf(publisher.id, role_id, person_id, role, act="given", now=now)
+        leaf = role_leaf(publisher.id, role_id, person_id, role, act="given", now=now)
         entry_id = ledger.append(session, kind=ROLE_CHANGED, leaf=leaf, now=now)
         added = store.insert_role(
             session,
@@ -369,9 +369,10 @@ def _grant(
             attempt.rollback()
 
 
-def _role_leaf(
+def role_leaf(
     publisher_id: UUID, role_id: UUID, person_id: UUID, role: Role, *, act: str, now: datetime
 ) -> bytes:
+    """Return the ledger leaf of the begin (`given`) or the end (`ended`) of a role."""
     return canonical_bytes(
         {
             "v": 1,

@@ -1,0 +1,209 @@
+"""The catalog's part of `ledger fsck`: every release, gate and role is derived anew and compared."""
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from registry import ledger
+from registry.catalog import publishing, release_store, service
+from registry.catalog.manifests import commit_id, find_manifest_defects, manifest_bytes, parse_manifest
+from registry.catalog.store import list_requirements
+from registry.catalog.tables import Blob, Gate, GateRevision, Model, PublisherRole, Ref, Release, ReleaseFile
+from registry.kernel.clock import iso
+from registry.kernel.identifiers import sha256
+from registry.ledger import Discrepancy
+
+BATCH_ROWS = 100
+
+
+def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
+    """Yield each row that does not fit what its manifest, its digest, its signature or the log say."""
+    keys = ledger.list_published_keys(session)
+    for release_id in _iterate_ids(session, Release):
+        yield from _check_release(session, release_id, keys)
+    for revision_id in _iterate_ids(session, GateRevision):
+        yield from _check_revision(session, revision_id)
+    for role_id in _iterate_ids(session, PublisherRole):
+        yield from _check_role(session, role_id)
+    yield from _check_gates(session)
+    yield from _check_refs(session)
+    yield from _check_blobs(session)
+
+
+def _iterate_ids(session: Session, table: type[Release | GateRevision | PublisherRole]) -> Iterator[UUID]:
+    last: UUID | None = None
+    while True:
+        query = select(table.id).order_by(col(table.id)).limit(BATCH_ROWS)
+        if last is not None:
+            query = query.where(col(table.id) > last)
+        ids = session.exec(query).all()
+        if not ids:
+            return
+        yield from ids
+        last = ids[-1]
+        session.expunge_all()
+
+
+def _check_release(
+    session: Session, release_id: UUID, keys: Sequence[ledger.PublishedKey]
+) -> Iterator[Discrepancy]:
+    row = session.exec(select(Release).where(Release.id == release_id)).one()
+
+    def wrong(problem: str, table: str = "release") -> Discrepancy:
+        return Discrepancy(table=table, row_id=str(release_id), problem=problem)
+
+    if sha256(row.manifest) != row.manifest_digest:
+        yield wrong(f"manifest digest differs: got {sha256(row.manifest)}, expected {row.manifest_digest}")
+    if commit_id(row.manifest) != row.commit_id:
+        yield wrong(f"commit id differs: got {commit_id(row.manifest)}, expected {row.commit_id}")
+    leaf = publishing.release_leaf(
+        model_id=row.model_id,
+        release_id=row.id,
+        commit=row.commit_id,
+        manifest_digest=row.manifest_digest,
+        now=row.published_at,
+    )
+    yield from _check_leaf(session, "release", row.id, row.entry_id, leaf)
+    try:
+        signed = ledger.verify_jws(row.manifest_signature, keys)
+        if signed.payload != row.manifest:
+            yield wrong("the signature is over another manifest")
+    except ledger.SignatureMismatch as error:
+        yield wrong(f"manifest signature: {error}")
+    try:
+        manifest = parse_manifest(row.manifest)
+    except ValueError as error:
+        yield wrong(f"manifest: {error}")
+        return
+    if manifest_bytes(manifest) != row.manifest or find_manifest_defects(manifest):
+        yield wrong("the manifest is not in its canonical form")
+    facts = (manifest.model_id, manifest.parent, manifest.message, iso(manifest.released_at))
+    if facts != (row.model_id, row.parent_commit_id, row.message, iso(row.published_at)):
+        yield wrong("model, parent, message or time differ from the manifest")
+    stated = manifest.files
+    if (len(stated), sum(file.size for file in stated)) != (row.file_count, row.total_bytes):
+        yield wrong("number or total size of the files differ from the manifest")
+    found = tuple(release_store.iterate_file_rows(session, row.id))
+    for path in _differing_paths(stated, found):
+        yield wrong(f"file {path!r} differs from the manifest", table="release_file")
+
+
+def _differing_paths(stated: Sequence[object], found: Sequence[object]) -> list[str]:
+    difference = set(stated).symmetric_difference(found)
+    return sorted({str(getattr(file, "path", "")) for file in difference})[:10]
+
+
+def _check_revision(session: Session, revision_id: UUID) -> Iterator[Discrepancy]:
+    row, publisher_id = session.exec(
+        select(GateRevision, Gate.publisher_id)
+        .join(Gate, col(Gate.id) == col(GateRevision.gate_id))
+        .where(GateRevision.id == revision_id)
+    ).one()
+    if sha256(row.form_schema) != row.form_digest:
+        yield Discrepancy(table="gate_revision", row_id=str(row.id), problem="form digest differs")
+    leaf = service.gate_leaf(
+        gate_id=row.gate_id,
+        publisher_id=publisher_id,
+        revision_id=row.id,
+        number=row.number,
+        mode=row.mode,
+        form_digest=row.form_digest,
+        license_versions=list_requirements(session, [row.id]).get(row.id, ()),
+        now=row.created_at,
+    )
+    yield from _check_leaf(session, "gate_revision", row.id, row.entry_id, leaf)
+
+
+def _check_role(session: Session, role_id: UUID) -> Iterator[Discrepancy]:
+    row = session.exec(select(PublisherRole).where(PublisherRole.id == role_id)).one()
+    given = service.role_leaf(
+        row.publisher_id, row.id, row.person_id, row.role, act="given", now=row.granted_at
+    )
+    yield from _check_leaf(session, "publisher_role", row.id, row.entry_id, given)
+    if row.ended_at is None and row.end_entry_id is None:
+        return
+    if row.ended_at is None or row.end_entry_id is None:
+        yield Discrepancy(
+            table="publisher_role", row_id=str(row.id), problem="the end has no ledger entry or no time"
+        )
+        return
+    ended = service.role_leaf(
+        row.publisher_id, row.id, row.person_id, row.role, act="ended", now=row.ended_at
+    )
+    yield from _check_leaf(session, "publisher_role", row.id, row.end_entry_id, ended)
+
+
+def _check_leaf(
+    session: Session, table: str, row_id: UUID, entry_id: UUID, leaf: bytes
+) -> Iterator[Discrepancy]:
+    position = ledger.find_position(session, entry_id)
+    if position is None:
+        yield Discrepancy(table=table, row_id=str(row_id), problem=f"ledger entry {entry_id} is missing")
+        return
+    if position.index is None:
+        return
+    entry = ledger.find_entry_by_index(session, position.index)
+    if isinstance(entry, ledger.Entry) and entry.leaf != leaf:
+        yield Discrepancy(
+            table=table, row_id=str(row_id), problem="the row says something else than its ledger entry"
+        )
+
+
+def _check_gates(session: Session) -> Iterator[Discrepancy]:
+    """A gate is in force as its newest revision says; an older one put back in force would go unseen."""
+    rows = session.exec(select(Gate).order_by(col(Gate.id))).all()
+    for row in rows:
+        newest = session.exec(
+            select(GateRevision.id)
+            .where(GateRevision.gate_id == row.id)
+            .order_by(col(GateRevision.number).desc())
+            .limit(1)
+        ).one_or_none()
+        if newest is None or newest != row.current_revision_id:
+            yield Discrepancy(table="gate", row_id=str(row.id), problem="the newest revision is not in force")
+
+
+def _check_refs(session: Session) -> Iterator[Discrepancy]:
+    rows = session.exec(
+        select(Ref.model_id, Ref.name)
+        .join(Release, col(Release.id) == col(Ref.release_id))
+        .where(col(Release.model_id) != col(Ref.model_id))
+        .order_by(col(Ref.model_id), col(Ref.name))
+    ).all()
+    for model_id, name in rows:
+        yield Discrepancy(
+            table="ref", row_id=f"{model_id}/{name}", problem="points to another model's release"
+        )
+    orphans = session.exec(
+        select(Release.id).where(col(Release.model_id).not_in(select(Model.id))).order_by(col(Release.id))
+    ).all()
+    for release_id in orphans:
+        yield Discrepancy(table="release", row_id=str(release_id), problem="its model is missing")
+
+
+def _check_blobs(session: Session) -> Iterator[Discrepancy]:
+    """The texts that are served from the database are what their digests say."""
+    last = ""
+    while True:
+        rows = session.exec(
+            select(Blob).where(col(Blob.sha256) > last).order_by(col(Blob.sha256)).limit(BATCH_ROWS)
+        ).all()
+        for row in rows:
+            if row.content is not None and sha256(row.content) != f"sha256:{row.sha256}":
+                yield Discrepancy(table="blob", row_id=row.sha256, problem="the kept text has another digest")
+        if not rows:
+            break
+        last = rows[-1].sha256
+        session.expunge_all()
+    differing = session.exec(
+        select(ReleaseFile.release_id, ReleaseFile.path)
+        .join(Blob, col(Blob.sha256) == col(ReleaseFile.sha256))
+        .where((col(Blob.size) != col(ReleaseFile.size)) | (col(Blob.git_oid) != col(ReleaseFile.git_oid)))
+        .order_by(col(ReleaseFile.release_id), col(ReleaseFile.path))
+        .limit(BATCH_ROWS)
+    ).all()
+    for release_id, path in differing:
+        yield Discrepancy(
+            table="release_file", row_id=f"{release_id}/{path}", problem="differs from its blob"
+        )
