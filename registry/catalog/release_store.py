@@ -322,3 +322,23 @@ def _heads(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, ReleaseVie
         .where(col(Ref.model_id).in_(model_ids), Ref.name == DEFAULT_BRANCH)
     ).all()
     return {view.model_id: view for view in map(_view, rows)}
+
+
+def list_same_weights(
+    session: Session, *, release_id: UUID, person_id: UUID | None, sees_all: bool, limit: int
+) -> list[str]:
+    """Return the `publisher/model` of other visible models with a large file of this release, by name."""
+    own = select(ReleaseFile.sha256).where(ReleaseFile.release_id == release_id, col(ReleaseFile.large))
+    model_id = select(Release.model_id).where(Release.id == release_id).scalar_subquery()
+    query = (
+        select(Publisher.name, Model.name)
+        .join(Model, col(Model.publisher_id) == col(Publisher.id))
+        .join(Release, col(Release.model_id) == col(Model.id))
+        .join(ReleaseFile, col(ReleaseFile.release_id) == col(Release.id))
+        .where(col(ReleaseFile.sha256).in_(own), col(Model.id) != model_id)
+        .distinct()
+    )
+    if not sees_all:
+        query = query.where(or_(~col(Model.private), _has_role(person_id)))
+    rows = session.exec(query.order_by(Publisher.name, Model.name).limit(limit)).all()
+    return [f"{publisher}/{name}" for publisher, name in rows]

@@ -1,5 +1,6 @@
 """The catalog's part of `ledger fsck`: every release, gate and role is derived anew and compared."""
 
+import json
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from registry import ledger
 from registry.catalog import publishing, release_store, service
+from registry.catalog.domain import GATE_CHANGED, RELEASE_PUBLISHED, ROLE_CHANGED
 from registry.catalog.manifests import commit_id, find_manifest_defects, manifest_bytes, parse_manifest
 from registry.catalog.store import list_requirements
 from registry.catalog.tables import Blob, Gate, GateRevision, Model, PublisherRole, Ref, Release, ReleaseFile
@@ -15,6 +17,8 @@ from registry.kernel.identifiers import sha256
 from registry.ledger import Discrepancy
 
 BATCH_ROWS = 100
+KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED)
+"""Kinds of ledger entries whose rows are here."""
 
 
 def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
@@ -207,3 +211,21 @@ def _check_blobs(session: Session) -> Iterator[Discrepancy]:
         yield Discrepancy(
             table="release_file", row_id=f"{release_id}/{path}", problem="differs from its blob"
         )
+
+
+def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
+    """Return what is wrong if the row that a leaf of one of `KINDS` speaks of is not there."""
+    try:
+        said = json.loads(leaf)
+        table, key = {
+            RELEASE_PUBLISHED: (Release, "release"),
+            GATE_CHANGED: (GateRevision, "revision"),
+            ROLE_CHANGED: (PublisherRole, "role_id"),
+        }[said["kind"]]
+        row_id = UUID(said[key])
+    except (ValueError, LookupError, TypeError):
+        return Discrepancy(table="ledger_entry", row_id=sha256(leaf), problem="is not a leaf of the catalog")
+    if session.exec(select(table.id).where(col(table.id) == row_id)).one_or_none() is not None:
+        return None
+    name = str(table.__tablename__)
+    return Discrepancy(table=name, row_id=str(row_id), problem="is missing although the log speaks of it")

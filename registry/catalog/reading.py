@@ -1,0 +1,184 @@
+"""Reading the catalog: models, releases, files and cards, for whoever may see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import licenses
+from registry.catalog import publishing, release_store, service, store
+from registry.catalog.cards import Card, parse_card
+from registry.catalog.domain import (
+    DEFAULT_BRANCH,
+    PAGE_MAX_FILES,
+    PAGE_MAX_MODELS,
+    SEARCH_MAX_CHARACTERS,
+    FileView,
+    GateMode,
+    GateView,
+    ListedModel,
+    ModelView,
+    RefView,
+    ReleaseView,
+    SignedManifest,
+)
+from registry.identity.domain import Principal
+from registry.kernel.outcomes import CorruptRecord, Refusal
+from registry.licenses.domain import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRelease:
+    """A release and the model it belongs to."""
+
+    model: ModelView
+    release: ReleaseView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A license version that a gate asks for, by its names."""
+
+    license_version_id: UUID
+    slug: str
+    title: str
+    number: str
+    sha256: str
+    effective_at: datetime
+
+    @property
+    def path(self) -> str:
+        """Its permalink on this registry."""
+        return f"/licenses/{self.slug}/{self.number}"
+
+
+def find_release(
+    session: Session, *, publisher: str, name: str, revision: str, principal: Principal
+) -> FoundRelease | Refusal:
+    """Return the release that a branch, tag or commit of a model names, if `principal` may see the model."""
+    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    if isinstance(model, Refusal):
+        return model
+    release = publishing.find_revision(session, model, revision)
+    return release if isinstance(release, Refusal) else FoundRelease(model=model, release=release)
+
+
+def find_current_release(session: Session, model_id: UUID) -> ReleaseView | None:
+    """Return the release on the model's main branch."""
+    return release_store.find_release_by_ref(session, model_id=model_id, name=DEFAULT_BRANCH)
+
+
+def get_model(session: Session, model_id: UUID) -> ModelView:
+    """Return a model by its id, whoever asks; for records that name it."""
+    return store.get_model(session, model_id)
+
+
+def list_models(
+    session: Session,
+    *,
+    principal: Principal,
+    search: str = "",
+    license_slug: str | None = None,
+    mode: GateMode | None = None,
+    before: UUID | None = None,
+    limit: int = 30,
+) -> list[ListedModel]:
+    """Return a page of the models that `principal` may see, newest first."""
+    return release_store.list_models(
+        session,
+        person_id=principal.person_id,
+        sees_all=principal.is_operator,
+        search=search[:SEARCH_MAX_CHARACTERS],
+        license_slug=license_slug,
+        mode=mode,
+        before=before,
+        limit=max(1, min(limit, PAGE_MAX_MODELS)),
+    )
+
+
+def list_releases(
+    session: Session, *, model_id: UUID, before: UUID | None = None, limit: int = 50
+) -> list[ReleaseView]:
+    """Return a page of a model's releases, newest first."""
+    bounded = max(1, min(limit, PAGE_MAX_MODELS))
+    return release_store.list_releases(session, model_id=model_id, before=before, limit=bounded)
+
+
+def list_refs(session: Session, *, model_id: UUID) -> list[RefView]:
+    """Return the branches and tags of a model."""
+    return release_store.list_refs(session, model_id=model_id)
+
+
+def list_files(
+    session: Session,
+    *,
+    release_id: UUID,
+    after: str | None = None,
+    under: str | None = None,
+    limit: int = PAGE_MAX_FILES,
+) -> list[FileView]:
+    """Return a page of a release's files by path; `under` narrows to a folder."""
+    bounded = max(1, min(limit, PAGE_MAX_FILES))
+    return release_store.list_files(session, release_id=release_id, after=after, under=under, limit=bounded)
+
+
+def find_file(session: Session, *, release_id: UUID, path: str) -> FileView | None:
+    """Return one file of a release."""
+    return release_store.find_file(session, release_id=release_id, path=path)
+
+
+def find_text(session: Session, *, release_id: UUID, path: str) -> bytes | None:
+    """Return the bytes of a small text of a release; None where there is no such file or it is no small text."""
+    file = release_store.find_file(session, release_id=release_id, path=path)
+    if file is None or file.large:
+        return None
+    return release_store.find_blobs(session, [file.sha256], publisher_id=None)[file.sha256].content
+
+
+def find_card(session: Session, *, release_id: UUID) -> Card | None:
+    """Return the model card of a release."""
+    content = find_text(session, release_id=release_id, path=publishing.CARD_PATH)
+    return None if content is None else parse_card(content)
+
+
+def get_signed_manifest(session: Session, *, release_id: UUID) -> SignedManifest:
+    """Return what a release states about itself, and the signature over it."""
+    return release_store.get_manifest(session, release_id)
+
+
+def list_gate_history(session: Session, *, gate_id: UUID) -> list[GateView]:
+    """Return every revision of a gate, newest first."""
+    return store.list_revisions(session, gate_id)
+
+
+def describe_requirements(session: Session, version_ids: Sequence[UUID]) -> dict[UUID, Requirement]:
+    """Return the names of license versions that gates ask for."""
+    found: dict[UUID, Requirement] = {}
+    for version_id in dict.fromkeys(version_ids):
+        version: Version | None = licenses.get_version_by_id(session, version_id)
+        if version is None:
+            raise CorruptRecord(f"license version {version_id} is required by a gate and absent")
+        found[version_id] = Requirement(
+            license_version_id=version.id,
+            slug=version.slug,
+            title=version.title,
+            number=version.number,
+            sha256=version.sha256,
+            effective_at=version.effective_at,
+        )
+    return found
+
+
+def list_same_weights(
+    session: Session, *, release_id: UUID, principal: Principal, limit: int = 20
+) -> list[str]:
+    """Return other models that hold a large file of this release, as far as `principal` may see them."""
+    return release_store.list_same_weights(
+        session,
+        release_id=release_id,
+        person_id=principal.person_id,
+        sees_all=principal.is_operator,
+        limit=limit,
+    )
