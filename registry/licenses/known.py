@@ -122,9 +122,9 @@ class KnownIndex:
             return Recognition(match=Match.LAYOUT, known=known)
         return Recognition(match=Match.NONE, known=None, resembles=self._resembled(data, title, slug))
 
-    def find_by_normalised(self, digest: str) -> KnownLicense | None:
-        """Return the known license of this normalised digest."""
-        return self._by_words.get(digest)
+    def find_by_digest(self, *, sha256: str, normalised: str) -> KnownLicense | None:
+        """Return the known license with these bytes, or with these words in another layout."""
+        return self._by_exact.get(sha256) or self._by_words.get(normalised)
 
     def _resembled(self, data: bytes, title: str, slug: str) -> KnownLicense | None:
         if slug in self._by_id:

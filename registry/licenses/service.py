@@ -97,11 +97,11 @@ def _record(
     owner = store.find_license(session, command.slug) or store.insert_license(
         session, slug=command.slug, title=command.title.strip(), publisher=command.publisher, now=published_at
     )
-    recognition = known_index().recognise(command.text)
+    normalised = normalised_digest(command.text)
+    known = known_index().find_by_digest(sha256=sha256, normalised=normalised)
     terms = Terms(
         policies=tuple(_with_digest(policy) for policy in command.policies),
-        restrictions=command.restrictions
-        or (recognition.known.restrictions if recognition.known is not None else ()),
+        restrictions=command.restrictions or (known.restrictions if known is not None else ()),
     )
     ordinal = len(published) + 1
     version = Version(
@@ -120,12 +120,12 @@ def _record(
         change_class=command.change_class,
         text=command.text,
         sha256=sha256,
-        normalised_digest=normalised_digest(command.text),
+        normalised_digest=normalised,
         language=command.language,
         effective_at=_whole_milliseconds(command.effective_at or now),
         published_at=published_at,
         published_by=by,
-        recognised_as=recognition.known.id if recognition.known is not None else None,
+        recognised_as=known.id if known is not None else None,
         entry_id=UUID(int=0),
     )
     entry_id = ledger.append(session, kind=LEDGER_KIND, leaf=leaf_of(version, terms), now=published_at)
