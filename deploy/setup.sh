@@ -43,7 +43,7 @@ need_venv_module() {
 }
 
 install() {
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
+    "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-input --progress-bar off \
         --no-deps --only-binary :all: --require-hashes -r "$1"
 }
 
