@@ -14,9 +14,9 @@ DISCLOSURES_MAX_COUNT = 1_000
 DISCLOSURE_MAX_CHARACTERS = 256 << 10
 NESTING_MAX_DEPTH = 16
 NEVER_HIDDEN = frozenset(
-    {"_sd", "...", "_sd_alg", "iss", "iat", "nbf", "exp", "jti", "cnf", "license", "accepted_at"}
+    {"_sd", "...", "_sd_alg", "iss", "iat", "nbf", "exp", "jti", "sub", "cnf", "license", "times", "scope"}
 )
-"""Names that a disclosure may not carry: those that steer verification (RFC 9901 §7.1, §9.7)."""
+"""Names that a disclosure may not carry: those that steer verification or say what was accepted (RFC 9901 §9.7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ class Verification:
     disclosed: tuple[str, ...]
     hidden_count: int
     license_title: str | None
+    """Title and number of a verified receipt's license."""
     ledger: LedgerProof | None
     signer: str | None
 
@@ -180,7 +181,9 @@ def verify_receipt(data: bytes, *, trusted: TrustedKeys | None = None) -> Verifi
         statement=None if failed else evidence.statement,
         disclosed=() if discloser is None else tuple(discloser.disclosed_names),
         hidden_count=0 if discloser is None else discloser.hidden_count,
-        license_title=None if failed or receipt is None else printable(receipt.license.title),
+        license_title=None
+        if failed or receipt is None
+        else printable(f"{receipt.license.title} {receipt.license.number}"),
         ledger=None if receipt is None else receipt.ledger,
         signer=None if evidence.signer is None else evidence.signer.kid,
     )
@@ -262,7 +265,8 @@ def _check_license(evidence: _Evidence) -> str:
     copy = evidence.known_receipt().license
     digest = "sha256:" + hashlib.sha256(copy.text).hexdigest()
     signed = Fields(evidence.claims, where="statement").member("license")
-    for name, got in (("sha256", digest), ("slug", copy.slug), ("number", copy.number)):
+    named = {"sha256": digest, "slug": copy.slug, "number": copy.number, "title": copy.title}
+    for name, got in named.items():
         expected = signed.text(name)
         if got != expected:
             raise VerificationFailed(

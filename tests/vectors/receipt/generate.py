@@ -81,9 +81,10 @@ def claims() -> tuple[dict[str, Any], list[str]]:
         "iss": BASE_URL,
         "iat": IAT,
         "jti": "0193f5a0-0000-7000-8000-000000000001",
-        "accepted_at": "2026-11-23T14:57:31.250Z",
+        "times": {"accepted": "2026-11-23T14:57:31.250Z"},
         "license": {
             "slug": "imagined-openrail-m",
+            "title": "Imagined OpenRAIL-M",
             "number": "1.1",
             "sha256": "sha256:" + hashlib.sha256(LICENSE_TEXT.encode()).hexdigest(),
         },
@@ -396,6 +397,7 @@ def refused_receipts() -> dict[str, tuple[str, str, Receipt]]:
             in_license(sha256="sha256:" + "0" * 64),
         ),
         "other-number": ("license", "another version number", in_license(number="1.2")),
+        "other-title": ("license", "another title", in_license(title="Apache License")),
         "other-slug": ("license", "another license", in_license(slug="imagined-openrail-d")),
         "no-proof-yet": ("leaf", "the log has not published it", edited(ledger=None)),
         "leaf-of-another": (
