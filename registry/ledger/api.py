@@ -54,7 +54,7 @@ class CheckpointApi(Controller):
             return refuse(request, _NO_CHECKPOINT)
         return Response(
             checkpoint.note,
-            media_type="text/plain; charset=utf-8",
+            media_type=MediaType.TEXT,
             headers={"Cache-Control": f"public, max-age={CHECKPOINT_MAX_AGE_SECONDS}"},
         )
 

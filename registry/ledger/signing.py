@@ -126,6 +126,9 @@ def verify_jws(token: str, published: Sequence[PublishedKey]) -> VerifiedJWS:
             raise SignatureMismatch(f"signed by an unknown key: got kid {str(kid)[:64]!r}")
         public = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.public)})
         verified = jws.deserialize_compact(token.encode(), public, algorithms=[ALGORITHM])
+        # Nothing here signs with extensions; one that is marked critical could change what was signed.
+        if "crit" in verified.headers():
+            raise SignatureMismatch("signature has critical header members, expected none")
     except (JoseError, ValueError) as error:
         raise SignatureMismatch(f"signature is not valid: {type(error).__name__}") from None
     return VerifiedJWS(key=key, header=verified.headers(), payload=verified.payload)
