@@ -38,6 +38,7 @@ from registry.kernel.sealing import Sealer
 from registry.licenses.domain import Version
 
 SALT_BYTES = 16
+TICKET_SECRET = "acceptance-ticket"  # noqa: S105 - the purpose of a derived secret
 PAGE_MOST = 200
 
 
@@ -95,7 +96,7 @@ def accept(
     Acceptance, statement, sealed disclosures and log entry commit together or not at all (P4).
     """
     # Load.
-    ticket = read_ticket(command.ticket, sealer.derive_secret("acceptance-ticket"))
+    ticket = read_ticket(command.ticket, sealer.derive_secret(TICKET_SECRET))
     twin = _repeated(session, command, ticket, principal=principal, model=model)
     if twin is not None:
         return twin
@@ -130,7 +131,7 @@ def accept(
         issuer=issuer,
         offer=offer,
         version=version,
-        policies=licenses.get_terms(session, version.id).policies,
+        policies=licenses.find_terms(session, version.id).policies,
         gate=model.gate,
         release=catalog.find_current_release(session, model.id),
         principal=principal,
@@ -238,6 +239,12 @@ def withdraw(
     if not recorded:
         return already_withdrawn(now)
     return summarise(acceptance, withdrawal)
+
+
+def earlier_version_id(session: Session, *, person_id: UUID, gate_id: UUID, license_id: UUID) -> UUID | None:
+    """Return the version of the license that the person accepted last at this gate."""
+    latest = store.latest_of_license(session, person_id=person_id, gate_id=gate_id, license_id=license_id)
+    return latest.license_version_id if latest else None
 
 
 def get_acceptance(session: Session, acceptance_id: UUID) -> AcceptanceSummary | None:

@@ -1,0 +1,301 @@
+"""Pages of accepting: the text beside the form, the receipt, withdrawal."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
+from markupsafe import Markup
+from sqlmodel import Session
+
+from registry import catalog, ledger, licenses
+from registry.acceptances import service, views
+from registry.acceptances.domain import (
+    AcceptanceSummary,
+    AcceptLicense,
+    Context,
+    Offer,
+    Ticket,
+    judge_actor,
+    nothing_to_accept,
+    write_ticket,
+)
+from registry.acceptances.receipt_page import receipt_view
+from registry.acceptances.sd_jwt import TYP
+from registry.catalog import markdown
+from registry.catalog.cards import GatePrompt
+from registry.catalog.domain import ModelView
+from registry.identity.domain import not_signed_in
+from registry.identity.visits import Desk, Form, Visit
+from registry.kernel.outcomes import Refusal
+from registry.kernel.page_parts import Difference
+from registry.kernel.pages import respond
+from registry.kernel.problems import AnyRequest, refuse
+from registry.kernel.telemetry import ACCEPTANCES
+from registry.licenses import reading
+from registry.licenses.domain import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the acceptance page was loaded with."""
+
+    model: ModelView
+    offer: Offer
+    version: Version
+    policies: tuple[licenses.Policy, ...]
+    gating: GatePrompt
+    earlier: Version | None
+
+
+class AcceptPages(Controller):
+    """`/{publisher}/{model}/accept`: the most important page of the product."""
+
+    include_in_schema = False
+
+    @get("/{publisher:str}/{model:str}/accept", operation_id="show_acceptance_form")
+    async def show(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        publisher: FromPath[str],
+        model: FromPath[str],
+        license: FromQuery[str] = "",  # noqa: A002 - the name in the address
+    ) -> Response[Any]:
+        """Show the whole text beside an empty form."""
+        visit = await desk.visits.begin(request)
+        loaded = await desk.database.read(
+            lambda session: load(session, visit, publisher=publisher, name=model, wanted=license or None)
+        )
+        if isinstance(loaded, Refusal):
+            return refuse(request, loaded)
+        if judge_actor(visit.principal, loaded.offer) is not None:
+            return Redirect(f"/sign-in?next={visit.page.path}", status_code=303)
+        return _page(desk, visit, loaded, views.Draft())
+
+    @post("/{publisher:str}/{model:str}/accept", operation_id="accept_license_by_form", status_code=303)
+    async def accept(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        keys: NamedDependency[ledger.KeyRing],
+        publisher: FromPath[str],
+        model: FromPath[str],
+    ) -> Response[Any]:
+        """Record the acceptance and lead to its receipt, or show the form again with what to mend."""
+        visit = await desk.visits.begin(request)
+        form = await desk.visits.read_form(request, visit)
+        if isinstance(form, Refusal):
+            return refuse(request, form)
+        now = desk.clock.now()
+
+        def work(session: Session) -> AcceptanceSummary | Refusal:
+            found = catalog.find_model(session, publisher=publisher, name=model, principal=visit.principal)
+            if isinstance(found, Refusal):
+                return found
+            return service.accept(
+                session,
+                read_command(form, found, request),
+                principal=visit.principal,
+                model=found,
+                issuer=desk.settings.base_url,
+                sign=lambda payload: keys.sign_jws(payload, {"typ": TYP}),
+                sealer=desk.sealer,
+                now=now,
+            )
+
+        outcome = await desk.database.write(work)
+        if not isinstance(outcome, Refusal):
+            ACCEPTANCES.inc()
+            return Redirect(f"/records/{outcome.id}?new=1", status_code=303)
+        return await self._again(request, desk, visit, form, outcome, publisher, model)
+
+    async def _again(
+        self,
+        request: AnyRequest,
+        desk: Desk,
+        visit: Visit,
+        form: Form,
+        refusal: Refusal,
+        publisher: str,
+        model: str,
+    ) -> Response[Any]:
+        """Show the form again; what was typed stays."""
+        if refusal.status not in {409, 422}:
+            return refuse(request, refusal)
+        loaded = await desk.database.read(
+            lambda session: load(session, visit, publisher=publisher, name=model, wanted=None)
+        )
+        if isinstance(loaded, Refusal):
+            return refuse(request, refusal)
+        command = read_command(form, loaded.model, request)
+        draft = views.Draft(typed_name=command.typed_name, answers=command.answers, refusal=refusal)
+        return _page(desk, visit, loaded, draft, status=refusal.status)
+
+
+class ReceiptPages(Controller):
+    """`/records/{id}`: the receipt of one acceptance."""
+
+    include_in_schema = False
+
+    @get("/records/{acceptance_id:uuid}", operation_id="show_receipt")
+    async def show(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        acceptance_id: FromPath[UUID],
+        new: FromQuery[int] = 0,
+    ) -> Response[Any]:
+        """Show the statement, its evidence and where it stands in the log."""
+        visit = await desk.visits.begin(request)
+        now = desk.clock.now()
+        view = await desk.database.read(
+            lambda session: receipt_view(
+                session,
+                acceptance_id,
+                visit,
+                sealer=desk.sealer,
+                new=bool(new),
+                now=now,
+            )
+        )
+        if isinstance(view, Refusal):
+            if visit.principal.person_id is None:
+                return refuse(request, not_signed_in(visit.page.path))
+            return refuse(request, view)
+        return respond(desk.pages.render("acceptances/receipt.html", page=visit.page, view=view))
+
+    @post(
+        "/records/{acceptance_id:uuid}/withdraw", operation_id="withdraw_acceptance_by_form", status_code=303
+    )
+    async def withdraw(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        acceptance_id: FromPath[UUID],
+    ) -> Response[Any]:
+        """End the right that rests on the acceptance, at once."""
+        visit = await desk.visits.begin(request)
+        form = await desk.visits.read_form(request, visit)
+        if isinstance(form, Refusal):
+            return refuse(request, form)
+        if visit.principal.session_id is None:
+            return refuse(request, not_signed_in(f"/records/{acceptance_id}"))
+        now = desk.clock.now()
+        outcome = await desk.database.write(
+            lambda session: service.withdraw(
+                session, acceptance_id=acceptance_id, principal=visit.principal, now=now
+            )
+        )
+        if isinstance(outcome, Refusal):
+            return refuse(request, outcome)
+        return Redirect(f"/records/{acceptance_id}", status_code=303)
+
+
+def load(session: Session, visit: Visit, *, publisher: str, name: str, wanted: str | None) -> Shown | Refusal:
+    """Return what the acceptance page shows, or why there is nothing to show."""
+    model = catalog.find_model(session, publisher=publisher, name=name, principal=visit.principal)
+    if isinstance(model, Refusal):
+        return model
+    person_id = visit.principal.person_id
+    found = service.find_offer(session, person_id=person_id, model=model, wanted=wanted)
+    if found is None:
+        return nothing_to_accept(f"/{model.repo_id}")
+    offer, version = found
+    earlier_id = (
+        service.earlier_version_id(
+            session, person_id=person_id, gate_id=offer.gate_id, license_id=offer.license_id
+        )
+        if person_id
+        else None
+    )
+    release = catalog.find_current_release(session, model.id)
+    card = catalog.find_card(session, release_id=release.id) if release else None
+    return Shown(
+        model=model,
+        offer=offer,
+        version=version,
+        policies=licenses.find_terms(session, version.id).policies,
+        gating=card.gating if card else GatePrompt(),
+        earlier=(
+            licenses.get_version_by_id(session, earlier_id)
+            if earlier_id and earlier_id != version.id
+            else None
+        ),
+    )
+
+
+def read_command(form: Form, model: ModelView, request: AnyRequest) -> AcceptLicense:
+    """Return the act that a posted form states."""
+    return AcceptLicense(
+        ticket=form.text("ticket"),
+        text_sha256=form.text("text_sha256"),
+        agreed=form.text("declaration") == "on",
+        typed_name=form.text("typed_name"),
+        answers={
+            question.key: form.text(views.answer_name(index))
+            for index, question in enumerate(model.gate.fields)
+            if views.answer_name(index) in form.fields
+        },
+        context=Context(
+            ip_address=request.client.host if request.client else "",
+            user_agent=request.headers.get("user-agent", ""),
+            request_id=str(request.scope.get("request_id", "")),
+        ),
+    )
+
+
+def _page(desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, *, status: int = 200) -> Response[Any]:
+    principal = visit.principal
+    now = desk.clock.now()
+    assert principal.person_id is not None  # noqa: S101 - judge_actor has seen to it
+    ticket = Ticket(
+        person_id=principal.person_id,
+        session_id=principal.session_id or "",
+        gate_revision_id=shown.offer.gate_revision_id,
+        license_version_id=shown.version.id,
+        text_sha256=shown.version.sha256,
+        presented_at=now,
+    )
+    view = views.accept_view(
+        offer=shown.offer,
+        version=shown.version,
+        text=reading.document_text(shown.version),
+        policies=[
+            views.PolicyShown(
+                title=policy.title, url=policy.url, sha256=policy.sha256, text=reading.policy_text(policy)
+            )
+            for policy in shown.policies
+        ],
+        earlier=_difference(shown),
+        person=views.Signer(
+            label=visit.email or "", through="a link sent by e-mail", since=principal.signed_in_at or now
+        ),
+        prompt=views.prompt_of(shown.gating, _prompt_html(shown.gating)),
+        questions=shown.model.gate.fields,
+        hidden=views.Hidden(
+            ticket=write_ticket(ticket, desk.sealer.derive_secret(service.TICKET_SECRET)),
+            text_sha256=shown.version.sha256,
+            form_digest=shown.model.gate.form_digest,
+        ),
+        draft=draft,
+    )
+    html = desk.pages.render("acceptances/accept.html", page=visit.page, view=view)
+    return respond(html, status_code=status)
+
+
+def _difference(shown: Shown) -> tuple[str, Difference] | None:
+    if shown.earlier is None:
+        return None
+    says = f"You accepted {shown.earlier.name} before."
+    return says, reading.difference(shown.earlier, shown.version)
+
+
+def _prompt_html(gating: GatePrompt) -> Markup | None:
+    texts = [text for text in (gating.description, gating.prompt) if text]
+    if not texts:
+        return None
+    return Markup(markdown.render("\n\n".join(texts), top_level=4).html)  # noqa: S704 - sanitised by render

@@ -1,0 +1,227 @@
+"""The receipt as a page: the statement in words, its evidence, and its verification."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import catalog, ledger, licenses
+from registry.acceptances import service
+from registry.acceptances.domain import ACT, AcceptanceSummary, Grade, no_such_acceptance
+from registry.acceptances.sd_jwt import decode, digest, hidden_digests, read_disclosures, read_payload
+from registry.catalog.domain import Command
+from registry.identity.visits import Visit
+from registry.kernel.clock import parse_iso
+from registry.kernel.outcomes import Refusal
+from registry.kernel.page_parts import Check, Link, Notice, Tone
+from registry.kernel.sealing import Sealer
+
+_GRADES = {
+    Grade.OWN_SIGNATURE: "also signed by the acceptor's own key",
+    Grade.VERIFIED_SIGN_IN: "verified sign-in and exact text",
+    Grade.IMPORTED: "imported from elsewhere; the text that was shown is unknown",
+}
+
+
+def receipt_view(
+    session: Session,
+    acceptance_id: UUID,
+    visit: Visit,
+    *,
+    sealer: Sealer,
+    new: bool,
+    now: datetime,
+) -> SimpleNamespace | Refusal:
+    """Return the receipt page for who may see it: the acceptor, and auditors of the publisher."""
+    summary = service.get_acceptance(session, acceptance_id)
+    if summary is None or not may_see(session, summary, visit):
+        return no_such_acceptance()
+    opened = service.open_disclosures(session, acceptance_id=acceptance_id, sealer=sealer)
+    if opened is None:
+        return no_such_acceptance()
+    statement, disclosures = opened
+    claims: Any = read_payload(statement)
+    hidden: dict[str, Any] = read_disclosures(disclosures)
+    version = licenses.get_version_by_id(session, summary.license_version_id)
+    owner = summary.person_id == visit.principal.person_id
+    proof = ledger.prove_entry(session, summary.entry_id)
+    return SimpleNamespace(
+        receipt=SimpleNamespace(
+            id=str(summary.id),
+            short=str(summary.id)[-12:],
+            json_url=f"/api/v1/receipts/{summary.id}",
+            file_name=f"receipt-{summary.slug}-{summary.number}.json",
+        ),
+        notice=_new_notice(summary) if new else None,
+        owner=owner,
+        statement=SimpleNamespace(
+            who=hidden.get("name", "A person whose details were erased"),
+            license=summary.title,
+            number=summary.number,
+            capacity="for themself",
+            model=f"{summary.publisher}/{summary.model}",
+            at=summary.accepted_at,
+        ),
+        withdrawn=(SimpleNamespace(at=summary.withdrawn_at, entry=None) if summary.withdrawn_at else None),
+        license=SimpleNamespace(
+            url=version.path, language_name="English", size=len(version.text), sha256=version.sha256
+        ),
+        policies=[
+            SimpleNamespace(title=policy["title"], sha256=policy["sha256"])
+            for policy in claims["license"]["policies"]
+        ],
+        acts=SimpleNamespace(said=ACT.sentence, button_label=claims["act"]["button"]),
+        times=SimpleNamespace(
+            presented_at=parse_iso(claims["times"]["presented"]),
+            end_reached_at=None,
+            accepted_at=summary.accepted_at,
+        ),
+        person=_person(claims, hidden),
+        answers=_answers(hidden),
+        answers_digest=claims["gate"]["answers"],
+        form_version=f"{claims['gate']['number']}",
+        scope=SimpleNamespace(
+            model=claims["scope"]["model"],
+            model_url=f"/{claims['scope']['model']}",
+            commit=claims["scope"]["release"] or "",
+            manifest_digest=claims["scope"]["manifest"] or "",
+        ),
+        grade=SimpleNamespace(letter=summary.grade.value, said=_GRADES[summary.grade]),
+        key=SimpleNamespace(id=_kid(statement), algorithm="Ed25519"),
+        entry=(
+            SimpleNamespace(
+                index=proof.index,
+                size=proof.checkpoint.size,
+                url=f"/log/{proof.index}",
+                leaf_hash=proof.leaf_hash.hex(),
+            )
+            if proof
+            else None
+        ),
+        verification=SimpleNamespace(
+            at=now, steps=verification_steps(session, statement, disclosures, version.text, proof)
+        ),
+        qr=None,
+        go_on=(
+            Link(label="Go to the files", url=f"/{summary.publisher}/{summary.model}/files")
+            if owner and not summary.withdrawn_at
+            else None
+        ),
+        withdraw=_withdraw_form(summary) if owner and not summary.withdrawn_at else None,
+    )
+
+
+def may_see(session: Session, summary: AcceptanceSummary, visit: Visit) -> bool:
+    """Whether this visitor may see the record: the acceptor, or who may read the publisher's records."""
+    principal = visit.principal
+    if principal.person_id is None:
+        return False
+    if principal.person_id == summary.person_id:
+        return True
+    allowed = catalog.authorise(session, summary.publisher, Command.READ_RECORDS, principal=principal)
+    return not isinstance(allowed, Refusal)
+
+
+def verification_steps(
+    session: Session,
+    statement: str,
+    disclosures: Sequence[str],
+    text: bytes,
+    proof: ledger.EntryProof | None,
+) -> Sequence[Check]:
+    """Return the checks that anybody holding the receipt can repeat offline, made now on what is stored."""
+    claims: Any = read_payload(statement)
+    steps = []
+    try:
+        verified = ledger.verify_jws(statement, ledger.list_published_keys(session))
+        signed = Check(
+            tone=Tone.OK,
+            verdict="The statement is signed by this registry",
+            detail=f"key {verified.key.kid[:12]}…",
+        )
+    except ledger.SignatureMismatch:
+        signed = Check(tone=Tone.STOP, verdict="The signature of the statement does not fit")
+    steps.append(signed)
+    stated = hidden_digests(claims)
+    fitting = all(digest(item) in stated for item in disclosures)
+    steps.append(
+        Check(
+            tone=Tone.OK if fitting else Tone.STOP,
+            verdict=(
+                f"{len(disclosures)} disclosed details belong to the statement"
+                if fitting
+                else "A disclosed detail does not belong to the statement"
+            ),
+        )
+    )
+    same = licenses.exact_digest(text) == claims["license"]["sha256"]
+    steps.append(
+        Check(
+            tone=Tone.OK if same else Tone.STOP,
+            verdict="The license text is the one in the statement" if same else "The license text differs",
+        )
+    )
+    if proof is None:
+        steps.append(
+            Check(
+                tone=Tone.WAIT,
+                verdict="The log publishes the entry within a second",
+                detail="Load the page again",
+            )
+        )
+    else:
+        steps.append(
+            Check(
+                tone=Tone.OK,
+                verdict=f"The log holds the statement as entry {proof.index:,} of {proof.checkpoint.size:,}",
+                detail="inclusion proof under a signed checkpoint",
+                at=proof.checkpoint.signed_at,
+            )
+        )
+    return steps
+
+
+def _new_notice(summary: AcceptanceSummary) -> Notice:
+    return Notice(
+        tone=Tone.OK,
+        title="Your acceptance is recorded",
+        text=f"You may now download {summary.publisher}/{summary.model}. Save the receipt: it proves what you accepted, also without this registry.",
+    )
+
+
+def _person(claims: Any, hidden: Mapping[str, Any]) -> SimpleNamespace | None:
+    if "email" not in hidden:
+        return None
+    auth_time = claims["identity"]["auth_time"]
+    return SimpleNamespace(
+        label=hidden["email"],
+        how="a link sent by e-mail",
+        sign_in_at=parse_iso(auth_time) if auth_time else None,
+    )
+
+
+def _answers(hidden: Mapping[str, Any]) -> Sequence[object]:
+    own = {"name", "email", "ip_address", "user_agent", "answers_salt"}
+    return [
+        SimpleNamespace(label=name, value=str(value)) for name, value in hidden.items() if name not in own
+    ]
+
+
+def _kid(statement: str) -> str:
+    header: dict[str, str] = json.loads(decode(statement.split(".", maxsplit=1)[0]))
+    return header["kid"]
+
+
+def _withdraw_form(summary: AcceptanceSummary) -> SimpleNamespace:
+    return SimpleNamespace(
+        post_url=f"/records/{summary.id}/withdraw",
+        consequences=[
+            f"Your right to download {summary.publisher}/{summary.model} ends at once.",
+            "The acceptance, its receipt and the withdrawal stay on record.",
+            "What the license says about files you already have is not changed by this.",
+        ],
+    )
