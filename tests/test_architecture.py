@@ -35,6 +35,7 @@ RECURRING_FILES = {
 EXTRA_FILES = {
     # A further file is named here with the duty that none of the standard names fits.
     "acceptances": {
+        "receipt_page": "a receipt as its page shows it",
         "receipts": "what the acceptor keeps",
         "sd_jwt": "RFC 9901",
         "statement": "the signed fields of an acceptance",
@@ -93,9 +94,11 @@ SHARED_MODULES = {
     "registry.catalog.cards",
     "registry.catalog.countries",
     "registry.catalog.forms",
+    "registry.catalog.markdown",
     "registry.catalog.storage",
     "registry.identity.authentication",
     "registry.identity.visits",
+    "registry.licenses.reading",
 }
 
 MEANINGLESS_WORDS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
