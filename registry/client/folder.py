@@ -94,6 +94,11 @@ class TargetFolder:
         about = os.fstatvfs(self._root)
         return about.f_bavail * about.f_frsize
 
+    def kept_bytes(self) -> int:
+        """Return how many bytes the unfinished files of earlier runs occupy."""
+        with os.scandir(self._state) as entries:
+            return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for entry in entries)
+
     def open_state_file(self, name: str, *, flags: int = 0) -> int:
         """Return a descriptor to read and write a file of the state folder, made if it is missing."""
         flags |= os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

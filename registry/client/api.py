@@ -1,0 +1,225 @@
+"""The registry's JSON API, one thin method per call; values in, values out."""
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from registry.client.answers import (
+    Decision,
+    ModelInfo,
+    PublishedRelease,
+    Upload,
+    read_decision,
+    read_model,
+    read_upload,
+)
+from registry.client.errors import Malformed, UsageProblem, printable
+from registry.client.keys import PublicKey, parse_key_set
+from registry.client.release import SignedManifest
+from registry.client.transport import Redirect, Session, safe_path
+from registry.client.wire import Fields, JsonObject
+
+INLINE_MAX_BYTES = 8 << 20
+"""Longest file that the registry may serve itself; longer ones come from the store."""
+PAGES_MAX_COUNT = 10_000
+RECEIPT_MAX_BYTES = 16 << 20
+LICENSE_TEXT_MAX_BYTES = 4 << 20
+
+_MODEL = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}\Z")
+_LICENSE = re.compile(
+    r"(?P<slug>[a-z0-9][a-z0-9.+-]{0,63})(?:@(?P<number>[A-Za-z0-9][A-Za-z0-9.+-]{0,31}))?\Z"
+)
+
+
+def parse_model_id(text: str) -> tuple[str, str]:
+    """Return publisher and model of `publisher/model`.
+
+    Raises:
+        UsageProblem: it has another form.
+    """
+    if not _MODEL.match(text) or any(part in {".", ".."} for part in text.split("/")):
+        raise UsageProblem(
+            f"not a model: {printable(text, limit=200)!r}", advice=("Write it as publisher/model.",)
+        )
+    publisher, _, name = text.partition("/")
+    return publisher, name
+
+
+def parse_license_reference(text: str) -> tuple[str, str | None]:
+    """Return slug and number of `slug@number`; None as number for `slug` alone.
+
+    Raises:
+        UsageProblem: it has another form.
+    """
+    match = _LICENSE.match(text)
+    if match is None:
+        raise UsageProblem(
+            f"not a license: {printable(text, limit=200)!r}", advice=("Write it as slug@1.1, or slug alone.",)
+        )
+    return match["slug"], match["number"]
+
+
+def parse_license_version(text: str) -> tuple[str, str]:
+    """Return slug and number of `slug@number`.
+
+    Raises:
+        UsageProblem: the number is missing, or it has another form.
+    """
+    slug, number = parse_license_reference(text)
+    if number is None:
+        raise UsageProblem(
+            f"{text} does not say which version", advice=(f"Write it with its number: {slug}@1.1",)
+        )
+    return slug, number
+
+
+class Registry:
+    """One registry, through one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def whoami(self) -> Fields:
+        """Return who the token belongs to, and what it may do."""
+        return self.session.get_json("/api/v1/whoami")
+
+    def fetch_keys(self) -> tuple[tuple[PublicKey, ...], list[JsonObject]]:
+        """Return all public keys of the registry, parsed and as they were sent."""
+        answer = self.session.get_json("/api/v1/keys")
+        raw = [key.value for key in answer.members("keys")]
+        return parse_key_set(answer.value, where="the registry's keys"), raw
+
+    # Models
+
+    def list_models(self, filters: dict[str, str], *, limit: int) -> Iterator[Fields]:
+        """Yield models that fit `filters` (search, license, gate), at most `limit`."""
+        return self._pages("/api/v1/models", {**filters, "limit": str(min(limit, 100))}, limit=limit)
+
+    def get_model(self, publisher: str, name: str, *, revision: str) -> ModelInfo:
+        """Return the model at `revision`."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}"
+        return read_model(
+            self.session.get_json(path, query={"revision": revision}), absolute=self.session.absolute
+        )
+
+    def get_access(self, publisher: str, name: str, *, revision: str) -> Decision:
+        """Return whether the caller may have the files, and if not what is missing."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/access"
+        return read_decision(
+            self.session.get_json(path, query={"revision": revision}), absolute=self.session.absolute
+        )
+
+    def get_manifest(self, publisher: str, name: str, *, commit: str) -> SignedManifest:
+        """Return the signed manifest of a release."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/releases/{safe_path(commit)}/manifest"
+        answer = self.session.get_json(path)
+        return SignedManifest(
+            manifest=answer.text("manifest"), digest=answer.text("digest"), signature=answer.text("signature")
+        )
+
+    def locate(self, publisher: str, name: str, *, commit: str, path: str) -> Redirect | bytes:
+        """Return where a file is in the store, or the bytes of a small text; the registry records it."""
+        address = f"/{safe_path(publisher, name)}/resolve/{safe_path(commit)}/{safe_path(*path.split('/'))}"
+        return self.session.locate(address, limit=INLINE_MAX_BYTES)
+
+    # Publishing
+
+    def plan_uploads(self, publisher: str, name: str, files: Sequence[tuple[str, int]]) -> list[Upload]:
+        """Return for each digest and size whether it is stored, or the upload to go on with."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/uploads"
+        body: JsonObject = {"files": [{"sha256": sha256, "size": size} for sha256, size in files]}
+        # Planning the same digests again gives the same uploads.
+        answer = self.session.post_json(path, body, idempotent=True)
+        return [read_upload(one) for one in answer.members("uploads")]
+
+    def sign_parts(self, upload_id: str, numbers: Sequence[int]) -> dict[int, str]:
+        """Return a presigned URL for each part."""
+        path = f"/api/v1/uploads/{safe_path(upload_id)}/parts"
+        answer = self.session.post_json(path, {"numbers": list(numbers)}, idempotent=True)
+        return {part.number("number"): part.text("url") for part in answer.members("parts")}
+
+    def get_upload(self, upload_id: str) -> Upload:
+        """Return an upload as it stands."""
+        return read_upload(self.session.get_json(f"/api/v1/uploads/{safe_path(upload_id)}"))
+
+    def complete_upload(self, upload_id: str) -> None:
+        """Have the parts made one object and verified; repeating it changes nothing."""
+        self.session.post_json(f"/api/v1/uploads/{safe_path(upload_id)}/complete", {}, idempotent=True)
+
+    def publish_release(self, publisher: str, name: str, body: JsonObject) -> PublishedRelease:
+        """Publish the release that `body` states."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/releases"
+        answer = self.session.post_json(path, body, idempotent=False)
+        return PublishedRelease(
+            commit=answer.text("commit"),
+            url=self.session.absolute(answer.text("url")),
+            manifest_digest=answer.text("manifest_digest"),
+        )
+
+    # Licenses
+
+    def list_licenses(self, *, limit: int) -> Iterator[Fields]:
+        """Yield licenses, each with its latest version, at most `limit`."""
+        return self._pages("/api/v1/licenses", {"limit": str(min(limit, 100))}, limit=limit)
+
+    def get_license(self, slug: str) -> Fields:
+        """Return a license with its versions."""
+        return self.session.get_json(f"/api/v1/licenses/{safe_path(slug)}")
+
+    def get_license_version(self, slug: str, number: str) -> Fields:
+        """Return one version of a license."""
+        return self.session.get_json(f"/api/v1/licenses/{safe_path(slug, number)}")
+
+    def get_license_text(self, slug: str, number: str) -> bytes:
+        """Return the exact bytes of a license version."""
+        path = f"/licenses/{safe_path(slug)}/{safe_path(number)}.txt"
+        return self.session.get_bytes(path, accept="text/plain", limit=LICENSE_TEXT_MAX_BYTES)
+
+    def compare_license(self, slug: str, *, old: str, new: str) -> Fields:
+        """Return what changed between two versions of a license, clause by clause."""
+        return self.session.get_json(
+            f"/api/v1/licenses/{safe_path(slug)}/compare", query={"from": old, "to": new}
+        )
+
+    def add_license_version(self, body: JsonObject) -> Fields:
+        """Publish a license version; the same bytes under the same number give the same version."""
+        return self.session.post_json("/api/v1/licenses", body, idempotent=True)
+
+    # Records
+
+    def list_receipts(self) -> Iterator[Fields]:
+        """Yield the caller's own acceptances."""
+        return self._pages("/api/v1/receipts", {}, limit=PAGES_MAX_COUNT)
+
+    def get_receipt(self, receipt_id: str) -> bytes:
+        """Return a receipt file."""
+        path = f"/api/v1/receipts/{safe_path(receipt_id)}"
+        return self.session.get_bytes(path, accept="application/json", limit=RECEIPT_MAX_BYTES)
+
+    def stream_audit(self, kind: str, query: dict[str, str]) -> Iterator[bytes]:
+        """Yield an export of `acceptances` or `downloads` piece by piece."""
+        accept = {"csv": "text/csv", "jsonl": "application/x-ndjson"}.get(query.get("format", ""), "*/*")
+        return self.session.stream(f"/api/v1/audit/{safe_path(kind)}", query=query, accept=accept)
+
+    def _pages(self, path: str, query: dict[str, str], *, limit: int) -> Iterator[Fields]:
+        """Yield the items of all pages, following `next` within the registry."""
+        answer = self.session.get_json(path, query=query)
+        given = 0
+        for _ in range(PAGES_MAX_COUNT):
+            for item in answer.members("items"):
+                if given >= limit:
+                    return
+                given += 1
+                yield item
+            following = answer.maybe_text("next")
+            if following is None or given >= limit:
+                return
+            answer = self.session.get_json(self._own_path(following))
+
+    def _own_path(self, reference: str) -> str:
+        """Return path and query of an address; whatever host it names, it is asked of this registry."""
+        parts = urlsplit(self.session.absolute(reference) or "")
+        path = parts.path.removeprefix(urlsplit(self.session.endpoint).path)
+        if not path.startswith("/api/"):
+            raise Malformed("the registry's list goes on at an address that is none")
+        return f"{path}?{parts.query}"
