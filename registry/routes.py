@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from registry.acceptances.pages import AcceptPages, ReceiptPages
 from registry.health import HealthApi
 from registry.identity.pages import CredentialPages, SignInPages
 from registry.ledger import api as ledger_api
@@ -13,6 +14,8 @@ ROUTES: tuple[Any, ...] = (
     LocalMailPages,
     SignInPages,
     CredentialPages,
+    AcceptPages,
+    ReceiptPages,
     ledger_api.CheckpointApi,
     ledger_api.LedgerApi,
     ledger_api.KeysApi,

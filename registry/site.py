@@ -111,7 +111,7 @@ class StaticFiles(Controller):
     @get(["/favicon.ico", "/favicon.svg"], operation_id="get_mark", sync_to_thread=False)
     def mark(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Answer the mark for browsers that ask by themselves."""
-        return self.static.fn(self, request, desk, desk.pages.static_digest, "favicon.svg")
+        return self.static.fn(self, request, desk, desk.pages.static_digest, "mark.svg")
 
     @get("/robots.txt", operation_id="get_robots", sync_to_thread=False)
     def robots(self) -> Response[str]:

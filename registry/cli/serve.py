@@ -1,0 +1,113 @@
+"""`gatehouse serve`: the object store, the migrations, then the web server."""
+
+import os
+import signal
+import sys
+from argparse import Namespace
+from contextlib import ExitStack
+from dataclasses import replace
+from types import FrameType
+from urllib.parse import urlsplit
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from registry.delivery.seaweedfs import EmbeddedStore
+from registry.kernel.clock import SystemClock
+from registry.kernel.database import Database
+from registry.kernel.outcomes import GatehouseError
+from registry.kernel.telemetry import configure_logging
+from registry.licenses import load_bundled
+from registry.parts import connect_store
+from registry.schema import is_current, migrate
+from registry.settings import PREFIX, Settings, load_settings
+
+HEADERS_MAX_BYTES = 64 * 1024
+
+
+def run(args: Namespace) -> int:
+    """Serve until stopped; leave no process behind."""
+    settings = load_settings()
+    configure_logging(level=settings.log_level, console=settings.log_format == "console")
+    address = urlsplit(settings.base_url)
+    host = args.host or address.hostname or "127.0.0.1"
+    port = args.port or address.port or 8400
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with ExitStack() as stack:
+            settings = start_parts(settings, stack)
+            print(f"Gatehouse serves {settings.base_url}", file=sys.stderr, flush=True)
+            serve(host=host, port=port, workers=args.workers or 1)
+    except GatehouseError as error:
+        print(f"gatehouse serve: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def start_parts(settings: Settings, stack: ExitStack) -> Settings:
+    """Start the embedded store, migrate, import the bundled licenses; return the settings in full.
+
+    The settings also stand in the environment, from which the server's workers read them.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.embedded_store:
+        store = stack.enter_context(EmbeddedStore(settings.data_dir / "store"))
+        settings = replace(
+            settings,
+            s3_endpoint=store.endpoint,
+            s3_bucket=store.bucket,
+            s3_region=store.region,
+            s3_access_key=store.access_key,
+            s3_secret_key=store.secret_key,
+            s3_path_style=True,
+        )
+        for name in ("s3_endpoint", "s3_bucket", "s3_region", "s3_access_key", "s3_secret_key"):
+            os.environ[PREFIX + name.upper()] = getattr(settings, name)
+    settings.master_secrets()
+    connect_store(settings).probe()
+    prepare_database(settings)
+    return settings
+
+
+def prepare_database(settings: Settings) -> None:
+    """Bring the database to the newest schema where that is done at start, and import the bundled licenses.
+
+    Raises:
+        GatehouseError: the schema is not the newest, and migrations are not applied at start.
+    """
+    database = Database(settings.resolved_database_url())
+    try:
+        at_start = (
+            settings.embedded_database if settings.migrate_on_start is None else settings.migrate_on_start
+        )
+        if at_start:
+            migrate(database)
+        elif not is_current(database):
+            raise GatehouseError("the database needs migrations; run `gatehouse migrate` first")
+        now = SystemClock().now()
+        database.write_now(lambda session: load_bundled(session, now=now))
+    finally:
+        database.close()
+
+
+def serve(*, host: str, port: int, workers: int) -> None:
+    """Run the web server in this process until it is told to stop."""
+    server = Granian(
+        "registry.app:serve_app",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        factory=True,
+        log_enabled=True,
+        websockets=False,
+        backpressure=1024,
+        workers_kill_timeout=10,
+    )
+    server.serve()
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
