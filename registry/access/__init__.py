@@ -1,9 +1,11 @@
 """May this principal have this release: the decision, the facts it needs, and the deny list."""
 
-from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode, decide
+from registry.access.domain import BlockSummary, Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
+from registry.access.service import block_person, explain, lift_block, list_blocks
 
 __all__ = [
+    "BlockSummary",
     "Denial",
     "Facts",
     "Gathered",
@@ -11,7 +13,11 @@ __all__ = [
     "Reason",
     "ReasonCode",
     "assemble",
+    "block_person",
     "decide",
+    "explain",
     "gather_by_ids",
     "gather_by_name",
+    "lift_block",
+    "list_blocks",
 ]

@@ -1,0 +1,130 @@
+"""Receipts over the JSON API; accepting is not offered here: it takes a person in a browser session."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, QueryParameter
+
+from registry.acceptances import receipts, service
+from registry.acceptances.domain import AcceptanceSummary, no_such_acceptance
+from registry.acceptances.store import Filter
+from registry.identity.domain import Principal, Scope, not_signed_in, scope_missing
+from registry.identity.visits import Desk
+from registry.kernel.clock import iso
+from registry.kernel.outcomes import Refusal
+from registry.kernel.problems import AnyRequest, Problem, refuse
+
+PAGE_MAX = 200
+_PROBLEM = ResponseSpec(
+    Problem, media_type="application/problem+json", description="Refused; says what to do."
+)
+
+
+class AcceptanceItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An acceptance of the caller's."""
+
+    id: str
+    model: str
+    license: str
+    text_sha256: str
+    grade: str
+    accepted_at: str
+    withdrawn_at: str | None
+    receipt_url: str
+
+
+class AcceptanceItems(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of acceptances, newest first."""
+
+    items: list[AcceptanceItem]
+    next: str | None
+
+
+class ReceiptsApi(Controller):
+    """What the caller has accepted."""
+
+    path = "/api/v1/receipts"
+    tags = ("receipts",)
+
+    @get("/", operation_id="list_receipts", responses={401: _PROBLEM, 403: _PROBLEM})
+    async def index(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        principal: NamedDependency[Principal],
+        after: UUID | None = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
+    ) -> Response[AcceptanceItems]:
+        """List the caller's acceptances."""
+        if refusal := may_read_own(principal):
+            return refuse(request, refusal)
+        wanted = Filter(person_id=principal.person_id)
+        rows = await desk.database.read(
+            lambda session: service.list_acceptances(session, wanted, after=after, limit=limit)
+        )
+        base = desk.settings.base_url
+        following = (
+            f"{base}/api/v1/receipts?after={rows[-1].id}&limit={limit}" if len(rows) == limit else None
+        )
+        return Response(AcceptanceItems(items=[view(row, base) for row in rows], next=following))
+
+    @get("/{acceptance_id:uuid}", operation_id="get_receipt", responses={404: _PROBLEM})
+    async def show(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        principal: NamedDependency[Principal],
+        acceptance_id: FromPath[UUID],
+    ) -> Response[Any]:
+        """Answer the receipt file: statement, all disclosures, text, proof and keys."""
+        if refusal := may_read_own(principal):
+            return refuse(request, refusal)
+
+        def work(session: Any) -> receipts.Receipt | Refusal:
+            summary = service.get_acceptance(session, acceptance_id)
+            if summary is None or summary.person_id != principal.person_id:
+                return no_such_acceptance()
+            return receipts.build_receipt(
+                session,
+                acceptance_id=acceptance_id,
+                base_url=desk.settings.base_url,
+                sealer=desk.sealer,
+            )
+
+        receipt = await desk.database.read(work)
+        if isinstance(receipt, Refusal):
+            return refuse(request, receipt)
+        name = f"receipt-{receipt.license.slug}-{receipt.license.number}.json"
+        return Response(
+            msgspec.json.format(msgspec.json.encode(receipt), indent=2),
+            media_type=receipts.MEDIA_TYPE,
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Cache-Control": "private, no-store",
+            },
+        )
+
+
+def may_read_own(principal: Principal) -> Refusal | None:
+    """Return why the caller may not read their own records."""
+    if principal.person_id is None:
+        return not_signed_in("/records")
+    return None if principal.may(Scope.READ) else scope_missing(Scope.READ)
+
+
+def view(row: AcceptanceSummary, base_url: str) -> AcceptanceItem:
+    """Return an acceptance as the API shows it to its acceptor."""
+    return AcceptanceItem(
+        id=str(row.id),
+        model=f"{row.publisher}/{row.model}",
+        license=f"{row.slug}@{row.number}",
+        text_sha256=row.text_sha256,
+        grade=row.grade.value,
+        accepted_at=iso(row.accepted_at),
+        withdrawn_at=iso(row.withdrawn_at) if row.withdrawn_at else None,
+        receipt_url=f"{base_url}/api/v1/receipts/{row.id}",
+    )

@@ -1,0 +1,129 @@
+"""Use cases of access: explain a decision, block and unblock people."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import catalog, ledger
+from registry.access import facts, store
+from registry.access.domain import (
+    BlockSummary,
+    Denial,
+    Permit,
+    block_unknown,
+    decide,
+    judge_block,
+)
+from registry.access.tables import Block, BlockLift
+from registry.catalog.domain import Command
+from registry.identity.domain import Principal
+from registry.kernel.canonical import canonical_bytes
+from registry.kernel.clock import iso
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import Refusal
+
+
+def explain(
+    session: Session, principal: Principal, *, publisher: str, model: str, now: datetime
+) -> Permit | Denial | None:
+    """Return the decision with its reasons; None if there is no such model for this principal."""
+    gathered = facts.gather_by_name(session, principal, publisher=publisher, model=model, now=now)
+    if gathered is None or not gathered.is_visible_to(principal):
+        return None
+    return decide(gathered.facts)
+
+
+def block_person(
+    session: Session,
+    *,
+    publisher: str,
+    person_id: UUID,
+    reason: str,
+    until: datetime | None,
+    principal: Principal,
+    now: datetime,
+) -> BlockSummary | Refusal:
+    """Bar a person from the publisher's gates, from now on."""
+    found = catalog.authorise(session, publisher, Command.BLOCK_PEOPLE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    if refusal := judge_block(reason, until, now=now, oneself=person_id == principal.person_id):
+        return refusal
+    assert principal.person_id is not None  # noqa: S101 - authorise has seen to it
+    block = Block(
+        id=new_id(),
+        person_id=person_id,
+        publisher_id=found.id,
+        reason=reason.strip(),
+        blocked_by=principal.person_id,
+        blocked_at=now,
+        until=until,
+        entry_id=new_id(),
+    )
+    leaf = block_leaf(block.id, person_id, found.id, act="blocked", until=until, at=now)
+    block.entry_id = ledger.append(session, kind="block", leaf=leaf, now=now)
+    store.insert_block(session, block)
+    return BlockSummary(
+        id=block.id, person_id=person_id, reason=block.reason, blocked_at=now, until=until, lifted_at=None
+    )
+
+
+def lift_block(
+    session: Session, *, publisher: str, block_id: UUID, principal: Principal, now: datetime
+) -> BlockSummary | Refusal:
+    """End a block before its time."""
+    found = catalog.authorise(session, publisher, Command.BLOCK_PEOPLE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    row = store.find_block(session, block_id)
+    if row is None or row[0].publisher_id != found.id or row[1] is not None:
+        return block_unknown(f"/manage/{publisher}/blocks")
+    assert principal.person_id is not None  # noqa: S101 - authorise has seen to it
+    block = row[0]
+    leaf = block_leaf(block.id, block.person_id, found.id, act="lifted", until=None, at=now)
+    entry_id = ledger.append(session, kind="block", leaf=leaf, now=now)
+    lift = BlockLift(block_id=block.id, lifted_by=principal.person_id, lifted_at=now, entry_id=entry_id)
+    store.insert_lift(session, lift)
+    return _summary(block, lift)
+
+
+def list_blocks(
+    session: Session, *, publisher: str, principal: Principal, after: UUID | None = None, limit: int = 50
+) -> Sequence[BlockSummary] | Refusal:
+    """Return a page of the publisher's blocks, newest first, ended ones too."""
+    found = catalog.authorise(session, publisher, Command.BLOCK_PEOPLE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    rows = store.list_blocks(session, publisher_id=found.id, after=after, limit=min(limit, 200))
+    return [_summary(block, lift) for block, lift in rows]
+
+
+def block_leaf(
+    block_id: UUID, person_id: UUID, publisher_id: UUID, *, act: str, until: datetime | None, at: datetime
+) -> bytes:
+    """Return the canonical bytes of a block or its end; the reason stays out of the log."""
+    return canonical_bytes(
+        {
+            "v": 1,
+            "kind": "block",
+            "act": act,
+            "at": iso(at),
+            "block": str(block_id),
+            "person": str(person_id),
+            "publisher": str(publisher_id),
+            "until": iso(until) if until else None,
+        }
+    )
+
+
+def _summary(block: Block, lift: BlockLift | None) -> BlockSummary:
+    return BlockSummary(
+        id=block.id,
+        person_id=block.person_id,
+        reason=block.reason,
+        blocked_at=block.blocked_at,
+        until=block.until,
+        lifted_at=lift.lifted_at if lift else None,
+    )

@@ -1,0 +1,43 @@
+"""Queries and inserts of the deny list; no rules."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from registry.access.tables import Block, BlockLift
+
+
+def insert_block(session: Session, block: Block) -> None:
+    """Insert a block."""
+    session.exec(insert(Block).values(**block.model_dump()))
+
+
+def insert_lift(session: Session, lift: BlockLift) -> None:
+    """Insert the end of a block."""
+    session.exec(insert(BlockLift).values(**lift.model_dump()))
+
+
+def find_block(session: Session, block_id: UUID) -> tuple[Block, BlockLift | None] | None:
+    """Return a block and its end, if any."""
+    return session.exec(
+        select(Block, BlockLift)
+        .outerjoin(BlockLift, col(BlockLift.block_id) == col(Block.id))
+        .where(Block.id == block_id)
+        .with_for_update(of=Block)
+    ).one_or_none()
+
+
+def list_blocks(
+    session: Session, *, publisher_id: UUID, after: UUID | None, limit: int
+) -> Sequence[tuple[Block, BlockLift | None]]:
+    """Return a publisher's blocks, newest first, strictly older than `after`."""
+    statement = (
+        select(Block, BlockLift)
+        .outerjoin(BlockLift, col(BlockLift.block_id) == col(Block.id))
+        .where(Block.publisher_id == publisher_id)
+    )
+    if after is not None:
+        statement = statement.where(Block.id < after)
+    return session.exec(statement.order_by(col(Block.id).desc()).limit(limit)).all()
