@@ -7,6 +7,7 @@ is reported with its line, and what surrounds it is still used.
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -177,7 +178,7 @@ def _rescue(text: str, first_line: int, problems: list[CardProblem]) -> dict[str
     starts = [number for number, line in enumerate(lines) if _TOP_KEY.match(line)]
     values: dict[str, Any] = {}
     lost: list[str] = []
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         part = "".join(lines[start:end])
         try:
             value = _read(part, first_line + start, problems)

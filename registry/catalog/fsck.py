@@ -217,11 +217,7 @@ def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
     """Return what is wrong if the row that a leaf of one of `KINDS` speaks of is not there."""
     try:
         said = json.loads(leaf)
-        table, key = {
-            RELEASE_PUBLISHED: (Release, "release"),
-            GATE_CHANGED: (GateRevision, "revision"),
-            ROLE_CHANGED: (PublisherRole, "role_id"),
-        }[said["kind"]]
+        table, key = _ROWS_OF[said["kind"]]
         row_id = UUID(said[key])
     except (ValueError, LookupError, TypeError):
         return Discrepancy(table="ledger_entry", row_id=sha256(leaf), problem="is not a leaf of the catalog")
@@ -229,3 +225,10 @@ def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
         return None
     name = str(table.__tablename__)
     return Discrepancy(table=name, row_id=str(row_id), problem="is missing although the log speaks of it")
+
+
+_ROWS_OF: dict[str, tuple[type[Release | GateRevision | PublisherRole], str]] = {
+    RELEASE_PUBLISHED: (Release, "release"),
+    GATE_CHANGED: (GateRevision, "revision"),
+    ROLE_CHANGED: (PublisherRole, "role_id"),
+}

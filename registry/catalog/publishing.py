@@ -89,7 +89,7 @@ def publish_release(
     blobs = _find_files(session, command.files, publisher.id)
     if isinstance(blobs, Refusal):
         return blobs
-    model = _find_or_create(session, command, blobs, principal=principal, now=now)
+    model = _find_or_create(session, command, blobs, publisher_id=publisher.id, principal=principal, now=now)
     if isinstance(model, Refusal):
         return model
     store.lock_model(session, model.id)
@@ -165,12 +165,15 @@ def _find_or_create(
     command: PublishRelease,
     blobs: Mapping[str, BlobFacts],
     *,
+    publisher_id: UUID,
     principal: Principal,
     now: datetime,
 ) -> ModelView | Refusal:
-    model = store.find_model(
-        session, publisher=command.publisher, name=command.name, person_id=principal.person_id
-    )
+    model = _find_model(session, command, principal)
+    if model is None and command.create:
+        # Whoever publishes the same new model at the same time waits here, and then finds it.
+        store.lock_publisher(session, publisher_id)
+        model = _find_model(session, command, principal)
     if model is None:
         if not command.create:
             return refusals.no_such_model(command.publisher, command.name)
@@ -196,6 +199,12 @@ def _find_or_create(
     if other_terms or other_mode:
         return refusals.gate_differs(model.publisher, model.name)
     return model
+
+
+def _find_model(session: Session, command: PublishRelease, principal: Principal) -> ModelView | None:
+    return store.find_model(
+        session, publisher=command.publisher, name=command.name, person_id=principal.person_id
+    )
 
 
 def _form_of_card(files: Sequence[StatedFile], blobs: Mapping[str, BlobFacts]) -> tuple[FormField, ...]:
