@@ -37,6 +37,9 @@ _ATTACHMENT = re.compile(
     re.IGNORECASE,
 )
 _CAPITALS = re.compile(r"(?:[A-Z][A-Z,&/-]+|AND|OF|&|A)(?:\s+(?:[A-Z][A-Z,&/-]*|&))*(?=\s|$)")
+_REFERRING = re.compile(
+    r"\b(?:sections?|paragraphs?|clauses?|articles?|attachment|annex|exhibit|schedule)$", re.IGNORECASE
+)
 _HEADING_MAX_CHARACTERS = 90
 _SHORT_LINE_CHARACTERS = 60
 _TAB_COLUMNS = 4
@@ -134,9 +137,12 @@ def _begins_block(line: _Line, pending: list[_Line], width: int) -> bool:
 def _follows_item(pending: list[_Line], line: _Line) -> bool:
     """Whether `line` looks like the next item of the list that the pending block is an item of."""
     before, here = _MARK.match(pending[0].text), _MARK.match(line.text)
-    if before is None or here is None:
+    if before is None or here is None or _REFERRING.search(pending[-1].text):
         return False
-    return _shape(before.group("mark")) == _shape(here.group("mark")) and pending[0].indent == line.indent
+    marks = before.group("mark"), here.group("mark")
+    numbers = [int(found.group()) for mark in marks if (found := re.search(r"\d+(?=\D*$)", mark))]
+    in_order = len(numbers) < 2 or numbers[1] == numbers[0] + 1
+    return _shape(marks[0]) == _shape(marks[1]) and pending[0].indent == line.indent and in_order
 
 
 def _shape(mark: str) -> str:
