@@ -82,6 +82,10 @@ class Presigner:
             params += "response-content-type=" + quote(content_type, safe=_UNRESERVED)
         return self._sign("GET", key, now, expires_s, params)
 
+    def put(self, key: str, *, now: datetime, expires_s: int) -> str:
+        """Return a URL that stores one object in one request."""
+        return self._sign("PUT", key, now, expires_s, "")
+
     def put_part(self, key: str, *, multipart_id: str, number: int, now: datetime, expires_s: int) -> str:
         """Return a URL that stores one part of a multipart upload."""
         if not 1 <= number <= PART_NUMBER_MAX:

@@ -50,6 +50,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 """A clean stop takes about 3 s; afterwards the process is killed, which its format survives."""
 READY_POLL_S = 0.02
+READY_KEY = "gatehouse-ready"
+READY_CONTENT = b"The embedded store reads this back before it counts as started.\n"
 READY_REQUEST_TIMEOUT_S = 2.0
 RESTART_DELAY_FIRST_S = 0.2
 RESTART_DELAY_MAX_S = 10.0
@@ -310,7 +312,11 @@ def _arguments(ports: StorePorts) -> list[str]:
 
 
 def _readiness_check(address: StoreAddress) -> Callable[[], bool]:
-    """Return a check that is true once the store answers signed requests for its bucket."""
+    """Return a check that is true once the store reads back an object, on a restart one of an earlier run.
+
+    A green `/healthz` is not enough: the bucket is made after it, and after a restart on a busy machine the
+    store answers reads of older objects with 500 for seconds, until it has found its volumes again.
+    """
     host = urlsplit(address.endpoint)
     presigner = Presigner(
         endpoint=address.endpoint,
@@ -321,27 +327,29 @@ def _readiness_check(address: StoreAddress) -> Callable[[], bool]:
         addressing=Addressing.PATH,
     )
 
-    def answer(target: str) -> tuple[int, bytes]:
+    def answer(method: str, url: str, body: bytes | None = None) -> tuple[int, bytes]:
+        target = urlsplit(url)
         connection = http.client.HTTPConnection(
             host.hostname or "", host.port, timeout=READY_REQUEST_TIMEOUT_S
         )
         try:
-            connection.request("GET", target)
+            connection.request(method, f"{target.path}?{target.query}", body)
             response = connection.getresponse()
             return response.status, response.read(65_536)
         finally:
             connection.close()
 
     def is_ready() -> bool:
+        now = SystemClock().now()
         try:
-            if answer("/healthz")[0] != http.client.OK:
+            if answer("GET", "/healthz")[0] != http.client.OK:
                 return False
-            # The bucket is made after the health check turns green: wait until only the object is missing.
-            url = urlsplit(presigner.get("absent", now=SystemClock().now(), expires_s=60))
-            status, body = answer(f"{url.path}?{url.query}")
+            status, body = answer("GET", presigner.get(READY_KEY, now=now, expires_s=60))
+            if status == http.client.NOT_FOUND and b"NoSuchKey" in body:
+                answer("PUT", presigner.put(READY_KEY, now=now, expires_s=60), READY_CONTENT)
         except (OSError, http.client.HTTPException):
             return False
-        return status == http.client.NOT_FOUND and b"NoSuchKey" in body
+        return status == http.client.OK and body == READY_CONTENT
 
     return is_ready
 

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -38,9 +39,11 @@ def main() -> None:
         return
     try:
         _say(reply, address | {"keeper_pid": os.getpid()})
-        select.select([root, wake], [], [])
+        ended, _, _ = select.select([root, wake], [], [])
     finally:
         server.stop()
+    if root in ended:  # killed, so nobody else clears up
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _say(reply: TextIO, address: dict[str, Any]) -> None:

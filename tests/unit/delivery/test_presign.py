@@ -84,6 +84,13 @@ def test_get_url_is_byte_equal_to_botocore(pair, key, now, expires_s, dispositio
     assert got == expected
 
 
+@given(key=KEYS, now=TIMES, expires_s=EXPIRES)
+def test_put_url_is_byte_equal_to_botocore(pair, key, now, expires_s):
+    own, client, bucket = pair
+    expected = _botocore_url(client, "put_object", {"Bucket": bucket, "Key": key}, expires_s, now)
+    assert own.put(key, now=now, expires_s=expires_s) == expected
+
+
 @given(key=KEYS, now=TIMES, expires_s=EXPIRES, multipart_id=VALUES, number=st.integers(1, 10_000))
 def test_part_url_is_byte_equal_to_botocore(pair, key, now, expires_s, multipart_id, number):
     own, client, bucket = pair
