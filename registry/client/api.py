@@ -22,6 +22,7 @@ from registry.client.wire import Fields, JsonObject
 INLINE_MAX_BYTES = 8 << 20
 """Longest file that the registry may serve itself; longer ones come from the store."""
 PAGES_MAX_COUNT = 10_000
+RECEIPT_MEDIA_TYPE = "application/vnd.gatehouse.receipt+json"
 RECEIPT_MAX_BYTES = 16 << 20
 LICENSE_TEXT_MAX_BYTES = 4 << 20
 
@@ -194,7 +195,7 @@ class Registry:
     def get_receipt(self, receipt_id: str) -> bytes:
         """Return a receipt file."""
         path = f"/api/v1/receipts/{safe_path(receipt_id)}"
-        return self.session.get_bytes(path, accept="application/json", limit=RECEIPT_MAX_BYTES)
+        return self.session.get_bytes(path, accept=RECEIPT_MEDIA_TYPE, limit=RECEIPT_MAX_BYTES)
 
     def stream_audit(self, kind: str, query: dict[str, str]) -> Iterator[bytes]:
         """Yield an export of `acceptances` or `downloads` piece by piece."""

@@ -107,6 +107,7 @@ class Uploading:
         self._connections = connections
         self._store_timeout_seconds = store_timeout_seconds
         self._lock = threading.Lock()
+        self._jobs: list[_Job] = []
         self._tasks: deque[tuple[_Job, int]] = deque()
         self._error: BaseException | None = None
         self._stop = threading.Event()
@@ -132,7 +133,7 @@ class Uploading:
         except BaseException as error:
             self._fail(error)
             raise
-        for job, _ in self._tasks:
+        for job in self._jobs:
             job.close()
         if self._error is not None:
             raise self._error
@@ -151,6 +152,7 @@ class Uploading:
         if not numbers:
             # Killed between the last part and the request to verify.
             self._registry.complete_upload(job.upload_id)
+        self._jobs.append(job)
         self._tasks.extend((job, number) for number in numbers)
 
     def _fail(self, error: BaseException) -> None:

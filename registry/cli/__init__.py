@@ -1,0 +1,41 @@
+"""The command line `gatehouse`: user commands speak HTTP through `registry.client`, operator commands run the service.
+
+Nothing but the grammar is loaded before the arguments are known, so that `gatehouse --help` answers at once; each
+command's module is imported when it runs. Data goes to stdout, talk to stderr.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from registry.cli.grammar import build_parser
+from registry.client.errors import ClientError, ExitCode
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    module, _, function = args.handler.partition(":")
+    try:
+        status: int = getattr(import_module(module), function)(args)
+        sys.stdout.flush()
+    except ClientError as error:
+        return tell(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ngatehouse: interrupted\n")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; without this it would complain about the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.PIPE_CLOSED
+    return status
+
+
+def tell(error: ClientError) -> int:
+    """Write what went wrong and what to do next; return the exit code that says so."""
+    sys.stderr.write(f"gatehouse: {error.message}\n")
+    for line in error.advice:
+        sys.stderr.write(f"  {line}\n")
+    return error.exit_code

@@ -1,0 +1,335 @@
+"""What can be typed after `gatehouse`: commands, options, help. Imports nothing but argparse.
+
+No option and no environment variable accepts a license; accepting is an act of a person in a browser.
+`--license` of `publish` names the license that others have to accept.
+"""
+
+import argparse
+
+VERSION = "0.1.0"
+
+DESCRIPTION = (
+    "A registry of models behind licenses: read the terms, accept them in a browser, pull the files."
+)
+
+EPILOG = """\
+data goes to stdout, everything else to stderr
+
+exit codes:
+  0  done
+  1  failed; the text on stderr says why
+  2  the command line does not make sense
+  3  refused: an acceptance or an approval is missing, or a right has ended
+  4  not signed in, or the registry does not know the token
+  5  verification failed: bytes, a signature, a proof or a key are not what they must be
+  6  the registry or its store cannot be reached, is busy, or keeps failing
+  130 interrupted, 141 the reader of stdout went away
+
+environment:
+  GATEHOUSE_ENDPOINT  address of the registry, instead of the one of the latest sign-in
+  GATEHOUSE_TOKEN     access token, instead of the one that `gatehouse login` has kept
+"""
+
+Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the epilog, and leaves room for option names."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=100)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; `handler` names the function that runs a command."""
+    parser = argparse.ArgumentParser(
+        prog="gatehouse", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Formatter
+    )
+    parser.add_argument("--version", action="version", version=f"gatehouse {VERSION}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    _add_account(commands)
+    _add_models(commands)
+    _add_pull(commands)
+    _add_receipts(commands)
+    _add_publish(commands)
+    _add_license(commands)
+    _add_audit(commands)
+    _add_operation(commands)
+    return parser
+
+
+def _command(
+    commands: "Commands[argparse.ArgumentParser]",
+    name: str,
+    handler: str,
+    text: str,
+    *,
+    remote: bool = True,
+    json: bool = True,
+    more: str = "",
+) -> argparse.ArgumentParser:
+    """Return the parser of one command, with the options that all of its kind share."""
+    parser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=more, formatter_class=_Formatter
+    )
+    parser.set_defaults(handler=handler)
+    if remote:
+        parser.add_argument("--endpoint", metavar="URL", help="address of the registry")
+    if json:
+        parser.add_argument("--json", action="store_true", help="write the answer as JSON")
+    return parser
+
+
+def _group(
+    commands: "Commands[argparse.ArgumentParser]", name: str, text: str
+) -> "Commands[argparse.ArgumentParser]":
+    parser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=_Formatter
+    )
+    return parser.add_subparsers(metavar="COMMAND", required=True, dest=f"{name}_command")
+
+
+def _add_account(commands: "Commands[argparse.ArgumentParser]") -> None:
+    _command(
+        commands,
+        "login",
+        "registry.cli.account:login",
+        "keep an access token for a registry",
+        json=False,
+        more="The token is asked for without echo, or read from stdin where that is not a terminal:\n"
+        "  gatehouse login --endpoint https://models.example.org < token.txt\n"
+        "It is kept in the user's configuration folder, readable by its owner only, together with the\n"
+        "registry's public keys, against which releases and receipts are checked later.",
+    )
+    _command(
+        commands,
+        "logout",
+        "registry.cli.account:logout",
+        "forget the access token of a registry",
+        json=False,
+    )
+    _command(commands, "whoami", "registry.cli.account:whoami", "show who the token belongs to")
+
+
+def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
+    models = _command(commands, "models", "registry.cli.models:models", "list models")
+    models.add_argument("--search", metavar="WORDS", help="only models that fit these words")
+    models.add_argument("--license", metavar="SLUG", help="only models whose gate demands this license")
+    models.add_argument(
+        "--gate", choices=("open", "auto", "manual", "closed"), help="only models with such a gate"
+    )
+    models.add_argument("--limit", type=_positive, default=100, metavar="N", help="at most so many (100)")
+    info = _command(
+        commands, "info", "registry.cli.models:info", "show a model: its files, its terms, your access"
+    )
+    info.add_argument("model", metavar="PUBLISHER/MODEL")
+    info.add_argument("--revision", default="main", help="branch, tag or commit (main)")
+
+
+def _add_pull(commands: "Commands[argparse.ArgumentParser]") -> None:
+    pull = _command(
+        commands,
+        "pull",
+        "registry.cli.pull:run",
+        "fetch a release into a folder and verify every byte",
+        more="Run again after an interruption, it goes on where it stopped. Files that are there with the right\n"
+        "SHA-256 are not fetched. Where an acceptance is missing, it says what and where; with --wait it goes on\n"
+        "by itself as soon as a person has accepted in the browser. Writes nothing outside the folder, and prints\n"
+        "the folder on stdout.",
+    )
+    pull.add_argument("model", metavar="PUBLISHER/MODEL")
+    pull.add_argument("--revision", default="main", help="branch, tag or commit (main)")
+    pull.add_argument(
+        "--include", action="append", default=[], metavar="PATTERN", help="only such files; may be repeated"
+    )
+    pull.add_argument(
+        "--exclude", action="append", default=[], metavar="PATTERN", help="no such files; may be repeated"
+    )
+    pull.add_argument("--to", metavar="DIR", help="the folder (a new one here, named like the model)")
+    pull.add_argument("--wait", action="store_true", help="wait until what is missing is done in the browser")
+    pull.add_argument(
+        "--connections", type=_connections, default=8, metavar="N", help="connections to the store (8)"
+    )
+    pull.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
+    receipt = _group(commands, "receipt", "your receipts: proof of what you have accepted")
+    _command(receipt, "list", "registry.cli.receipt:list_receipts", "list what you have accepted")
+    get = _command(
+        receipt,
+        "get",
+        "registry.cli.receipt:get",
+        "save a receipt as a file, or write it to stdout",
+        json=False,
+    )
+    get.add_argument("receipt", metavar="ID")
+    get.add_argument("--output", metavar="FILE", help="where to save it (stdout)")
+    verify = _command(
+        commands,
+        "verify",
+        "registry.cli.verify:run",
+        "verify a receipt offline",
+        remote=False,
+        more="Twelve steps: format, keys, signature, type, hash-name, disclosures, claims, license, leaf, inclusion,\n"
+        "checkpoint, validity. A receipt brings the registry's keys along, which shows that it fits together but\n"
+        "not who made it: give the keys with --keys, or sign in to the registry once, and they are trusted.\n"
+        "Keys are a JWK set, as the registry publishes it under /api/v1/keys.",
+    )
+    verify.add_argument("file", metavar="FILE", help="the receipt, - for stdin")
+    verify.add_argument("--keys", metavar="FILE", help="public keys that you trust")
+    verify.add_argument(
+        "--require-trusted", action="store_true", help="fail (5) where only the receipt itself has the keys"
+    )
+
+
+def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
+    publish = _command(
+        commands,
+        "publish",
+        "registry.cli.publish:run",
+        "publish a folder as a release of a model",
+        more="Bytes that the registry has already are not sent again. Killed or cut off, it goes on where it stopped\n"
+        "when the same command is run again. The release appears only after the registry has hashed every file.\n"
+        ".git, .gatehouse, __pycache__ and the like are left out.",
+    )
+    publish.add_argument("folder", metavar="FOLDER")
+    publish.add_argument("model", metavar="PUBLISHER/MODEL")
+    publish.add_argument(
+        "--license",
+        action="append",
+        default=[],
+        metavar="SLUG@NUMBER",
+        required=True,
+        help="license version that users have to accept; may be repeated",
+    )
+    publish.add_argument(
+        "--license-file", metavar="FILE", help="its text, for a license that the registry does not have yet"
+    )
+    publish.add_argument(
+        "--gate",
+        choices=("auto", "manual", "closed"),
+        default="auto",
+        help="who opens: the acceptance itself, a maintainer, nobody (auto)",
+    )
+    publish.add_argument("--message", default="", metavar="TEXT", help="what the release is")
+    publish.add_argument("--ref", default="main", help="branch that points to it (main)")
+    publish.add_argument(
+        "--connections", type=_connections, default=6, metavar="N", help="connections to the store (6)"
+    )
+    publish.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:
+    license_ = _group(commands, "license", "license texts and their versions")
+    listed = _command(license_, "list", "registry.cli.license:list_licenses", "list licenses")
+    listed.add_argument("--limit", type=_positive, default=1000, metavar="N", help="at most so many (1000)")
+    show = _command(
+        license_,
+        "show",
+        "registry.cli.license:show",
+        "write the exact text of a license version, or list the versions of a license",
+    )
+    show.add_argument("license", metavar="SLUG[@NUMBER]")
+    diff = _command(
+        license_, "diff", "registry.cli.license:diff", "show what changed between two versions, line by line"
+    )
+    diff.add_argument("old", metavar="SLUG@NUMBER")
+    diff.add_argument("new", metavar="SLUG@NUMBER")
+    add = _command(license_, "add", "registry.cli.license:add", "publish a license version; it never changes")
+    add.add_argument("license", metavar="SLUG@NUMBER")
+    add.add_argument("file", metavar="FILE", help="the text, UTF-8")
+    add.add_argument("--title", default="", help="name of a new license")
+    add.add_argument(
+        "--change-class",
+        choices=("initial", "editorial", "compatible", "material"),
+        default="initial",
+        help="what the version means for those who accepted an earlier one; material asks them again (initial)",
+    )
+    add.add_argument("--effective-at", metavar="TIME", help="RFC 3339 time with a zone (now)")
+
+
+def _add_audit(commands: "Commands[argparse.ArgumentParser]") -> None:
+    audit = _group(commands, "audit", "exports for maintainers and auditors")
+    for kind, text in (
+        ("acceptances", "write who accepted which text, and when"),
+        ("downloads", "write which download was permitted to whom"),
+    ):
+        export = _command(audit, kind, f"registry.cli.audit:{kind}", text, json=False)
+        export.add_argument("target", metavar="PUBLISHER[/MODEL]")
+        export.add_argument("--license", metavar="SLUG[@NUMBER]", help="only this license")
+        export.add_argument(
+            "--format", choices=("jsonl", "csv"), default="jsonl", help="form of the rows (jsonl)"
+        )
+
+
+def _add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
+    serve = _command(commands, "serve", "registry.cli.serve:run", "run the service", remote=False, json=False)
+    serve.add_argument("--host", help="address to listen on (that of the base URL)")
+    serve.add_argument("--port", type=_port, metavar="N", help="port to listen on (that of the base URL)")
+    serve.add_argument("--workers", type=_positive, metavar="N", help="worker processes (1)")
+    _command(
+        commands,
+        "worker",
+        "registry.cli.worker:run",
+        "run background jobs in a process of their own",
+        remote=False,
+        json=False,
+    )
+    _command(
+        commands,
+        "migrate",
+        "registry.cli.migrate:run",
+        "bring the database to the newest schema",
+        remote=False,
+        json=False,
+    )
+    demo = _command(
+        commands,
+        "demo",
+        "registry.cli.demo:run",
+        "run a registry with example models on this machine",
+        remote=False,
+        json=False,
+    )
+    demo.add_argument("--check", action="store_true", help="walk the whole way unattended, then end")
+    demo.add_argument("--info-file", metavar="FILE", help="write addresses, people and tokens here as JSON")
+    demo.add_argument("--data", metavar="DIR", help="where the demo keeps its data")
+    demo.add_argument("--port", type=_port, metavar="N", help="port to listen on")
+    ledger = _group(commands, "ledger", "the log of this installation")
+    _command(
+        ledger,
+        "fsck",
+        "registry.cli.ledger:fsck",
+        "derive the whole log anew and name what does not fit",
+        remote=False,
+    )
+    keys = _group(commands, "keys", "signing keys of this installation")
+    _command(
+        keys, "list", "registry.cli.keys:list_keys", "list all keys, retired ones included", remote=False
+    )
+    rotate = _command(
+        keys, "rotate", "registry.cli.keys:rotate", "make a new key and retire the present one", remote=False
+    )
+    rotate.add_argument("purpose", choices=("statement", "checkpoint"), help="what the key signs")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more: {text}")
+    return number
+
+
+def _connections(text: str) -> int:
+    number = _positive(text)
+    if number > 32:
+        raise argparse.ArgumentTypeError(f"must be 32 or fewer: {text}")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"must be a port: {text}")
+    return number

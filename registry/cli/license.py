@@ -1,0 +1,108 @@
+"""`gatehouse license`: texts and their versions."""
+
+import difflib
+import hashlib
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from registry.cli.connection import choose_registry, connected
+from registry.cli.terminal import talk, write_columns, write_json, write_line
+from registry.client.api import Registry, parse_license_reference, parse_license_version
+from registry.client.errors import UsageProblem, VerificationFailed, printable
+from registry.client.publish import read_license_text
+from registry.client.wire import Fields
+
+
+def list_licenses(args: Namespace) -> int:
+    """List licenses with their latest version."""
+    with connected(choose_registry(args)) as registry:
+        found = list(registry.list_licenses(limit=args.limit))
+    if args.json:
+        write_json([one.value for one in found])
+        return 0
+    rows = []
+    for one in found:
+        latest = one.member("latest")
+        reference = f"{one.text('slug')}@{latest.text('number')}"
+        rows.append((printable(reference), printable(one.text("title")), latest.text("sha256")))
+    write_columns(("license", "title", "text"), rows)
+    return 0
+
+
+def show(args: Namespace) -> int:
+    """Write the exact bytes of a version's text, verified against its digest; or list the versions."""
+    slug, number = parse_license_reference(args.license)
+    with connected(choose_registry(args)) as registry:
+        if number is None:
+            _show_versions(registry.get_license(slug), as_json=args.json)
+        elif args.json:
+            write_json(registry.get_license_version(slug, number).value)
+        else:
+            sys.stdout.buffer.write(_verified_text(registry, slug, number))
+    return 0
+
+
+def _show_versions(answer: Fields, *, as_json: bool) -> None:
+    if as_json:
+        write_json(answer.value)
+        return
+    rows = [
+        (
+            f"{printable(version.text('slug'))}@{printable(version.text('number'))}",
+            printable(version.text("change_class")),
+            printable(version.text("effective_at")),
+            version.text("sha256"),
+        )
+        for version in answer.members("versions")
+    ]
+    write_columns(("version", "change", "effective", "text"), rows)
+
+
+def diff(args: Namespace) -> int:
+    """Write what changed between two versions: a unified diff of the exact texts, or the clauses as JSON."""
+    old_slug, old = parse_license_version(args.old)
+    new_slug, new = parse_license_version(args.new)
+    with connected(choose_registry(args)) as registry:
+        if args.json:
+            if old_slug != new_slug:
+                raise UsageProblem("--json compares versions of one license; leave it out to compare others")
+            write_json(registry.compare_license(old_slug, old=old, new=new).value)
+            return 0
+        before = _verified_text(registry, old_slug, old).decode(errors="replace").splitlines()
+        after = _verified_text(registry, new_slug, new).decode(errors="replace").splitlines()
+    for line in difflib.unified_diff(before, after, args.old, args.new, lineterm=""):
+        write_line(line)
+    return 0
+
+
+def _verified_text(registry: Registry, slug: str, number: str) -> bytes:
+    expected = registry.get_license_version(slug, number).text("sha256")
+    data = registry.get_license_text(slug, number)
+    got = "sha256:" + hashlib.sha256(data).hexdigest()
+    if got != expected:
+        raise VerificationFailed(f"text digest differs: got {got}, expected {printable(expected, limit=80)}")
+    return data
+
+
+def add(args: Namespace) -> int:
+    """Publish a license version."""
+    slug, number = parse_license_version(args.license)
+    data = read_license_text(Path(args.file))
+    body: dict[str, object] = {
+        "slug": slug,
+        "number": number,
+        "change_class": args.change_class,
+        "title": args.title,
+        "text": data.decode(),
+    }
+    if args.effective_at is not None:
+        body["effective_at"] = args.effective_at
+    with connected(choose_registry(args)) as registry:
+        answer = registry.add_license_version(body)
+    if args.json:
+        write_json(answer.value)
+    else:
+        write_line(f"{slug}@{number} {answer.text('sha256')}")
+        talk(f"Published; it never changes. {printable(answer.maybe_text('url') or '')}")
+    return 0

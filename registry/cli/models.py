@@ -1,0 +1,66 @@
+"""`gatehouse models` and `gatehouse info`: what there is, behind which terms, and whether it is yours to take."""
+
+from argparse import Namespace
+
+from registry.cli.connection import choose_registry, connected
+from registry.cli.terminal import write_columns, write_json, write_line
+from registry.client.answers import ModelInfo
+from registry.client.api import parse_model_id
+from registry.client.errors import printable
+from registry.client.progress import in_words
+
+
+def models(args: Namespace) -> int:
+    """List models."""
+    wanted = {"search": args.search, "license": args.license, "gate": args.gate}
+    filters = {name: value for name, value in wanted.items() if value}
+    with connected(choose_registry(args)) as registry:
+        found = list(registry.list_models(filters, limit=args.limit))
+    if args.json:
+        write_json([one.value for one in found])
+        return 0
+    rows = []
+    for one in found:
+        gate = one.maybe_member("gate")
+        mode = None if gate is None else gate.maybe_text("mode")
+        name = f"{one.text('publisher')}/{one.text('name')}"
+        rows.append((printable(name), mode or "", printable(one.maybe_text("summary") or "", limit=100)))
+    write_columns(("model", "gate", "summary"), rows)
+    return 0
+
+
+def info(args: Namespace) -> int:
+    """Show one model."""
+    publisher, name = parse_model_id(args.model)
+    with connected(choose_registry(args)) as registry:
+        model = registry.get_model(publisher, name, revision=args.revision)
+    if args.json:
+        write_json(model.raw)
+        return 0
+    _write_model(model)
+    return 0
+
+
+def _write_model(model: ModelInfo) -> None:
+    write_line(f"{model.publisher}/{model.name}{' (private)' if model.is_private else ''}")
+    if model.summary:
+        write_line(model.summary)
+    write_line(f"gate: {model.gate_mode}")
+    for terms in model.requirements:
+        write_line(
+            f"license: {terms.title} {terms.number} ({terms.slug}@{terms.number}) {terms.url or ''}".rstrip()
+        )
+    access = model.access
+    write_line(f"access: {'yes' if access.permitted else 'no'} - {access.title}")
+    if not access.permitted:
+        for line in access.refusal(is_signed_in=True).advice:
+            write_line(f"  {line}")
+    if model.commit is None:
+        write_line("release: none yet")
+        return
+    write_line(f"release: {model.commit} {model.published_at} {model.message}".rstrip())
+    for ref, kind, commit in model.refs:
+        write_line(f"{kind}: {ref} {commit}")
+    for file in model.files:
+        flags = f"  [{', '.join(file.flags)}]" if file.flags else ""
+        write_line(f"file: {printable(file.path)}  {in_words(file.size)}  sha256:{file.sha256}{flags}")

@@ -1,0 +1,100 @@
+"""`gatehouse verify`: a receipt, offline."""
+
+from argparse import Namespace
+
+from registry.cli.connection import credential_file
+from registry.cli.terminal import read_file, talk, write_json, write_line
+from registry.client.credentials import normal_endpoint
+from registry.client.errors import ClientError, ExitCode
+from registry.client.keys import parse_key_set, parse_keys
+from registry.client.receipt import RECEIPT_MAX_BYTES, parse_receipt
+from registry.client.verify import State, Trust, TrustedKeys, Verification, verify_receipt
+from registry.client.wire import parse_json
+
+KEYS_MAX_BYTES = 4 << 20
+MARKS = {State.PASSED: "ok  ", State.FAILED: "FAIL", State.NOT_REACHED: "-   "}
+
+
+def run(args: Namespace) -> int:
+    """Verify, step by step; 0 only if every step passed."""
+    data = read_file(args.file, limit=RECEIPT_MAX_BYTES)
+    outcome = verify_receipt(data, trusted=_trusted_keys(args.keys, data))
+    is_good = outcome.is_verified and not (args.require_trusted and outcome.trust is Trust.EMBEDDED)
+    if args.json:
+        write_json(_as_json(outcome))
+    else:
+        _write(outcome)
+    if outcome.failure is not None:
+        talk(
+            f"gatehouse: the receipt does not verify: step {outcome.failure.step} failed: {outcome.failure.text}"
+        )
+    elif outcome.trust is Trust.EMBEDDED:
+        _say_untrusted(outcome)
+    return ExitCode.OK if is_good else ExitCode.VERIFICATION_FAILED
+
+
+def _trusted_keys(keys_file: str | None, receipt: bytes) -> TrustedKeys | None:
+    """Return the keys that were given, else those kept at an earlier sign-in to the receipt's registry."""
+    if keys_file is not None:
+        value = parse_json(read_file(keys_file, limit=KEYS_MAX_BYTES), what=keys_file)
+        return TrustedKeys(keys=parse_key_set(value, where=keys_file), source=Trust.GIVEN)
+    try:
+        account = credential_file().find(normal_endpoint(parse_receipt(receipt).registry))
+    except ClientError:
+        # Step 1 says what is wrong with the receipt; a broken credential file must not keep it from that.
+        return None
+    if account is None or not account.keys:
+        return None
+    return TrustedKeys(keys=parse_keys(account.keys, where="the keys kept at sign-in"), source=Trust.PINNED)
+
+
+def _write(outcome: Verification) -> None:
+    for number, result in enumerate(outcome.steps, start=1):
+        write_line(f"{number:2}. {MARKS[result.state]} {result.step.value:<12} {result.text}")
+    if not outcome.is_verified:
+        write_line("NOT VERIFIED")
+        return
+    trust = {
+        Trust.GIVEN: "VERIFIED with the keys you gave",
+        Trust.PINNED: "VERIFIED with keys kept since you signed in to this registry",
+        Trust.EMBEDDED: "CONSISTENT, but the keys are known from the receipt only",
+    }[outcome.trust]
+    write_line(trust)
+    write_line(f"license: {outcome.license_title}")
+    write_line(f"issuer: {outcome.issuer}")
+    write_line(
+        f"disclosed: {', '.join(outcome.disclosed) or 'nothing'}; {outcome.hidden_count} claim(s) hidden"
+    )
+
+
+def _say_untrusted(outcome: Verification) -> None:
+    talk(
+        "gatehouse: the receipt fits together, but its keys were not compared with anything: anybody could "
+        "have made it."
+    )
+    talk(
+        f"  Get the keys from the registry itself, {outcome.issuer}/api/v1/keys, and give them with --keys FILE,"
+    )
+    talk("  or sign in to that registry once with gatehouse login.")
+
+
+def _as_json(outcome: Verification) -> dict[str, object]:
+    ledger = outcome.ledger
+    return {
+        "verified": outcome.is_verified,
+        "trust": outcome.trust.value,
+        "failed_step": None if outcome.failure is None else outcome.failure.step.value,
+        "steps": [
+            {"step": result.step.value, "state": result.state.value, "text": result.text}
+            for result in outcome.steps
+        ],
+        "issuer": outcome.issuer,
+        "signed_with": outcome.signer,
+        "license": outcome.license_title,
+        "ledger": None
+        if ledger is None
+        else {"origin": ledger.origin, "index": ledger.index, "tree_size": ledger.tree_size},
+        "disclosed": list(outcome.disclosed),
+        "hidden": outcome.hidden_count,
+        "statement": outcome.statement,
+    }
