@@ -1,0 +1,37 @@
+"""Every route of the Hub-compatible surface, wired to the parts it needs."""
+
+from typing import Any
+
+from litestar import Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
+
+from registry.delivery.resolving import Resolver
+from registry.hub_api import errors
+from registry.hub_api.api import CallerApi, ListApi, ModelApi, OtherKindsApi
+from registry.hub_api.resolve import resolve_route
+from registry.hub_api.service import Shelf
+from registry.identity.authentication import OWN_AUTHENTICATION
+from registry.identity.visits import Desk
+from registry.kernel.outcomes import Unavailable
+
+EXCEPTION_HANDLERS: dict[type[Exception] | int, Any] = {
+    HTTPException: errors.handle_http_exception,
+    Unavailable: errors.handle_unavailable,
+    Exception: errors.handle_defect,
+}
+
+
+def routes(*, resolver: Resolver, desk: Desk) -> tuple[ControllerRouterHandler, ...]:
+    """Return the Hub's routes; they look up tokens themselves and answer errors in the Hub's shape."""
+    shelf = Shelf()
+    router = Router(
+        path="/",
+        route_handlers=[ModelApi, ListApi, CallerApi, OtherKindsApi],
+        dependencies={"shelf": Provide(lambda: shelf, sync_to_thread=False, use_cache=True)},
+        exception_handlers=EXCEPTION_HANDLERS,
+        opt={OWN_AUTHENTICATION: True},
+        include_in_schema=False,
+    )
+    return (router, resolve_route(resolver=resolver, desk=desk))
