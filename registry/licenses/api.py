@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from sqlmodel import Session
 
 from registry.identity.domain import Principal, Scope, not_signed_in, scope_missing
@@ -68,7 +68,7 @@ class LicensesApi(Controller):
         self,
         request: Request[Any, Any, Any],
         database: NamedDependency[Database],
-        clock: NamedDependency[Clock],
+        clock: NamedDependency[SkipValidation[Clock]],
         principal: NamedDependency[Principal],
         data: JSONBody[PublishInput],
     ) -> Response[VersionView]:
@@ -172,7 +172,7 @@ def text_response(request: Request[Any, Any, Any], version: Version) -> Response
     }
     if etag in _etags(request):
         return Response(b"", status_code=304, headers=headers)
-    return Response(version.text, media_type="text/plain; charset=utf-8", headers=headers)
+    return Response(version.text, media_type="text/plain", headers=headers)
 
 
 def _etags(request: Request[Any, Any, Any]) -> set[str]:
