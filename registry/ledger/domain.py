@@ -9,7 +9,7 @@ MAX_MERGE_DELAY_SECONDS = 1.0
 """An appended entry is under a signed checkpoint within this time while the sequencer runs."""
 SEQUENCER_INTERVAL_SECONDS = 0.25
 """How often the sequencer looks for entries when nobody pokes it; well below the merge delay."""
-BATCH_MAX_ENTRIES = 1_000
+BATCH_MAX_ENTRIES = 256
 """Entries that one transaction of the sequencer takes, so that it never holds the writer for long."""
 LEAF_MAX_BYTES = 65_535
 """Longest leaf: entry bundles of C2SP tlog-tiles count its bytes in 16 bits."""

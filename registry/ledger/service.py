@@ -5,7 +5,7 @@ indices (*sequenced*), puts the leaf hashes into the tree (*integrated*) and sig
 (*published*). It does all three in one transaction, so a reader never sees the states between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -284,3 +284,17 @@ def _refuse_unpublished(session: Session, tree_size: int) -> Refusal | None:
         detail=f"Got size {tree_size}, expected at most {published}.",
         remedy=Remedy(text="Read the newest checkpoint, and ask for its size", url="/ledger/checkpoint"),
     )
+
+
+def find_leaf(session: Session, entry_id: UUID) -> bytes | None:
+    """Return the leaf of an entry, also before it has an index; None if there is no such entry."""
+    return store.find_leaf(session, entry_id)
+
+
+def iterate_leaves(session: Session) -> Iterator[tuple[str, bytes]]:
+    """Yield kind and leaf of every entry, with flat memory."""
+    after: UUID | None = None
+    while page := store.list_leaves(session, after=after, limit=BATCH_MAX_ENTRIES):
+        for _, kind, leaf in page:
+            yield kind, leaf
+        after = page[-1][0]

@@ -205,3 +205,16 @@ def _checkpoint(row: LedgerCheckpoint) -> SignedCheckpoint:
         note=row.note,
         signed_at=row.signed_at,
     )
+
+
+def find_leaf(session: Session, entry_id: UUID) -> bytes | None:
+    """Return the leaf of an entry, sequenced or not."""
+    return session.exec(select(LedgerEntry.leaf).where(LedgerEntry.id == entry_id)).one_or_none()
+
+
+def list_leaves(session: Session, *, after: UUID | None, limit: int) -> Sequence[tuple[UUID, str, bytes]]:
+    """Return id, kind and leaf of entries by id, strictly after `after`."""
+    statement = select(LedgerEntry.id, LedgerEntry.kind, LedgerEntry.leaf)
+    if after is not None:
+        statement = statement.where(LedgerEntry.id > after)
+    return session.exec(statement.order_by(col(LedgerEntry.id)).limit(limit)).all()
