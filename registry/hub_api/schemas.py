@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from registry.catalog.domain import FileView, GateMode, RefKind, RefView, ReleaseView
-from registry.catalog.inspection import Flag, Severity
 from registry.hub_api.domain import lfs_pointer_size
 from registry.hub_api.listing import Entry, Folder
 from registry.kernel.clock import iso
@@ -120,16 +119,17 @@ def view_model(model: DescribedModel, properties: Sequence[str]) -> Json:
 def view_security(files: Sequence[FileView]) -> Json:
     """Return what the inspection of a release's files found."""
     issues = [
-        {"path": file.path, "level": level} for file in files if (level := _level(file.flags)) != "safe"
+        {"path": file.path, "level": level} for file in files if (level := _level(file)) != "safe"
     ]
     return {"scansDone": True, "filesWithIssues": issues}
 
 
-def _level(flags: Sequence[Flag]) -> str:
-    severities = {flag.severity for flag in flags}
-    if Severity.DANGER in severities:
+def _level(file: FileView) -> str:
+    """Return the worst that the inspection found, in the Hub's words."""
+    found = {flag.severity.value for flag in file.flags}
+    if "danger" in found:
         return "unsafe"
-    return "suspicious" if Severity.CAUTION in severities else "safe"
+    return "suspicious" if "caution" in found else "safe"
 
 
 def view_entry(entry: Entry, *, release: ReleaseView | None) -> Json:
@@ -146,7 +146,7 @@ def view_entry(entry: Entry, *, release: ReleaseView | None) -> Json:
     found["lastCommit"] = {"id": release.commit, "title": title, "date": iso(release.published_at)}
     if isinstance(entry, FileView):
         found["securityFileStatus"] = {
-            "status": _level(entry.flags),
+            "status": _level(entry),
             "avScan": None,
             "pickleImportScan": None,
         }

@@ -216,10 +216,7 @@ def explain_denial(
     session: Session, principal: Principal, *, publisher: str, model: str, now: datetime
 ) -> Refusal | None:
     """Return why `principal` may not have the files of a model that they may see, in full; None if they may."""
-    gathered = access.gather_by_name(session, principal, publisher=publisher, model=model, now=now)
-    if gathered is None or not gathered.is_visible_to(principal):
-        return None
-    verdict = access.decide(gathered.facts)
+    verdict = access.explain(session, principal, publisher=publisher, model=model, now=now)
     return verdict.refusal if isinstance(verdict, access.Denial) else None
 
 
