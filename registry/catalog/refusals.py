@@ -167,6 +167,17 @@ def no_such_license(reference: str) -> Refusal:
     )
 
 
+def no_such_role(publisher: str) -> Refusal:
+    """Return the refusal of an unknown role."""
+    return Refusal(
+        code="role-not-found",
+        status=404,
+        title=f"There is no such role at {publisher}",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Look at the list of roles"),
+    )
+
+
 def last_owner(publisher: str) -> Refusal:
     """Return the refusal to leave a publisher without an owner."""
     return Refusal(

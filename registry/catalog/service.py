@@ -108,14 +108,16 @@ def add_role(
     return standing
 
 
-def end_role(session: Session, *, role_id: UUID, principal: Principal, now: datetime) -> RoleView | Refusal:
+def end_role(
+    session: Session, *, publisher: str, role_id: UUID, principal: Principal, now: datetime
+) -> RoleView | Refusal:
     """Return the ended role; the last owner stays."""
-    standing = store.find_role(session, role_id)
-    if standing is None:
-        return refusals.no_such_publisher("")
-    found = authorise(session, standing.publisher, Command.MANAGE_ROLES, principal=principal)
+    found = authorise(session, publisher, Command.MANAGE_ROLES, principal=principal)
     if isinstance(found, Refusal):
         return found
+    standing = store.find_role(session, role_id)
+    if standing is None or standing.publisher_id != found.id:
+        return refusals.no_such_role(found.name)
     store.lock_publisher(session, found.id)
     live = [role for role in store.list_roles(session, publisher_id=found.id) if role.ended_at is None]
     if all(role.id != role_id for role in live):

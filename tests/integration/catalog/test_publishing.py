@@ -169,7 +169,7 @@ async def test_what_cannot_stand_is_refused(
 ) -> None:
     stated = await world.upload({"a.txt": b"text"}, owner)
 
-    assert world.publish(owner, stated, **changes).code == code
+    assert world.publish(owner, **({"files": stated} | changes)).code == code
 
 
 async def test_paths_that_lead_outside_are_refused_by_name(world: World, owner: Principal) -> None:
