@@ -3,19 +3,18 @@ const root = document.documentElement;
 root.classList.add("js");
 const status = document.getElementById("status");
 
-// Copy buttons: <button type="button" data-copy="text">Copy</button>
+// Copy buttons: <button type="button" data-copy="text">Copy</button>; only their first words change.
 async function copy(button) {
-  const before = button.dataset.label ?? button.textContent;
-  button.dataset.label = before;
+  const words = button.firstChild;
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = "Copied";
+    words.nodeValue = "Copied";
   } catch {
-    button.textContent = "Select and copy";
+    words.nodeValue = "Select and copy";
   }
-  status.textContent = button.textContent;
+  status.textContent = words.nodeValue;
   setTimeout(() => {
-    button.textContent = before;
+    words.nodeValue = "Copy";
     status.textContent = "";
   }, 2000);
 }

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from frontend_samples import CASES, Case, every_page  # noqa: E402  the folder is on the path only now
+from frontend_samples import CASES, Case, every_page
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

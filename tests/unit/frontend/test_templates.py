@@ -120,7 +120,9 @@ def test_nothing_is_inline_and_nothing_comes_from_another_host(document: Documen
     assert "<b>" not in re.sub(r"<p class=.margin-note.*?</p>", "", html)
 
 
-def test_every_form_that_posts_carries_the_token_of_its_session(document: Document, html: str, case: Case) -> None:
+def test_every_form_that_posts_carries_the_token_of_its_session(
+    document: Document, html: str, case: Case
+) -> None:
     forms = re.findall(r"<form\b.*?</form>", html, flags=re.DOTALL)
     assert len(forms) == len(document.find("form"))
     for form in forms:
@@ -193,14 +195,18 @@ def test_the_acceptance_page_fills_in_nothing(rendered: dict[str, str]) -> None:
     assert " checked" not in page
     assert " selected" not in page
     form = page[page.index('id="accept-form"') :]
-    for element in Document("<form>" + form[form.index(">") + 1 : form.index("</form>")] + "</form>").find("input"):
+    for element in Document("<form>" + form[form.index(">") + 1 : form.index("</form>")] + "</form>").find(
+        "input"
+    ):
         if element.get("type") not in {"hidden", "checkbox", "radio"}:
             assert element.get("value") == "", element.attributes
     assert page.index('id="text-end"') < page.index('id="accept-form"')
     assert "margin-note" not in page
 
 
-def test_answers_stay_when_the_text_changed_but_the_declaration_is_made_anew(rendered: dict[str, str]) -> None:
+def test_answers_stay_when_the_text_changed_but_the_declaration_is_made_anew(
+    rendered: dict[str, str],
+) -> None:
     page = rendered["accept-changed"]
     assert 'value="Kelp Forest Institute"' in page
     assert "Nothing was accepted" in page
@@ -238,7 +244,7 @@ def test_every_class_that_the_style_sheets_know_is_used() -> None:
     markup = "".join(path.read_text() for path in TEMPLATES.rglob("*.html"))
     parts = (REPOSITORY / "registry" / "kernel" / "page_parts.py").read_text()
     names = set(re.findall(r"\.([a-z][a-z0-9-]+)", re.sub(r"\{[^{}]*:[^{}]*;", "{", sheets)))
-    unused = {name for name in names if name not in markup and name not in parts and name not in {"js"}}
+    unused = {name for name in names if name not in markup and name not in parts and name != "js"}
     assert not unused, unused
 
 

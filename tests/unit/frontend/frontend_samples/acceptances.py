@@ -4,7 +4,18 @@ from typing import Any
 
 from markupsafe import Markup
 
-from frontend_samples.shared import ANONYMOUS, MAINTAINER, MEMBER, NOW, PERSON, RTL, Case, ago, digest, hexdigest
+from frontend_samples.shared import (
+    ANONYMOUS,
+    MAINTAINER,
+    MEMBER,
+    NOW,
+    PERSON,
+    RTL,
+    Case,
+    ago,
+    digest,
+    hexdigest,
+)
 from frontend_samples.texts import TITLE, difference, plain_text, policy_text, text
 from registry.kernel.page_parts import Check, FieldKind, FormField, Link, Notice, Option, Tone
 

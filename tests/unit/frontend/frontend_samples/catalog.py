@@ -243,7 +243,9 @@ def _files(name: str, **other: Any) -> Case:
         "head": head("granted" if allowed else "not-accepted"),
         "manifest_digest": digest("manifest"),
         "files": rows,
-        "findings": [{"path": "optimizer.bin", "title": "Pickle.", "detail": "It calls os.system when loaded."}],
+        "findings": [
+            {"path": "optimizer.bin", "title": "Pickle.", "detail": "It calls os.system when loaded."}
+        ],
         "pager": MORE,
         "revisions": [Link(label="v1.0", url="/kelp/frond-1b/tree/v1.0")],
         **other,
@@ -288,7 +290,7 @@ CASES = [
     _files("files-not-accepted", findings=[], pager=None, revisions=[], manifest_digest=None),
     _files("files-none", files=[], findings=[], pager=None, revisions=[], head=head("closed", release=None)),
     Case(name="model-license", template="catalog/license.html", page=MEMBER,
-         view={"head": head("granted"), "requirements": [_REQUIREMENT, _REQUIREMENT | {"compare_url": None,
+         view={"head": head("granted"), "requirements": [_REQUIREMENT, _REQUIREMENT | {"title": "Fenland RAIL", "compare_url": None,
                "policies": [], "change": None, "mine": None, "restrictions": 0}],
                "declared": {"identifier": "other", "name": "kelp-forest-openrail-m", "link": "LICENSE",
                             "note": "The card names another text than the gate. The gate decides."},

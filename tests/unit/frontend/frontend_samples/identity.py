@@ -8,7 +8,13 @@ from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Not
 _EMAIL = FormField(name="email", label="E-mail address", kind=FieldKind.EMAIL, autocomplete="email")
 _SIGN_IN = {"email": _EMAIL, "next": "/kelp/frond-1b/accept", "notice": None, "minutes": 15,
             "post_url": "/sign-in"}  # fmt: skip
-_LINK = {"token": None, "email": None, "expires_at": None, "post_url": "/sign-in/confirm", "again_url": "/sign-in"}
+_LINK = {
+    "token": None,
+    "email": None,
+    "expires_at": None,
+    "post_url": "/sign-in/confirm",
+    "again_url": "/sign-in",
+}
 _READY = _LINK | {"state": "ready", "token": "once-only", "email": PERSON, "expires_at": NOW}
 
 

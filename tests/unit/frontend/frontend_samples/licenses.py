@@ -93,7 +93,7 @@ CASES = [
     Case(name="licenses-none", template="licenses/index.html", page=FIRST_DAY,
          view={"query": "", "pager": NEWEST, "licenses": []}),
     Case(name="licenses-no-match", template="licenses/index.html", page=ANONYMOUS,
-         view={"query": "\"><img src=x>", "pager": NEWEST, "licenses": []}),
+         view={"query": '"><img src=x>', "pager": NEWEST, "licenses": []}),
     Case(name="license", template="licenses/version.html", page=ANONYMOUS, view=FULL),
     Case(name="license-recognised", template="licenses/version.html", page=MEMBER,
          view=FULL | {"recognised": {"title": "Fenland RAIL 2.0", "detail": "Only line wraps differ."},

@@ -27,7 +27,9 @@ _URLS = {key: f"/manage/kelp/{key}" for key in ("publishing", "acceptances", "do
 _PUBLISHER = {"name": "kelp", "display_name": "Kelp Forest Institute", "role": "owner", "urls": _URLS}
 _AUDITOR = {"name": "kelp", "display_name": RTL, "role": "auditor",
             "urls": _URLS | {"publishing": None, "roles": None, "blocks": None}}  # fmt: skip
-_PUBLISH = [Command(label="Publish a folder", text="gatehouse publish ./frond kelp/frond-1b --license kelp@1.1")]
+_PUBLISH = [
+    Command(label="Publish a folder", text="gatehouse publish ./frond kelp/frond-1b --license kelp@1.1")
+]
 _FIGURES = [{"label": "Acceptances in force", "value": "9,412", "detail": "of 11,507 ever"},
             {"label": "In the last 7 days", "value": "137", "detail": None},
             {"label": "Of the newest version", "value": "142", "detail": "version 1.1, since 1 March"},

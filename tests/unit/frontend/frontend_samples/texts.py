@@ -23,12 +23,20 @@ _DEFINITIONS = (
 )
 _GRANTS = (
     ("Copying.", "You may copy, store and pass on the Weights, for pay or without, under these terms."),
-    ("Changing.", "You may make Derivatives and choose the terms of what you add, as long as every person"
-     " who receives a Derivative is held to Attachment A in words that can be enforced."),
+    (
+        "Changing.",
+        (
+            "You may make Derivatives and choose the terms of what you add, as long as every person"
+            " who receives a Derivative is held to Attachment A in words that can be enforced."
+        ),
+    ),
 )
 _DUTIES = (
     ("Terms travel.", "Whoever receives the Weights or a Derivative from you receives this text with them."),
-    ("Say what changed.", "You state in the card of a Derivative what was changed, with which data, and when."),
+    (
+        "Say what changed.",
+        "You state in the card of a Derivative what was changed, with which data, and when.",
+    ),
 )
 _USES = (
     ("a", "to help anybody break a law that protects people from violence;", "Violence", "legality"),
@@ -50,14 +58,20 @@ def _clauses(*, noted: bool) -> list[Clause]:
         Clause(
             kind=ClauseKind.TEXT,
             paragraphs=(
-                "These terms let you use, change and share the weights of a model. They ask you to leave out a"
-                " small number of uses, and to hand the same condition on to everybody you share with.",
+                (
+                    "These terms let you use, change and share the weights of a model. They ask you to leave out a"
+                    " small number of uses, and to hand the same condition on to everybody you share with."
+                ),
             ),
         ),
-        Clause(kind=clause, id="c-1", number="1", heading="Words", note=note("Definitions", "of three words")),
+        Clause(
+            kind=clause, id="c-1", number="1", heading="Words", note=note("Definitions", "of three words")
+        ),
     ]
     for letter, (word, meaning) in zip("abc", _DEFINITIONS, strict=True):
-        made.append(Clause(kind=sub, id=f"c-1-{letter}", number=f"{letter}.", paragraphs=(f"“{word}” {meaning}",)))
+        made.append(
+            Clause(kind=sub, id=f"c-1-{letter}", number=f"{letter}.", paragraphs=(f"“{word}” {meaning}",))
+        )
     for number, (heading, text) in enumerate(_GRANTS, start=2):
         made.append(
             Clause(kind=clause, id=f"c-{number}", number=str(number), heading=heading, paragraphs=(text,),
@@ -72,7 +86,13 @@ def _clauses(*, noted: bool) -> list[Clause]:
     made.append(Clause(kind=part, id="attachment-a", heading="Attachment A: uses that are left out"))
     for letter, text, short, group in _USES:
         made.append(
-            Clause(kind=clause, id=f"a-{letter}", number=f"({letter})", paragraphs=(text,), note=note(short, group))
+            Clause(
+                kind=clause,
+                id=f"a-{letter}",
+                number=f"({letter})",
+                paragraphs=(text,),
+                note=note(short, group),
+            )
         )
     return made
 
@@ -168,7 +188,9 @@ def difference() -> Difference:
             DifferenceRow(
                 clause="A (e)",
                 said="new",
-                new=[DifferenceSpan(text="to pass the output off as the words of a living person;", kind=new)],
+                new=[
+                    DifferenceSpan(text="to pass the output off as the words of a living person;", kind=new)
+                ],
             ),
         ],
     )
