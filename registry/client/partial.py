@@ -97,7 +97,9 @@ class PartialFile:
             self.changed.notify_all()
 
     def close(self) -> None:
-        """Release the files; what was written stays for a later run."""
+        """Release the files; what was written stays for a later run, if it is anything."""
+        if self._gaps and self.missing_bytes() == self.file.size:
+            self.discard()
         os.close(self._part)
         os.close(self._journal)
 
