@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from frontend_samples import CASES, Case, every_page
@@ -20,18 +19,8 @@ CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
-MODES: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "has_touch": True},
-    "narrow": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
-}
-EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RULES = {
-    "light": EVERY_RULE,
-    "dark": ["color-contrast", "link-in-text-block"],  # Only colours differ from the light scheme.
-    "phone": EVERY_RULE,
-}
+DESKTOP, PHONE, NARROW = ({"width": width, "height": 844} for width in (1280, 390, 320))
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIRST_OF_TEMPLATE = {case.template: case.name for case in reversed(CASES)}.values()
 
 
@@ -47,8 +36,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def contexts(browser: Browser, rendered: dict[str, str]) -> Iterator[dict[str, BrowserContext]]:
-    """Give one context per mode that answers from the rendered samples, with the real headers."""
+def context(browser: Browser, rendered: dict[str, str]) -> Iterator[BrowserContext]:
+    """Give a browser context that is answered from the rendered samples, with the real headers."""
     pages = every_page()
 
     def answer(route: Route) -> None:
@@ -62,23 +51,28 @@ def contexts(browser: Browser, rendered: dict[str, str]) -> Iterator[dict[str, B
         else:
             route.fulfill(status=404, body=f"no {path}")
 
-    made = {name: browser.new_context(**options) for name, options in MODES.items()}
-    for context in made.values():
-        context.route("**/*", answer)
-        if AXE.exists() and context is not made["narrow"]:
-            context.add_init_script(path=AXE)
-    yield made
-    for context in made.values():
-        context.close()
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
+    context.route("**/*", answer)
+    if AXE.exists():
+        context.add_init_script(path=AXE)
+    yield context
+    context.close()
 
 
-def _open(context: BrowserContext, case: Case) -> tuple[Page, list[str]]:
-    said: list[str] = []
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
     page = context.new_page()
+    yield page
+    page.close()
+
+
+def _open(page: Page, name: str) -> list[str]:
+    """Open a sample and give what the browser complains about, broken content policy included."""
+    said: list[str] = []
     page.on("console", lambda message: said.append(_worth_telling(message)))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(f"{ORIGIN}/sample/{case.name}", wait_until="load")
-    return page, [line for line in said if line]
+    page.goto(f"{ORIGIN}/sample/{name}", wait_until="load")
+    return [line for line in said if line]
 
 
 def _worth_telling(message: ConsoleMessage) -> str:
@@ -95,83 +89,90 @@ def _too_wide(page: Page) -> list[str]:
     ]""")
 
 
-@pytest.mark.parametrize("mode", RULES)
-def test_axe_finds_no_violation_and_the_policy_is_kept(
-    contexts: dict[str, BrowserContext], case: Case, mode: str
-) -> None:
+def _violations(page: Page) -> list[str]:
+    options = json.dumps({"runOnly": RULES, "resultTypes": ["violations"]})
+    found = page.evaluate(f"axe.run(document, {options})")
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def test_axe_finds_no_violation_and_the_content_policy_is_kept(page: Page, case: Case) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed (`npm ci` in the repository)")
-    if mode == "dark" and case.name not in FIRST_OF_TEMPLATE:
-        pytest.skip("the dark scheme is looked at once for each template")
-    page, said = _open(contexts[mode], case)
-    try:
-        options = json.dumps({"runOnly": RULES[mode], "resultTypes": ["violations"]})
-        found = page.evaluate(f"axe.run(document, {options})")
-        too_wide = _too_wide(page)
-    finally:
-        page.close()
-    violations = [f"{each['id']}: {node['target']} {node['failureSummary']}"
-                  for each in found["violations"] for node in each["nodes"]]  # fmt: skip
-    assert not violations, "\n".join(violations)
-    assert not said, said
-    assert not too_wide
+    assert not _open(page, case.name)
+    assert not _violations(page)
+    assert not _too_wide(page)
+    if case.name in FIRST_OF_TEMPLATE:
+        page.emulate_media(color_scheme="dark")
+        assert not _violations(page)
+        page.set_viewport_size(PHONE)
+        assert not _violations(page)
+    for size in (PHONE, NARROW):
+        page.set_viewport_size(size)
+        assert not _too_wide(page)
 
 
-def test_no_page_scrolls_sideways_at_320_pixels(contexts: dict[str, BrowserContext]) -> None:
-    page = contexts["narrow"].new_page()
-    found = {}
-    for case in CASES:
-        page.goto(f"{ORIGIN}/sample/{case.name}", wait_until="load")
-        found[case.name] = _too_wide(page)
-    page.close()
-    assert not {name: wide for name, wide in found.items() if wide}
+def test_the_filters_of_the_catalog_are_open_beside_the_list_and_folded_on_a_phone(page: Page) -> None:
+    _open(page, "catalog")
+    assert page.get_by_label("Closed").is_visible()
+    page.set_viewport_size(PHONE)
+    assert not page.get_by_label("Closed").is_visible()
 
 
-def test_the_filters_of_the_catalog_are_open_beside_the_list_and_folded_on_a_phone(
-    contexts: dict[str, BrowserContext],
-) -> None:
-    case = next(case for case in CASES if case.name == "catalog")
-    for mode, visible in (("light", True), ("phone", False)):
-        page, _ = _open(contexts[mode], case)
-        assert page.get_by_label("Closed").is_visible() is visible
-        page.close()
-
-
-def test_a_copy_button_appears_with_script_and_copies_the_whole_digest(
-    contexts: dict[str, BrowserContext],
-) -> None:
-    case = next(case for case in CASES if case.name == "files")
-    page, _ = _open(contexts["light"], case)
-    page.evaluate("navigator.clipboard = undefined; window.taken = null;"
-                  "Object.defineProperty(navigator, 'clipboard',"
-                  " {value: {writeText: async (text) => { window.taken = text; }}})")  # fmt: skip
+def test_a_copy_button_appears_with_script_and_copies_the_whole_digest(page: Page) -> None:
+    _open(page, "files")
+    page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard',"
+        " {value: {writeText: async (text) => { window.taken = text; }}})"
+    )
     page.get_by_role("button", name="Copy the SHA-256 of LICENSE").click()
     assert len(page.evaluate("window.taken")) == 64
-    page.close()
 
 
-def test_the_end_of_the_text_is_noted_once_it_was_on_the_screen(contexts: dict[str, BrowserContext]) -> None:
-    case = next(case for case in CASES if case.name == "accept")
-    page, _ = _open(contexts["phone"], case)
+def test_every_page_that_matters_can_be_used_without_script(
+    browser: Browser, rendered: dict[str, str]
+) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport=PHONE)
+    page = context.new_page()
+    page.set_content(rendered["accept"])
+    assert page.get_by_role("button", name="Accept Kelp Forest OpenRAIL-M 1.1").is_visible()
+    assert page.get_by_label("Type your full name").is_editable()
+    context.close()
+
+
+def test_the_end_of_the_text_is_noted_once_it_was_on_the_screen(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    _open(page, "accept")
     field = page.locator("input[name=end_reached_ms]")
     assert field.input_value() == ""
     page.locator("#text-end").scroll_into_view_if_needed()
     expect(field).not_to_have_value("")
     assert int(field.input_value()) >= 0
-    page.close()
 
 
-def test_the_acceptance_form_can_be_filled_in_by_keyboard_alone(contexts: dict[str, BrowserContext]) -> None:
-    case = next(case for case in CASES if case.name == "accept")
-    page, _ = _open(contexts["light"], case)
+def test_a_list_of_errors_is_read_first_and_leads_to_its_fields(page: Page) -> None:
+    _open(page, "accept-wrong")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name || location.hash") in {
+        "answer.1",
+        "answer.2",
+        "#field-2",
+    }
+
+
+def test_the_acceptance_form_is_walked_through_by_keyboard_in_reading_order(page: Page) -> None:
+    _open(page, "accept")
     page.locator("#field-1").focus()
     names = []
-    for _ in range(12):
-        names.append(
-            page.evaluate("document.activeElement.name || document.activeElement.textContent.trim()")
-        )
+    for _ in range(16):
+        names.append(page.evaluate("document.activeElement.name || ''"))
         page.keyboard.press("Tab")
-    wanted = ["answer.0", "answer.1", "answer.3", "answer.4", "answer.5", "declaration", "typed_name"]
-    order = [name for name in dict.fromkeys(names) if name in wanted]
-    assert order == [name for name in wanted if name in order]
-    page.close()
+    wanted = [f"answer.{number}" for number in (0, 1, 2, 3, 4, 5, 7, 8)] + ["declaration", "typed_name"]
+    assert [name for name in dict.fromkeys(names) if name] == wanted
