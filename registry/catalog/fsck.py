@@ -221,10 +221,15 @@ def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
         row_id = UUID(said[key])
     except (ValueError, LookupError, TypeError):
         return Discrepancy(table="ledger_entry", row_id=sha256(leaf), problem="is not a leaf of the catalog")
-    if session.exec(select(table.id).where(col(table.id) == row_id)).one_or_none() is not None:
-        return None
+    row = session.exec(select(table).where(col(table.id) == row_id)).one_or_none()
     name = str(table.__tablename__)
-    return Discrepancy(table=name, row_id=str(row_id), problem="is missing although the log speaks of it")
+    if row is None:
+        return Discrepancy(table=name, row_id=str(row_id), problem="is missing although the log speaks of it")
+    if isinstance(row, PublisherRole) and said.get("act") == "ended" and row.ended_at is None:
+        return Discrepancy(
+            table=name, row_id=str(row_id), problem="stands although the log says it has ended"
+        )
+    return None
 
 
 _ROWS_OF: dict[str, tuple[type[Release | GateRevision | PublisherRole], str]] = {

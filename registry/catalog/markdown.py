@@ -292,7 +292,8 @@ class _Rewriter(HTMLParser):
         except ValueError:
             return None
         if parts.scheme:
-            return address if parts.scheme in _SCHEMES else None
+            complete = parts.scheme == "mailto" or bool(parts.netloc)
+            return address if parts.scheme in _SCHEMES and complete else None
         if not parts.path or parts.netloc or address[0] in "/\\":
             return None
         path = _HUB_PREFIX.sub("", unquote(parts.path).removeprefix("./"), count=1)
