@@ -147,6 +147,16 @@ class GateMode(StrEnum):
     CLOSED = "closed"
 
 
+class GateKind(StrEnum):
+    """A gate as people look for one: open to all, or by its mode."""
+
+    OPEN = "open"
+    """Nothing is asked for."""
+    AUTO = "auto"
+    MANUAL = "manual"
+    CLOSED = "closed"
+
+
 class RefKind(StrEnum):
     """What a name that points to a release is."""
 
@@ -353,6 +363,32 @@ class ListedModel:
     commit: str | None
     published_at: datetime | None
     summary: str
+    total_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnModel:
+    """A model by its ids and name, for its publisher's own lists."""
+
+    model_id: UUID
+    gate_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadLine:
+    """An upload as its publisher's list shows it."""
+
+    id: UUID
+    sha256: str
+    size: int
+    state: UploadState
+    problem: str | None
+    model: str | None
+    multipart_id: str | None
+    storage_key: str
+    started_by: UUID
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

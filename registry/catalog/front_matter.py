@@ -33,8 +33,11 @@ _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fa
 _OLD_TRUTHS = frozenset(
     form for word in ("yes", "no", "on", "off") for form in (word, word.title(), word.upper())
 )
-_INTEGER = re.compile(r"[-+]?[0-9]{1,17}\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,60}|[0-9]{1,60}(?:\.[0-9]{0,60})?)(?:[eE][-+]?[0-9]{1,3})?\Z")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,16})\Z")
+"""Without leading zeros: `007` is somebody's text, and would come back as `7`."""
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]{1,60}|(?:0|[1-9][0-9]{0,60})(?:\.[0-9]{0,60})?)(?:[eE][-+]?[0-9]{1,3})?\Z"
+)
 _STANDARD_TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = frozenset({"!", _STANDARD_TAG + "str", _STANDARD_TAG + "binary"})
 _PLAIN_TAGS = frozenset(

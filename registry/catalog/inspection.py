@@ -191,7 +191,8 @@ class Inspector:
         if kind is FileKind.NUMPY:
             return Inspection(kind=kind, flags=tuple(_pickle_flags(scan_numpy(whole))))
         findings = scan_stream(whole)
-        if kind is FileKind.PICKLE or findings.dangerous or findings.unknown:
+        imports = findings.dangerous or (findings.unknown and findings.complete)
+        if kind is FileKind.PICKLE or imports or findings.not_scanned:
             # Pickles of protocol 0 look like text; what they import gives them away.
             return Inspection(kind=FileKind.PICKLE, flags=tuple(_pickle_flags(findings)))
         return Inspection(kind=kind)

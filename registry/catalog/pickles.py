@@ -36,6 +36,7 @@ TORCH_PICKLES_COUNT = 5
 
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dat", ".data", ".p", ".ckpt")
 _PROTOCOLS = frozenset({b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"})
+_TOO_LONG = "the pickle has too many steps to follow"
 _NUMPY_MAGIC = b"\x93NUMPY"
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
@@ -49,6 +50,8 @@ class PickleFindings:
     pickles: int = 0
     dangerous: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
+    complete: bool = False
+    """The first pickle reaches its end, which no other text or data does by chance."""
     unreadable: bool = False
     """A pickle breaks off or is malformed."""
     not_scanned: set[str] = field(default_factory=set)
@@ -76,8 +79,8 @@ def scan_stream(reader: BinaryIO) -> PickleFindings:
     _silence_scanner()
     start = reader.tell()
     if not (ended := _first_pickle(_Window(reader))).reaches_stop and not ended.imports:
-        return PickleFindings(unreadable=True, pickles=1 if ended.exhausted else 0)
-    findings = PickleFindings(pickles=1, unreadable=not ended.reaches_stop)
+        return PickleFindings(unreadable=True, not_scanned={_TOO_LONG} if ended.exhausted else set())
+    findings = PickleFindings(pickles=1, complete=ended.reaches_stop, unreadable=not ended.reaches_stop)
     reader.seek(start)
     window = _Window(reader)
     try:
@@ -88,13 +91,25 @@ def scan_stream(reader: BinaryIO) -> PickleFindings:
         else:
             _scan(window, findings, multiple=True)
     except _BudgetSpentError:
-        findings.not_scanned.add("the pickle has too many steps to follow")
+        findings.not_scanned.add(_TOO_LONG)
         findings.dangerous |= {_shown(name) for name in ended.imports if _is_known_dangerous(name)}
-    except Exception:  # noqa: BLE001  # The library raises whatever hostile bytes provoke; the first pickle still counts.
+    except Exception:  # noqa: BLE001  # The library raises whatever hostile bytes provoke.
         findings.unreadable = True
         reader.seek(start)
-        _scan(_Window(reader), findings, multiple=False)
+        _judge_first(_Window(reader), ended, findings)
     return findings
+
+
+def _judge_first(window: "_Window", first: "_FirstPickle", findings: PickleFindings) -> None:
+    """Add what the first pickle imports, where the scanner cannot follow what comes after it."""
+    try:
+        _scan(window, findings, multiple=False)
+    except Exception:  # noqa: BLE001  # As above; the names that were seen are all that is known.
+        dangerous = {name for name in first.imports if _is_known_dangerous(name)}
+        findings.dangerous |= {_shown(name) for name in dangerous}
+        findings.unknown |= {
+            _shown(name) or "a name that cannot be followed" for name in first.imports - dangerous
+        }
 
 
 def _scan(window: "_Window", findings: PickleFindings, *, multiple: bool) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import licenses
-from registry.catalog import publishing, release_store, service, store
+from registry.catalog import publishing, release_store, service, store, upload_store
 from registry.catalog.cards import Card, parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -16,17 +16,23 @@ from registry.catalog.domain import (
     PAGE_MAX_MODELS,
     SEARCH_MAX_CHARACTERS,
     FileView,
+    GateKind,
     GateMode,
     GateView,
     ListedModel,
     ModelView,
+    OwnModel,
     RefView,
     ReleaseView,
     SignedManifest,
+    UploadLine,
 )
 from registry.identity.domain import Principal
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.licenses.domain import Version
+
+FILTER_MAX_VALUES = 50
+OWN_MODELS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,9 @@ def list_models(
     mode: GateMode | None = None,
     before: UUID | None = None,
     limit: int = 30,
+    license_slugs: Sequence[str] = (),
+    gates: Sequence[GateKind] = (),
+    publisher_id: UUID | None = None,
 ) -> list[ListedModel]:
     """Return a page of the models that `principal` may see, newest first."""
     return release_store.list_models(
@@ -95,7 +104,40 @@ def list_models(
         mode=mode,
         before=before,
         limit=max(1, min(limit, PAGE_MAX_MODELS)),
+        license_slugs=license_slugs[:FILTER_MAX_VALUES],
+        gates=gates,
+        publisher_id=publisher_id,
     )
+
+
+def count_models_by_license(session: Session, slugs: Sequence[str]) -> dict[str, int]:
+    """Return how many public models each license is required by."""
+    return release_store.count_models_by_license(session, slugs) if slugs else {}
+
+
+def list_required_licenses(session: Session, *, limit: int = 30) -> list[str]:
+    """Return the licenses that public models require, by slug."""
+    return release_store.list_required_licenses(session, limit=limit)
+
+
+def list_own_models(session: Session, *, publisher_id: UUID) -> list[OwnModel]:
+    """Return the models of a publisher by name, private ones too; who may know is the caller's matter."""
+    return release_store.list_own_models(session, publisher_id=publisher_id, limit=OWN_MODELS_MAX)
+
+
+def count_releases(session: Session, *, model_id: UUID) -> int:
+    """Return how many releases a model has."""
+    return release_store.count_releases(session, model_id)
+
+
+def weigh_files(session: Session, *, release_id: UUID) -> list[tuple[str, int]]:
+    """Return path and size of the large files of a release: its weights."""
+    return release_store.weigh_files(session, release_id)
+
+
+def list_uploads(session: Session, *, publisher_id: UUID, limit: int = 50) -> list[UploadLine]:
+    """Return the publisher's uploads that are on their way or failed lately, newest first."""
+    return upload_store.list_unfinished(session, publisher_id=publisher_id, limit=limit)
 
 
 def list_releases(

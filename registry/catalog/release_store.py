@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, delete, insert, or_
+from sqlalchemy import and_, delete, exists, func, insert, or_
 from sqlmodel import Session, col, select, update
 
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
     FileView,
+    GateKind,
     GateMode,
     ListedModel,
+    OwnModel,
     RefKind,
     RefView,
     ReleaseView,
@@ -243,6 +245,9 @@ def list_models(
     mode: GateMode | None,
     before: UUID | None,
     limit: int,
+    license_slugs: Sequence[str] = (),
+    gates: Sequence[GateKind] = (),
+    publisher_id: UUID | None = None,
 ) -> list[ListedModel]:
     """Return a page of the models that the person may see, newest first."""
     query = (
@@ -255,11 +260,16 @@ def list_models(
         query = query.where(or_(~col(Model.private), _has_role(person_id)))
     if search:
         query = query.where(_matches(search))
-    if license_slug is not None:
+    slugs = [*license_slugs, *([license_slug] if license_slug is not None else [])]
+    if slugs:
         requires = select(GateRequirement.gate_revision_id).where(
-            GateRequirement.license_slug == license_slug
+            col(GateRequirement.license_slug).in_(slugs)
         )
         query = query.where(col(GateRevision.id).in_(requires))
+    if gates:
+        query = query.where(or_(*map(_is_kind, gates)))
+    if publisher_id is not None:
+        query = query.where(Model.publisher_id == publisher_id)
     if mode is not None:
         query = query.where(GateRevision.mode == mode)
     if before is not None:
@@ -282,6 +292,7 @@ def list_models(
                 commit=head.commit if head else None,
                 published_at=head.published_at if head else None,
                 summary=head.summary if head else "",
+                total_bytes=head.total_bytes if head else None,
             )
         )
     return listed
@@ -293,6 +304,72 @@ def _has_role(person_id: UUID | None):  # type: ignore[no-untyped-def] # noqa: A
             PublisherRole.person_id == person_id, col(PublisherRole.ended_at).is_(None)
         )
     )
+
+
+def _is_kind(kind: GateKind):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
+    if kind is GateKind.OPEN:
+        return and_(GateRevision.mode == GateMode.AUTO, ~_asks_for_licenses())
+    if kind is GateKind.AUTO:
+        return and_(GateRevision.mode == GateMode.AUTO, _asks_for_licenses())
+    return GateRevision.mode == GateMode(kind.value)
+
+
+def _asks_for_licenses():  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
+    return exists().where(col(GateRequirement.gate_revision_id) == col(GateRevision.id))
+
+
+def count_models_by_license(session: Session, slugs: Sequence[str]) -> dict[str, int]:
+    """Return how many public models each license is required by; absent where none."""
+    rows = session.exec(
+        select(GateRequirement.license_slug, func.count(col(Model.id)))
+        .join(Gate, col(Gate.current_revision_id) == col(GateRequirement.gate_revision_id))
+        .join(Model, col(Model.gate_id) == col(Gate.id))
+        .where(col(GateRequirement.license_slug).in_(slugs), ~col(Model.private))
+        .group_by(GateRequirement.license_slug)
+        .order_by(GateRequirement.license_slug)
+    )
+    return dict(rows.all())
+
+
+def list_required_licenses(session: Session, *, limit: int) -> list[str]:
+    """Return the licenses that public models require, by slug."""
+    statement = (
+        select(GateRequirement.license_slug)
+        .join(Gate, col(Gate.current_revision_id) == col(GateRequirement.gate_revision_id))
+        .join(Model, col(Model.gate_id) == col(Gate.id))
+        .where(~col(Model.private))
+        .distinct()
+        .order_by(GateRequirement.license_slug)
+        .limit(limit)
+    )
+    return list(session.exec(statement).all())
+
+
+def list_own_models(session: Session, *, publisher_id: UUID, limit: int) -> list[OwnModel]:
+    """Return the models of a publisher by name."""
+    rows = session.exec(
+        select(Model.id, Model.gate_id, Model.name)
+        .where(Model.publisher_id == publisher_id)
+        .order_by(Model.name_key)
+        .limit(limit)
+    )
+    return [OwnModel(model_id=model_id, gate_id=gate_id, name=name) for model_id, gate_id, name in rows]
+
+
+def count_releases(session: Session, model_id: UUID) -> int:
+    """Return how many releases a model has."""
+    statement = select(func.count()).select_from(Release).where(Release.model_id == model_id)
+    return session.exec(statement).one()
+
+
+def weigh_files(session: Session, release_id: UUID) -> list[tuple[str, int]]:
+    """Return path and size of the large files of a release."""
+    rows = session.exec(
+        select(ReleaseFile.path, ReleaseFile.size)
+        .where(ReleaseFile.release_id == release_id, col(ReleaseFile.large))
+        .order_by(ReleaseFile.path)
+    )
+    return [(path, size) for path, size in rows]
 
 
 def _matches(search: str):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type

@@ -8,10 +8,18 @@ from sqlalchemy import insert, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from registry.catalog.domain import LEASE, PlannedFile, UploadState, UploadView, part_size, staging_key
+from registry.catalog.domain import (
+    LEASE,
+    PlannedFile,
+    UploadLine,
+    UploadState,
+    UploadView,
+    part_size,
+    staging_key,
+)
 from registry.catalog.inspection import Inspection, inspection_json
 from registry.catalog.release_store import IN_MAX_COUNT
-from registry.catalog.tables import Blob, BlobPossession, Upload
+from registry.catalog.tables import Blob, BlobPossession, Model, Upload
 from registry.kernel.identifiers import new_id
 
 _LIVE = (UploadState.OPEN, UploadState.VERIFYING)
@@ -51,6 +59,32 @@ def find_live(session: Session, *, publisher_id: UUID, digests: Sequence[str]) -
         )
         found |= {row.sha256: _view(row) for row in rows}
     return found
+
+
+def list_unfinished(session: Session, *, publisher_id: UUID, limit: int) -> list[UploadLine]:
+    """Return the publisher's uploads that are open, being verified or have failed, newest first."""
+    rows = session.exec(
+        select(Upload, Model.name)
+        .outerjoin(Model, col(Model.id) == col(Upload.model_id))
+        .where(Upload.publisher_id == publisher_id, col(Upload.state) != UploadState.STORED)
+        .order_by(col(Upload.id).desc())
+        .limit(limit)
+    )
+    return [
+        UploadLine(
+            id=row.id,
+            sha256=row.sha256,
+            size=row.size,
+            state=row.state,
+            problem=row.problem,
+            model=name,
+            multipart_id=row.multipart_id,
+            storage_key=row.storage_key,
+            started_by=row.started_by,
+            started_at=row.started_at,
+        )
+        for row, name in rows
+    ]
 
 
 def insert_upload(
