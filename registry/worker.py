@@ -83,6 +83,7 @@ class Worker:
         await run_sequencer(
             parts.database,
             keys=lambda: parts.keys.ring,
+            reload_keys=parts.keys.reload,
             origin=parts.settings.origin,
             clock=parts.clock,
         )

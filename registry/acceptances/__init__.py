@@ -1,6 +1,7 @@
 """Who agreed to which text, for whom, with what evidence: acceptances, withdrawals, receipts."""
 
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
+from registry.acceptances.reading import OpenedAcceptance, count_up_to, list_opened
 from registry.acceptances.service import (
     accept,
     find_offer,
@@ -17,10 +18,13 @@ __all__ = [
     "Context",
     "Filter",
     "Offer",
+    "OpenedAcceptance",
     "accept",
+    "count_up_to",
     "find_offer",
     "get_acceptance",
     "list_acceptances",
+    "list_opened",
     "open_disclosures",
     "withdraw",
 ]

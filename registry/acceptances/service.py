@@ -139,7 +139,7 @@ def accept(
         command=command,
         ticket=ticket,
         answers=answers.values,
-        sequence=store.count_of_version(
+        sequence=store.count_withdrawn(
             session, person_id=principal.person_id, gate_id=offer.gate_id, license_version_id=version.id
         ),
         salt=os.urandom(SALT_BYTES),
@@ -173,7 +173,7 @@ def _record(
                 "grade": Grade.VERIFIED_SIGN_IN.value,
                 "accepted_at": now,
                 "statement": issued.jwt,
-                "sealed_disclosures": key.seal(disclosures, _context(evidence.acceptance_id)),
+                "sealed_disclosures": key.seal(disclosures, disclosures_context(evidence.acceptance_id)),
                 "entry_id": entry_id,
             },
         )
@@ -272,7 +272,7 @@ def open_disclosures(
     key = sealer.find_subject_key(session, acceptance.person_id)
     if key is None:
         return acceptance.statement, ()
-    opened = key.open(acceptance.sealed_disclosures, _context(acceptance.id))
+    opened = key.open(acceptance.sealed_disclosures, disclosures_context(acceptance.id))
     disclosures: list[str] = json.loads(opened)
     return acceptance.statement, disclosures
 
@@ -299,5 +299,6 @@ def summarise(acceptance: Acceptance, withdrawal: Withdrawal | None) -> Acceptan
     )
 
 
-def _context(acceptance_id: UUID) -> bytes:
+def disclosures_context(acceptance_id: UUID) -> bytes:
+    """Return the place that sealed disclosures are bound to."""
     return b"acceptance:disclosures:" + acceptance_id.bytes

@@ -22,6 +22,9 @@ class Filter:
     gate_ids: Sequence[UUID] | None = None
     person_id: UUID | None = None
     license_version_id: UUID | None = None
+    license_ids: Sequence[UUID] | None = None
+    """Any version of these licenses."""
+    grade: str | None = None
     standing: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -73,11 +76,12 @@ def latest_of_license(
     ).one_or_none()
 
 
-def count_of_version(session: Session, *, person_id: UUID, gate_id: UUID, license_version_id: UUID) -> int:
-    """Return how often the person has accepted this version here, withdrawn ones included."""
+def count_withdrawn(session: Session, *, person_id: UUID, gate_id: UUID, license_version_id: UUID) -> int:
+    """Return how often the person has withdrawn this version here."""
     return session.exec(
         select(func.count())
-        .select_from(Acceptance)
+        .select_from(Withdrawal)
+        .join(Acceptance, col(Acceptance.id) == col(Withdrawal.acceptance_id))
         .where(
             Acceptance.person_id == person_id,
             Acceptance.gate_id == gate_id,
@@ -108,12 +112,41 @@ def find_acceptance(session: Session, acceptance_id: UUID) -> tuple[Acceptance, 
 def list_acceptances(
     session: Session, wanted: Filter, *, after: UUID | None, limit: int
 ) -> Sequence[tuple[Acceptance, Withdrawal | None]]:
-    """Return acceptances newest first, strictly older than `after`."""
+    """Return acceptances newest first, strictly older than `after`.
+
+    Each gate is asked by itself, so that its index gives the order; only what can still be among the newest
+    is fetched.
+    """
+    if wanted.gate_ids is None:
+        return _list(session, wanted, None, newer_than=None, after=after, limit=limit)
+    newest: list[tuple[Acceptance, Withdrawal | None]] = []
+    for gate_id in dict.fromkeys(wanted.gate_ids):
+        floor = newest[-1][0].id if len(newest) == limit else None
+        found = _list(session, wanted, gate_id, newer_than=floor, after=after, limit=limit)
+        newest = sorted([*newest, *found], key=lambda row: row[0].id, reverse=True)[:limit]
+    return newest
+
+
+def _list(
+    session: Session,
+    wanted: Filter,
+    gate_id: UUID | None,
+    *,
+    newer_than: UUID | None,
+    after: UUID | None,
+    limit: int,
+) -> Sequence[tuple[Acceptance, Withdrawal | None]]:
     statement = select(Acceptance, Withdrawal).outerjoin(
         Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id)
     )
-    if wanted.gate_ids is not None:
-        statement = statement.where(col(Acceptance.gate_id).in_(wanted.gate_ids))
+    if gate_id is not None:
+        statement = statement.where(Acceptance.gate_id == gate_id)
+    if newer_than is not None:
+        statement = statement.where(Acceptance.id > newer_than)
+    if wanted.license_ids is not None:
+        statement = statement.where(col(Acceptance.license_id).in_(wanted.license_ids))
+    if wanted.grade is not None:
+        statement = statement.where(Acceptance.grade == wanted.grade)
     if wanted.person_id is not None:
         statement = statement.where(Acceptance.person_id == wanted.person_id)
     if wanted.license_version_id is not None:
@@ -129,6 +162,26 @@ def list_acceptances(
     if after is not None:
         statement = statement.where(Acceptance.id < after)
     return session.exec(statement.order_by(col(Acceptance.id).desc()).limit(limit)).all()
+
+
+def count_up_to(
+    session: Session,
+    gate_ids: Sequence[UUID],
+    *,
+    most: int,
+    withdrawn: bool = False,
+    license_version_id: UUID | None = None,
+    since: datetime | None = None,
+) -> int:
+    """Return how many acceptances fit, counted no further than `most`."""
+    statement = select(Acceptance.id).where(col(Acceptance.gate_id).in_(gate_ids))
+    if withdrawn:
+        statement = statement.join(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+    if license_version_id is not None:
+        statement = statement.where(Acceptance.license_version_id == license_version_id)
+    if since is not None:
+        statement = statement.where(Acceptance.accepted_at >= since)
+    return session.exec(select(func.count()).select_from(statement.limit(most).subquery())).one()
 
 
 def count_acceptances(session: Session, gate_ids: Sequence[UUID]) -> tuple[int, int]:

@@ -13,11 +13,15 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock. It may step backwards; nothing may rely on its order (see `new_id`)."""
+    """The machine's clock, to the millisecond, so that every moment is what `iso` writes of it.
+
+    It may step backwards; nothing may rely on its order (see `new_id`).
+    """
 
     def now(self) -> datetime:
         """Return the present moment in UTC."""
-        return datetime.now(UTC)
+        moment = datetime.now(UTC)
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def iso(moment: datetime) -> str:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -279,6 +280,8 @@ class _SQLiteWriter:
     def submit(self, job: _SessionJob[T] | _RawJob[T]) -> Future[T]:
         if self._closed:
             raise Unavailable("database", "it is being closed")
+        if threading.current_thread() is self._thread:
+            raise GatehouseError("work may not wait for other work: it holds the only writer")
         self._queue.put(job)
         return job.future
 
@@ -343,13 +346,18 @@ class _translated:  # noqa: N801 # used as a statement: `with _translated():`
             outage = isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated
             if outage and not _is_defect(error):
                 raise Unavailable("database", type(error.orig).__name__) from error
-        if isinstance(error, sqlite3.OperationalError) and "syntax" not in str(error):
+        if isinstance(error, sqlite3.OperationalError) and not _is_defect_text(str(error)):
             raise Unavailable("database", "OperationalError") from error
+        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+            raise Unavailable("database", type(error).__name__) from error
 
 
 def _is_defect(error: DBAPIError) -> bool:
     """Whether an OperationalError of SQLite is really a mistake in a statement."""
-    text = str(error.orig)
+    return _is_defect_text(str(error.orig))
+
+
+def _is_defect_text(text: str) -> bool:
     return any(mark in text for mark in ("no such table", "no such column", "syntax error", "readonly"))
 
 

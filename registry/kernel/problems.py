@@ -71,9 +71,7 @@ def absolute(url: str | None, base_url: str) -> str | None:
     return base_url + url if url and url.startswith("/") else url
 
 
-def refuse(
-    request: AnyRequest, refusal: Refusal, *, headers: dict[str, str] | None = None
-) -> Response[Any]:
+def refuse(request: AnyRequest, refusal: Refusal, *, headers: dict[str, str] | None = None) -> Response[Any]:
     """Answer `request` with `refusal`: as a page where the client prefers HTML, else as JSON."""
     state = request.app.state
     problem = describe(refusal, base_url=state.settings.base_url, request_id=request.scope.get("request_id"))  # type: ignore[arg-type] # put there by telemetry

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-_PARAMETER = re.compile(r":([a-z_]+)")
+_PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 
 Parameters = Mapping[str, object]
 Rows = Sequence[tuple[Any, ...]]

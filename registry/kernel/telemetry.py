@@ -45,7 +45,17 @@ _SECRETS = re.compile(
     r"|X-Amz-[A-Za-z-]+=[^&\s\"']+"  # presigned queries
     r"|[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,24}"  # mail addresses
 )
-_FULL_URL_LOGGERS = ("alembic", "httpx", "httpx2", "httpcore", "boto3", "botocore", "urllib3", "authlib", "s3transfer")
+_FULL_URL_LOGGERS = (
+    "alembic",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "boto3",
+    "botocore",
+    "urllib3",
+    "authlib",
+    "s3transfer",
+)
 
 
 def configure_logging(*, level: str, console: bool) -> None:

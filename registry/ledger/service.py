@@ -100,6 +100,11 @@ def find_position(session: Session, entry_id: UUID) -> Position | None:
     return Position(index=index, state=EntryState.INTEGRATED if integrated else EntryState.SEQUENCED)
 
 
+def find_indices(session: Session, entry_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the index of each of the entries that is sequenced."""
+    return store.find_indices(session, entry_ids) if entry_ids else {}
+
+
 def latest_checkpoint(session: Session) -> SignedCheckpoint | None:
     """Return the newest published tree head, or None before the first."""
     return store.latest_checkpoint(session)

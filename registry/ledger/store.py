@@ -162,6 +162,16 @@ def find_index(session: Session, entry_id: UUID) -> tuple[bool, int | None]:
     return (False, None) if row is None else (True, row[1])
 
 
+def find_indices(session: Session, entry_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the index of each entry that has one."""
+    rows = session.exec(
+        select(LedgerLeaf.entry_id, LedgerLeaf.index)
+        .where(col(LedgerLeaf.entry_id).in_(entry_ids))
+        .order_by(col(LedgerLeaf.index))
+    )
+    return dict(rows.all())
+
+
 def find_entry(session: Session, index: int) -> Entry | None:
     """Return the entry at `index`."""
     row = session.exec(

@@ -1,0 +1,93 @@
+"""Acceptances opened for who may read them: the acceptor, and the auditors of the publisher.
+
+Whether somebody may is the caller's question, and so is the note that they have looked.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import ledger
+from registry.acceptances import service, store
+from registry.acceptances.domain import AcceptanceSummary
+from registry.acceptances.sd_jwt import read_disclosures
+from registry.acceptances.store import Filter
+from registry.acceptances.tables import Acceptance
+from registry.kernel.canonical import Json
+from registry.kernel.sealing import Sealer, SubjectKey
+
+OPENED_MAX = 1_000
+_OWN_CLAIMS = frozenset({"name", "email", "ip_address", "user_agent", "answers_salt"})
+"""Disclosures that are not answers to the publisher's questions (see `statement`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedAcceptance:
+    """An acceptance with what the acceptor stated; nothing of that is left once the person is erased."""
+
+    summary: AcceptanceSummary
+    language: str
+    name: str | None
+    email: str | None
+    answers: Mapping[str, str]
+    entry_index: int | None
+
+
+def list_opened(
+    session: Session, wanted: Filter, *, sealer: Sealer, after: UUID | None = None, limit: int = 50
+) -> Sequence[OpenedAcceptance]:
+    """Return a page of acceptances with their details, newest first, strictly older than `after`."""
+    rows = store.list_acceptances(session, wanted, after=after, limit=min(limit, OPENED_MAX))
+    keys = sealer.find_subject_keys(session, list({row.person_id for row, _ in rows}))
+    indices = ledger.find_indices(session, [row.entry_id for row, _ in rows])
+    opened = []
+    for row, withdrawal in rows:
+        stated = _stated(row, keys.get(row.person_id))
+        opened.append(
+            OpenedAcceptance(
+                summary=service.summarise(row, withdrawal),
+                language=row.language,
+                name=_text(stated.get("name")),
+                email=_text(stated.get("email")),
+                answers={key: str(value) for key, value in stated.items() if key not in _OWN_CLAIMS},
+                entry_index=indices.get(row.entry_id),
+            )
+        )
+    session.expunge_all()
+    return opened
+
+
+def count_up_to(
+    session: Session,
+    gate_ids: Sequence[UUID],
+    *,
+    most: int,
+    withdrawn: bool = False,
+    license_version_id: UUID | None = None,
+    since: datetime | None = None,
+) -> int:
+    """Return how many acceptances the gates have, counted no further than `most`."""
+    if not gate_ids:
+        return 0
+    return store.count_up_to(
+        session,
+        gate_ids,
+        most=most,
+        withdrawn=withdrawn,
+        license_version_id=license_version_id,
+        since=since,
+    )
+
+
+def _stated(row: Acceptance, key: SubjectKey | None) -> Mapping[str, Json]:
+    if key is None:
+        return {}
+    return read_disclosures(json.loads(key.open(row.sealed_disclosures, service.disclosures_context(row.id))))
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,45 @@
+"""Use cases of audit: does everything that is stored fit the log, and the log itself."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from sqlmodel import Session
+
+from registry import catalog, ledger, licenses
+from registry.acceptances import fsck as acceptances_fsck
+from registry.access import fsck as access_fsck
+from registry.catalog import fsck as catalog_fsck
+from registry.kernel.sealing import Sealer
+
+LeafCheck = Callable[[Session, str, bytes], ledger.Discrepancy | None]
+
+
+def find_discrepancies(session: Session, *, sealer: Sealer) -> list[ledger.Discrepancy]:
+    """Return every row that was altered, removed or inserted behind our back, the first cause first (P6).
+
+    1. The log by itself: leaves, tree, checkpoints, keys.
+    2. Each context's rows against the log.
+    3. The log against the rows: what it speaks of is still there.
+    """
+    return list(_find(session, sealer))
+
+
+def _find(session: Session, sealer: Sealer) -> Iterator[ledger.Discrepancy]:
+    yield from ledger.find_discrepancies(session, sealer=sealer)
+    yield from licenses.find_discrepancies(session)
+    yield from catalog.find_discrepancies(session)
+    yield from acceptances_fsck.find_discrepancies(session, sealer=sealer)
+    yield from access_fsck.find_discrepancies(session)
+    for kind, leaf in ledger.iterate_leaves(session):
+        check = _LEAF_CHECKS.get(kind)
+        if check is not None and (found := check(session, kind, leaf)) is not None:
+            yield found
+
+
+_LEAF_CHECKS: Mapping[str, LeafCheck] = {
+    "license.published": lambda session, _kind, leaf: licenses.check_leaf(session, leaf),
+    **{kind: lambda session, _kind, leaf: catalog.check_leaf(session, leaf) for kind in catalog_fsck.KINDS},
+    **dict.fromkeys(acceptances_fsck.KINDS, acceptances_fsck.check_leaf),
+    **{
+        kind: lambda session, _kind, leaf: access_fsck.check_leaf(session, leaf) for kind in access_fsck.KINDS
+    },
+}
