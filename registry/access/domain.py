@@ -15,6 +15,9 @@ from registry.catalog.domain import GateMode
 from registry.identity.domain import Channel, Principal, Scope
 from registry.kernel.outcomes import Refusal, Remedy
 
+OPEN_PATHS = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
+"""Readable without acceptance, as on the Hub: exactly these names, at the root, and only as small text."""
+
 
 class ReasonCode(StrEnum):
     """What a decision looked at, in the order it is evaluated and explained."""

@@ -9,8 +9,6 @@ from uuid import UUID
 from registry.identity.domain import Principal
 from registry.kernel.outcomes import Refusal, Remedy
 
-OPEN_PATHS = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
-"""Readable without acceptance, as on the Hub: exactly these names, at the root, and only as small text."""
 PATH_MAX_BYTES = 4096
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})\Z")
 

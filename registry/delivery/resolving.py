@@ -19,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from registry import access
+from registry.access.domain import OPEN_PATHS
 from registry.access.facts import BY_NAME_SQL, Row
 from registry.delivery import domain
 from registry.delivery.domain import Asker, FileRequest, Outcome, ServedFile
@@ -235,7 +236,7 @@ class Resolver:
         if gathered is None or not gathered.is_visible_to(principal):
             return domain.FileRefused(refusal=domain.no_such_model())
         publisher, model = gathered.facts.publisher, gathered.facts.model
-        if item.file.path in domain.OPEN_PATHS:
+        if item.file.path in OPEN_PATHS:
             stored = self._find_file(connection, gathered.facts.model_id, item.file)
             if isinstance(stored, _StoredFile) and not stored.served.large and stored.content is not None:
                 if not item.asker.wants_body:
