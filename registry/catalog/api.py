@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 from sqlmodel import Session
 
 from registry import ledger
-from registry.catalog import publishing, reading, schemas, service
+from registry.catalog import inputs, publishing, reading, schemas, service
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
     PAGE_MAX_FILES,
@@ -55,7 +55,7 @@ class PublishersApi(Controller):
     async def create(
         self,
         request: AnyRequest,
-        data: JSONBody[schemas.CreatePublisher],
+        data: JSONBody[inputs.CreatePublisher],
         principal: NamedDependency[Principal],
         database: NamedDependency[Database],
         clock: NamedDependency[SkipValidation[Clock]],
@@ -96,7 +96,7 @@ class PublishersApi(Controller):
         self,
         request: AnyRequest,
         publisher: FromPath[str],
-        data: JSONBody[schemas.AddRole],
+        data: JSONBody[inputs.AddRole],
         principal: NamedDependency[Principal],
         database: NamedDependency[Database],
         clock: NamedDependency[SkipValidation[Clock]],
@@ -186,14 +186,14 @@ class ModelsApi(Controller):
         request: AnyRequest,
         publisher: FromPath[str],
         name: FromPath[str],
-        data: JSONBody[schemas.GateInput],
+        data: JSONBody[inputs.GateInput],
         principal: NamedDependency[Principal],
         database: NamedDependency[Database],
         clock: NamedDependency[SkipValidation[Clock]],
     ) -> Response[schemas.GateOut]:
         """Change what a model demands; takes a fresh sign-in, is recorded for ever."""
         demand = service.GateDemand(
-            mode=data.mode, licenses=tuple(data.licenses), fields=schemas.read_fields(data.form_fields)
+            mode=data.mode, licenses=tuple(data.licenses), fields=inputs.read_fields(data.form_fields)
         )
 
         def change(session: Session) -> schemas.GateOut | Refusal:
@@ -219,7 +219,7 @@ class ModelsApi(Controller):
         request: AnyRequest,
         publisher: FromPath[str],
         name: FromPath[str],
-        data: JSONBody[schemas.ReleaseInput],
+        data: JSONBody[inputs.ReleaseInput],
         principal: NamedDependency[Principal],
         database: NamedDependency[Database],
         clock: NamedDependency[SkipValidation[Clock]],

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 
-from registry.catalog import schemas, uploads
+from registry.catalog import inputs, schemas, uploads
 from registry.catalog.domain import PlannedFile, part_size
 from registry.catalog.storage import ObjectStore
 from registry.identity.domain import Principal
@@ -42,7 +42,7 @@ class UploadsApi(Controller):
         request: AnyRequest,
         publisher: FromPath[str],
         name: FromPath[str],
-        data: JSONBody[schemas.PlanUploads],
+        data: JSONBody[inputs.PlanUploads],
         principal: NamedDependency[Principal],
         database: NamedDependency[Database],
         store: NamedDependency[SkipValidation[ObjectStore]],
@@ -89,7 +89,7 @@ class UploadsApi(Controller):
         self,
         request: AnyRequest,
         upload_id: FromPath[UUID],
-        data: JSONBody[schemas.SignParts],
+        data: JSONBody[inputs.SignParts],
         principal: NamedDependency[Principal],
         database: NamedDependency[Database],
         store: NamedDependency[SkipValidation[ObjectStore]],

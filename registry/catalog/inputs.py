@@ -1,0 +1,129 @@
+"""What the catalog takes from the wire: unknown fields are refused, every text, list and number is bounded."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from registry.catalog.domain import (
+    DISPLAY_NAME_MAX_CHARACTERS,
+    PLAN_MAX_FILES,
+    REF_MAX_CHARACTERS,
+    REQUIREMENTS_MAX_COUNT,
+    SIGN_MAX_PARTS,
+    GateMode,
+    Role,
+)
+from registry.catalog.forms import (
+    FIELDS_MAX_COUNT,
+    LABEL_MAX_CHARACTERS,
+    OPTION_MAX_CHARACTERS,
+    OPTIONS_MAX_COUNT,
+    FieldOption,
+    FieldType,
+    FormField,
+)
+from registry.catalog.manifests import FILE_MAX_BYTES, FILES_MAX_COUNT, MESSAGE_MAX_CHARACTERS, PATH_MAX_BYTES
+
+Name = Annotated[str, Meta(min_length=1, max_length=96)]
+SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Size = Annotated[int, Meta(ge=0, le=FILE_MAX_BYTES)]
+Reference = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class CreatePublisher(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A publisher to be."""
+
+    name: Name
+    display_name: Annotated[str, Meta(max_length=DISPLAY_NAME_MAX_CHARACTERS)] = ""
+    owner: UUID | None = None
+    """Its owner, where an operator creates it for somebody else."""
+
+
+class AddRole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A role to give."""
+
+    person: UUID
+    role: Role
+
+
+class OptionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One choice of a select field."""
+
+    value: Annotated[str, Meta(min_length=1, max_length=OPTION_MAX_CHARACTERS)]
+    label: Annotated[str, Meta(min_length=1, max_length=OPTION_MAX_CHARACTERS)]
+
+
+class FieldInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One question of a form."""
+
+    label: Annotated[str, Meta(min_length=1, max_length=LABEL_MAX_CHARACTERS)]
+    type: FieldType
+    required: bool = True
+    options: Annotated[list[OptionInput], Meta(max_length=OPTIONS_MAX_COUNT)] = []
+
+
+class GateInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a gate is to ask for from now on, in full."""
+
+    mode: GateMode
+    licenses: Annotated[list[Reference], Meta(max_length=REQUIREMENTS_MAX_COUNT)] = []
+    form_fields: Annotated[list[FieldInput], Meta(max_length=FIELDS_MAX_COUNT)] = []
+
+
+class FileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bytes to upload."""
+
+    sha256: SHA256
+    size: Size
+
+
+class PlanUploads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bytes that a client wants to upload."""
+
+    files: Annotated[list[FileInput], Meta(min_length=1, max_length=PLAN_MAX_FILES)]
+
+
+class SignParts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parts that a client is about to send."""
+
+    numbers: Annotated[
+        list[Annotated[int, Meta(ge=1, le=10_000)]], Meta(min_length=1, max_length=SIGN_MAX_PARTS)
+    ]
+
+
+class ReleaseFileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of a release to be."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=PATH_MAX_BYTES)]
+    sha256: SHA256
+    size: Size
+
+
+class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A release to be."""
+
+    files: Annotated[list[ReleaseFileInput], Meta(min_length=1, max_length=FILES_MAX_COUNT)]
+    message: Annotated[str, Meta(max_length=MESSAGE_MAX_CHARACTERS)] = ""
+    ref: Annotated[str, Meta(min_length=1, max_length=REF_MAX_CHARACTERS)] = "main"
+    parent: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")] | None = None
+    licenses: Annotated[list[Reference], Meta(max_length=REQUIREMENTS_MAX_COUNT)] = []
+    gate_mode: GateMode | None = None
+    private: bool = False
+    create: bool = False
+
+
+def read_fields(inputs: Sequence[FieldInput]) -> tuple[FormField, ...]:
+    """Return the form that was sent; a field's label is its key."""
+    return tuple(
+        FormField(
+            key=given.label,
+            label=given.label,
+            type=given.type,
+            required=given.required,
+            options=tuple(FieldOption(value=option.value, label=option.label) for option in given.options),
+        )
+        for given in inputs
+    )
