@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from registry import __version__
+from registry import __version__, hub_api
 from registry.delivery.resolving import Resolver
+from registry.fixed_pages import problem_page
 from registry.health import HealthChecks
 from registry.identity.authentication import Authentication, principal_of
 from registry.identity.visits import Desk
@@ -28,7 +29,6 @@ from registry.kernel.telemetry import RequestTelemetry, configure_logging
 from registry.parts import Parts, build_parts, connect_store
 from registry.routes import ROUTES
 from registry.settings import load_settings
-from registry.site import problem_page
 from registry.worker import Worker
 
 REQUEST_MAX_BYTES = 8 * 1024 * 1024
@@ -56,7 +56,7 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
         contact=settings.contact,
     )
     app = Litestar(
-        route_handlers=[*ROUTES, *extra_routes],
+        route_handlers=[*ROUTES, *hub_api.routes(resolver=resolver, desk=desk), *extra_routes],
         dependencies={
             "clock": _given(parts.clock),
             "database": _given(parts.database),
@@ -75,7 +75,7 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
             )
         ],
         exception_handlers={
-            HTTPException: handle_http_exception,
+            HTTPException: _refuse_in_kind,
             Unavailable: handle_unavailable,
             Exception: handle_defect,
         },
@@ -101,6 +101,13 @@ def serve_app() -> Litestar:
     settings = load_settings()
     configure_logging(level=settings.log_level, console=settings.log_format == "console")
     return create_app(build_parts(settings, store=connect_store(settings)))
+
+
+def _refuse_in_kind(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """Answer what the framework refused in the shape that the client reads."""
+    if hub_api.is_hub_path(request.scope["raw_path"]):
+        return hub_api.handle_http_exception(request, error)
+    return handle_http_exception(request, error)
 
 
 def _given(value: object) -> Provide:

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from registry.acceptances.api import ReceiptsApi
 from registry.acceptances.pages import AcceptPages, ReceiptPages
+from registry.catalog.api import ModelsApi, PublishersApi
+from registry.catalog.upload_api import UploadsApi
+from registry.fixed_pages import LocalMailPages, StaticFiles
 from registry.health import HealthApi
 from registry.identity.pages import CredentialPages, SignInPages
 from registry.ledger import api as ledger_api
-from registry.site import LocalMailPages, StaticFiles
+from registry.licenses.api import LicensesApi
 
 ROUTES: tuple[Any, ...] = (
     HealthApi,
@@ -16,6 +20,11 @@ ROUTES: tuple[Any, ...] = (
     CredentialPages,
     AcceptPages,
     ReceiptPages,
+    PublishersApi,
+    ModelsApi,
+    UploadsApi,
+    LicensesApi,
+    ReceiptsApi,
     ledger_api.CheckpointApi,
     ledger_api.LedgerApi,
     ledger_api.KeysApi,

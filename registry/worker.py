@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from registry.catalog.jobs import run_verification
 from registry.kernel import mail, outbox
 from registry.kernel.outcomes import GatehouseError
 from registry.kernel.telemetry import OUTBOX_FAILURES
@@ -32,7 +33,7 @@ class Worker:
 
     async def start(self) -> None:
         """Start the loops."""
-        loops = (self._deliver_outbox(), self._sequence(), self._reload_keys())
+        loops = (self._deliver_outbox(), self._sequence(), self._verify_uploads(), self._reload_keys())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
@@ -87,6 +88,10 @@ class Worker:
             origin=parts.settings.origin,
             clock=parts.clock,
         )
+
+    async def _verify_uploads(self) -> None:
+        parts = self._parts
+        await run_verification(parts.database, parts.store, clock=parts.clock)
 
     async def _reload_keys(self) -> None:
         while not self._stopping.is_set():

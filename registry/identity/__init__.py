@@ -9,9 +9,11 @@ from registry.identity.service import (
     find_person_by_email,
     issue_local_link,
     link_url,
+    list_sessions,
     list_tokens,
     open_profile,
     open_profiles,
+    revoke_token,
 )
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "find_person_by_email",
     "issue_local_link",
     "link_url",
+    "list_sessions",
     "list_tokens",
     "open_profile",
     "open_profiles",
+    "revoke_token",
 ]
