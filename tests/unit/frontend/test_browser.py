@@ -1,7 +1,6 @@
 """Every page in real Chromium: axe finds no violation, the policy is kept, nothing scrolls sideways."""
 
 import json
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,15 +9,12 @@ from frontend_samples.shared import REPOSITORY
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from registry.kernel.pages import SECURITY_HEADERS
+from tests.servers import browser as chromium
 
 pytestmark = pytest.mark.browser
 
 AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 ORIGIN = "http://localhost"  # answered by `answer` below; a name that browsers trust without https
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
 DESKTOP, PHONE, NARROW = ({"width": width, "height": 844} for width in (1280, 390, 320))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIRST_OF_TEMPLATE = {case.template: case.name for case in reversed(CASES)}.values()
@@ -26,11 +22,11 @@ FIRST_OF_TEMPLATE = {case.template: case.name for case in reversed(CASES)}.value
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
+    path = chromium.find_chromium()
     if path is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
+        pytest.skip(chromium.MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.flags())
         yield browser
         browser.close()
 

@@ -1,12 +1,12 @@
 """Every template, rendered with every sample: whole, accessible in its structure, and self-contained."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import jinja2
 import pytest
 from frontend_samples import CASES, Case, every_page
+from frontend_samples.markup import Document
 from frontend_samples.shared import REPOSITORY
 from jinja2 import nodes
 
@@ -17,55 +17,8 @@ PAGE_TEMPLATES = sorted(
     for path in TEMPLATES.rglob("*.html")
     if not path.name.startswith("_") and path.parent.name != "_parts"
 )
-VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"}
 LABELLED = {"input", "select", "textarea"}
 FIELD_LINE = re.compile(r"^  ([a-z_0-9, ]+):")
-
-
-class Element:
-    def __init__(self, tag: str, attributes: dict[str, str | None], inside: tuple[str, ...]) -> None:
-        self.tag = tag
-        self.attributes = attributes
-        self.inside = inside
-        self.text = ""
-
-    def get(self, name: str) -> str | None:
-        return self.attributes.get(name)
-
-
-class Document(HTMLParser):
-    """Reads a page strictly: every element that is opened is closed, in order."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[Element] = []
-        self.elements: list[Element] = []
-        self.feed(html)
-        self.close()
-        assert not self.open, f"never closed: {[element.tag for element in self.open]}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = [name for name, _ in attrs]
-        assert len(names) == len(set(names)), f"{tag} has an attribute twice: {names}"
-        element = Element(tag, dict(attrs), tuple(parent.tag for parent in self.open))
-        self.elements.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(Element(tag, dict(attrs), tuple(parent.tag for parent in self.open)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}> in line {self.getpos()[0]}"
-        self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        for element in self.open:
-            element.text += data
-
-    def find(self, *tags: str) -> list[Element]:
-        return [element for element in self.elements if element.tag in tags]
 
 
 @pytest.fixture
@@ -242,7 +195,9 @@ def test_every_class_that_the_style_sheets_know_is_used() -> None:
     sheets = "".join((STATIC / name).read_text() for name in ("gatehouse.css", "documents.css"))
     sheets = re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL)
     markup = "".join(path.read_text() for path in TEMPLATES.rglob("*.html"))
-    parts = (REPOSITORY / "registry" / "kernel" / "page_parts.py").read_text()
+    registry = REPOSITORY / "registry"
+    makers = (registry / "kernel" / "page_parts.py", registry / "catalog" / "markdown.py")
+    parts = "".join(path.read_text() for path in makers)
     names = set(re.findall(r"\.([a-z][a-z0-9-]+)", re.sub(r"\{[^{}]*:[^{}]*;", "{", sheets)))
     unused = {name for name in names if name not in markup and name not in parts and name != "js"}
     assert not unused, unused

@@ -161,8 +161,8 @@ _CARD = Markup(
     "<pre tabindex='0' role='region' aria-label='Code'><code>from frond import Model\n"
     "model = Model.from_pretrained('kelp/frond-1b')</code></pre>"
     "<blockquote><p>It does not know what it does not know.</p></blockquote>"
-    "<table tabindex='0'><thead><tr><th>Coast</th><th>Right</th></tr></thead>"
-    "<tbody><tr><td>Galicia</td><td>91.2 %</td></tr><tr><td>Hokkaido</td><td>88.0 %</td></tr></tbody></table>"
+    "<div class='scroll' role='region' aria-label='Table' tabindex='0'><table><thead><tr><th>Coast</th><th>Right</th></tr></thead>"
+    "<tbody><tr><td>Galicia</td><td>91.2 %</td></tr><tr><td>Hokkaido</td><td>88.0 %</td></tr></tbody></table></div>"
     "<h2>Limits</h2><p>Photographs at night are hard for it.</p>"
 )
 _BROKEN = [
