@@ -397,5 +397,5 @@ def _with_link(
     """Return the headers of a page; with the way to the next one, if there is one."""
     if not more:
         return dict(_FRESH)
-    query = list(request.query_params.multi_items())
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return {**_FRESH, "Link": domain.next_link(desk.settings.base_url, path, query, after=after)}

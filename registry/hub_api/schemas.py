@@ -118,9 +118,7 @@ def view_model(model: DescribedModel, properties: Sequence[str]) -> Json:
 
 def view_security(files: Sequence[FileView]) -> Json:
     """Return what the inspection of a release's files found."""
-    issues = [
-        {"path": file.path, "level": level} for file in files if (level := _level(file)) != "safe"
-    ]
+    issues = [{"path": file.path, "level": level} for file in files if (level := _level(file)) != "safe"]
     return {"scansDone": True, "filesWithIssues": issues}
 
 
