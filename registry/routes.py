@@ -4,7 +4,7 @@ from typing import Any
 
 from registry.acceptances.api import ReceiptsApi
 from registry.acceptances.pages import AcceptPages, ReceiptPages
-from registry.access.api import AccessApi
+from registry.access.api import ModelAccessApi, WhoamiApi
 from registry.catalog.api import ModelsApi, PublishersApi
 from registry.catalog.upload_api import UploadsApi
 from registry.fixed_pages import LocalMailPages, StaticFiles
@@ -21,7 +21,8 @@ ROUTES: tuple[Any, ...] = (
     CredentialPages,
     AcceptPages,
     ReceiptPages,
-    AccessApi,
+    ModelAccessApi,
+    WhoamiApi,
     PublishersApi,
     ModelsApi,
     UploadsApi,

@@ -2,7 +2,8 @@
 
 from registry.access.domain import BlockSummary, Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
-from registry.access.service import block_person, explain, lift_block, list_blocks
+from registry.access.service import block_person, explain, lift_block, list_blocks, list_blocks_of_person
+from registry.access.views import publisher_head
 
 __all__ = [
     "BlockSummary",
@@ -20,4 +21,6 @@ __all__ = [
     "gather_by_name",
     "lift_block",
     "list_blocks",
+    "list_blocks_of_person",
+    "publisher_head",
 ]

@@ -1,6 +1,6 @@
-"""The model with what the caller may have of it, the decision with its reasons, and who the caller is."""
+"""Who one is, what a model is, and whether one may have it, over the JSON API."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Response, get
@@ -11,68 +11,108 @@ from sqlmodel import Session
 
 from registry import catalog, identity
 from registry.access import service
-from registry.access.domain import Denial, Permit
-from registry.access.schemas import AccessOut, access_out
+from registry.access.domain import Denial, Permit, Reason
 from registry.catalog.api import load_detail
+from registry.catalog.domain import DEFAULT_BRANCH
 from registry.catalog.refusals import no_such_model
 from registry.catalog.schemas import ModelDetail
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.clock import iso
 from registry.kernel.outcomes import Refusal
-from registry.kernel.problems import AnyRequest, Problem, refuse
+from registry.kernel.problems import AnyRequest, Problem, RemedyView, absolute, refuse
 
-Revision = Annotated[str, QueryParameter(min_length=1, max_length=100)]
+REVISION_MAX_CHARACTERS = 120
+Revision = Annotated[str, QueryParameter(min_length=1, max_length=REVISION_MAX_CHARACTERS)]
 _PROBLEM = ResponseSpec(
     Problem, media_type="application/problem+json", description="Refused; says what to do."
 )
 
 
-class ModelWithAccess(ModelDetail, frozen=True, kw_only=True):
-    """A model, one of its releases, and the decision about the caller."""
-
-    access: AccessOut
-
-
 class PersonOut(msgspec.Struct, frozen=True, kw_only=True):
-    """The person behind the caller's credential."""
+    """The person behind the credential."""
 
     id: str
     email: str | None
+    display_name: str | None = None
 
 
 class TokenOut(msgspec.Struct, frozen=True, kw_only=True):
-    """The access token that the caller used."""
+    """The access token that was sent."""
 
     name: str
     expires_at: str
 
 
-class PublisherRoleOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A role of the caller."""
+class OwnRoleOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A role that the caller has."""
 
     name: str
     role: str
 
 
-class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the caller is to this registry."""
+class WhoamiOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is asking, and what the credential reaches."""
 
     person: PersonOut | None
     channel: str
     scopes: list[str]
     token: TokenOut | None
-    publishers: list[PublisherRoleOut]
+    publishers: list[OwnRoleOut]
     operator: bool
 
 
-class AccessApi(Controller):
-    """What the caller may have."""
+class ReasonOut(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that the decision looked at."""
 
-    path = "/api/v1"
+    code: str
+    met: bool
+    title: str
+    detail: str
+
+
+class DecisionOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the caller may have the files; if not, what is missing and where to act (P10)."""
+
+    permitted: bool
+    code: str
+    title: str
+    detail: str
+    remedy: RemedyView | None
+    decider: str | None
+    since: str | None
+    until: str | None
+    reasons: list[ReasonOut]
+
+
+class ModelOut(ModelDetail, frozen=True, kw_only=True):
+    """A model with one of its releases, and what the caller may have of it."""
+
+    access: DecisionOut
+
+
+class WhoamiApi(Controller):
+    """The caller."""
+
+    path = "/api/v1/whoami"
     tags = ("access",)
 
-    @get("/models/{publisher:str}/{name:str}", operation_id="get_model", responses={404: _PROBLEM})
+    @get("/", operation_id="whoami", responses={401: _PROBLEM})
+    async def whoami(
+        self, desk: NamedDependency[Desk], principal: NamedDependency[Principal]
+    ) -> Response[WhoamiOut]:
+        """Answer who the token or the session belongs to, and what it may be used for."""
+        out = await desk.database.read(lambda session: load_whoami(session, desk, principal))
+        return Response(out, headers={"Cache-Control": "private, no-store"})
+
+
+class ModelAccessApi(Controller):
+    """One model, and the decision about it."""
+
+    path = "/api/v1/models"
+    tags = ("models",)
+
+    @get("/{publisher:str}/{name:str}", operation_id="get_model", responses={401: _PROBLEM, 404: _PROBLEM})
     async def model(
         self,
         request: AnyRequest,
@@ -80,12 +120,12 @@ class AccessApi(Controller):
         principal: NamedDependency[Principal],
         publisher: FromPath[str],
         name: FromPath[str],
-        revision: Revision = "main",
-    ) -> Response[ModelWithAccess]:
-        """Answer a model with one of its releases and the decision about the caller."""
-        now, base_url = desk.clock.now(), desk.settings.base_url
+        revision: Revision = DEFAULT_BRANCH,
+    ) -> Response[ModelOut]:
+        """Answer a model at a revision, with the decision whether the caller may have it."""
+        base_url, now = desk.settings.base_url, desk.clock.now()
 
-        def work(session: Session) -> ModelWithAccess | Refusal:
+        def load(session: Session) -> ModelOut | Refusal:
             loaded = load_detail(
                 session,
                 publisher=publisher,
@@ -96,66 +136,72 @@ class AccessApi(Controller):
             )
             if isinstance(loaded, Refusal):
                 return loaded
-            verdict = service.explain(session, principal, publisher=publisher, model=name, now=now)
+            model, detail = loaded
+            verdict = service.explain(
+                session, principal, publisher=model.publisher, model=model.name, now=now
+            )
             if verdict is None:
                 return no_such_model(publisher, name)
-            detail = {field: getattr(loaded[1], field) for field in ModelDetail.__struct_fields__}
-            return ModelWithAccess(**detail, access=access_out(verdict, base_url))
+            fields = {field: getattr(detail, field) for field in detail.__struct_fields__}
+            return ModelOut(**fields, access=view_decision(verdict, base_url))
 
-        found = await desk.database.read(work)
-        return refuse(request, found) if isinstance(found, Refusal) else Response(found)
+        outcome = await desk.database.read(load)
+        return refuse(request, outcome) if isinstance(outcome, Refusal) else _private(outcome)
 
     @get(
-        "/models/{publisher:str}/{name:str}/access", operation_id="explain_access", responses={404: _PROBLEM}
+        "/{publisher:str}/{name:str}/access",
+        operation_id="get_access",
+        responses={401: _PROBLEM, 404: _PROBLEM},
     )
-    async def explain(
+    async def access(
         self,
         request: AnyRequest,
         desk: NamedDependency[Desk],
         principal: NamedDependency[Principal],
         publisher: FromPath[str],
         name: FromPath[str],
-    ) -> Response[AccessOut]:
-        """Answer the decision about the caller with its reasons; 200 also when it is a no."""
+        revision: Revision = DEFAULT_BRANCH,
+    ) -> Response[DecisionOut]:
+        """Answer whether the caller may have the files; a no is an answer too, with status 200."""
         now = desk.clock.now()
-        verdict: Permit | Denial | None = await desk.database.read(
-            lambda session: service.explain(session, principal, publisher=publisher, model=name, now=now)
-        )
-        if verdict is None:
-            return refuse(request, no_such_model(publisher, name))
-        return Response(access_out(verdict, desk.settings.base_url))
 
-    @get("/whoami", operation_id="whoami")
-    async def whoami(
-        self, desk: NamedDependency[Desk], principal: NamedDependency[Principal]
-    ) -> Response[WhoAmI]:
-        """Answer who the caller is, anonymous callers too."""
-        return Response(await desk.database.read(lambda session: _who(session, principal, desk)))
+        def load(session: Session) -> Permit | Denial | Refusal:
+            if revision != DEFAULT_BRANCH:
+                found = catalog.find_release(
+                    session, publisher=publisher, name=name, revision=revision, principal=principal
+                )
+                if isinstance(found, Refusal):
+                    return found
+            verdict = service.explain(session, principal, publisher=publisher, model=name, now=now)
+            return verdict or no_such_model(publisher, name)
+
+        outcome = await desk.database.read(load)
+        if isinstance(outcome, Refusal):
+            return refuse(request, outcome)
+        return _private(view_decision(outcome, desk.settings.base_url))
 
 
-def _who(session: Session, principal: Principal, desk: Desk) -> WhoAmI:
-    person_id = principal.person_id
-    person: PersonOut | None = None
-    token: TokenOut | None = None
-    roles: list[PublisherRoleOut] = []
-    if person_id is not None:
-        profile = identity.open_profile(session, person_id=person_id, sealer=desk.sealer)
-        person = PersonOut(id=str(person_id), email=profile.email if profile else None)
+def load_whoami(session: Session, desk: Desk, principal: Principal) -> WhoamiOut:
+    """Return the caller as the API shows them to themself."""
+    person = token = None
+    roles: list[OwnRoleOut] = []
+    if principal.person_id is not None:
+        profile = identity.open_profile(session, person_id=principal.person_id, sealer=desk.sealer)
+        person = PersonOut(id=str(principal.person_id), email=profile.email if profile else None)
         roles = [
-            PublisherRoleOut(name=role.publisher, role=role.role.value)
-            for role in catalog.list_roles_of(session, person_id=person_id)
-            if role.ended_at is None
+            OwnRoleOut(name=role.publisher, role=role.role.value)
+            for role in catalog.list_roles_of(session, person_id=principal.person_id)
         ]
-        used = next(
+        held = identity.list_tokens(session, person_id=principal.person_id) if principal.token_id else ()
+        token = next(
             (
-                item
-                for item in identity.list_tokens(session, person_id=person_id)
-                if item.id == principal.token_id
+                TokenOut(name=one.name, expires_at=iso(one.expires_at))
+                for one in held
+                if one.id == principal.token_id
             ),
             None,
         )
-        token = TokenOut(name=used.name, expires_at=iso(used.expires_at)) if used else None
-    return WhoAmI(
+    return WhoamiOut(
         person=person,
         channel=principal.channel.value,
         scopes=sorted(scope.value for scope in principal.scopes),
@@ -163,3 +209,41 @@ def _who(session: Session, principal: Principal, desk: Desk) -> WhoAmI:
         publishers=roles,
         operator=principal.is_operator,
     )
+
+
+def view_decision(verdict: Permit | Denial, base_url: str) -> DecisionOut:
+    """Return a decision as it goes out."""
+    reasons = [_reason(reason) for reason in verdict.reasons]
+    if isinstance(verdict, Permit):
+        return DecisionOut(
+            permitted=True,
+            code="permitted",
+            title="You may download",
+            detail="",
+            remedy=None,
+            decider=None,
+            since=None,
+            until=None,
+            reasons=reasons,
+        )
+    refusal = verdict.refusal
+    remedy = refusal.remedy
+    return DecisionOut(
+        permitted=False,
+        code=refusal.code,
+        title=refusal.title,
+        detail=refusal.detail,
+        remedy=RemedyView(text=remedy.text, url=absolute(remedy.url, base_url)) if remedy else None,
+        decider=refusal.decider,
+        since=iso(refusal.since) if refusal.since else None,
+        until=iso(refusal.until) if refusal.until else None,
+        reasons=reasons,
+    )
+
+
+def _reason(reason: Reason) -> ReasonOut:
+    return ReasonOut(code=reason.code.value, met=reason.met, title=reason.title, detail=reason.detail)
+
+
+def _private(out: Any) -> Response[Any]:
+    return Response(out, headers={"Cache-Control": "private, no-store"})

@@ -100,6 +100,12 @@ def list_blocks(
     return [_summary(block, lift) for block, lift in rows]
 
 
+def list_blocks_of_person(session: Session, *, person_id: UUID) -> Sequence[tuple[UUID | None, BlockSummary]]:
+    """Return every block that ever named the person, with its publisher (None: the whole registry)."""
+    rows = store.list_blocks_of_person(session, person_id=person_id)
+    return [(block.publisher_id, _summary(block, lift)) for block, lift in rows]
+
+
 def block_leaf(
     block_id: UUID, person_id: UUID, publisher_id: UUID, *, act: str, until: datetime | None, at: datetime
 ) -> bytes:

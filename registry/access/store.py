@@ -41,3 +41,14 @@ def list_blocks(
     if after is not None:
         statement = statement.where(Block.id < after)
     return session.exec(statement.order_by(col(Block.id).desc()).limit(limit)).all()
+
+
+def list_blocks_of_person(session: Session, *, person_id: UUID) -> Sequence[tuple[Block, BlockLift | None]]:
+    """Return every block that names the person, oldest first."""
+    return session.exec(
+        select(Block, BlockLift)
+        .outerjoin(BlockLift, col(BlockLift.block_id) == col(Block.id))
+        .where(Block.person_id == person_id)
+        .order_by(col(Block.id))
+        .limit(1_000)
+    ).all()
