@@ -25,8 +25,7 @@ def entries(lines: Sequence[str]) -> dict[str, tuple[list[str], set[str]]]:
     for line in lines:
         if _PIN.match(line):
             name = line.partition("==")[0].partition("[")[0]
-            pin, askers = found.setdefault(name, ([], set()))
-            pin.append(line)
+            found.setdefault(name, ([], set()))[0].append(line)
         elif line.startswith("    --hash"):
             found[name][0].append(line)
         elif asker := _VIA.match(line):
