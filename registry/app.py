@@ -25,7 +25,7 @@ from registry.kernel.problems import (
     handle_http_exception,
     handle_unavailable,
 )
-from registry.kernel.telemetry import RequestTelemetry, configure_logging
+from registry.kernel.telemetry import RequestTelemetry, configure_logging, head_as_get
 from registry.parts import Parts, build_parts, connect_store
 from registry.routes import ROUTES
 from registry.settings import load_settings
@@ -56,7 +56,7 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
         contact=settings.contact,
     )
     app = Litestar(
-        route_handlers=[*ROUTES, *hub_api.routes(resolver=resolver, desk=desk), *extra_routes],
+        route_handlers=[*ROUTES, *hub_api.routes(), *extra_routes],
         dependencies={
             "clock": _given(parts.clock),
             "database": _given(parts.database),
@@ -92,7 +92,8 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
         state=State({"settings": settings, "render_problem": problem_page(desk)}),
     )
     # Outside the framework, so that requests without a route are counted and named too.
-    app.asgi_handler = RequestTelemetry()(app.asgi_handler)
+    files = hub_api.FileRoute(resolver=resolver, desk=desk)
+    app.asgi_handler = RequestTelemetry()(hub_api.files_first(files, head_as_get(app.asgi_handler)))
     return app
 
 

@@ -7,13 +7,10 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
-from registry.delivery.resolving import Resolver
 from registry.hub_api import errors
 from registry.hub_api.api import CallerApi, ListApi, ModelApi, OtherKindsApi
-from registry.hub_api.resolve import resolve_route
 from registry.hub_api.service import Shelf
 from registry.identity.authentication import OWN_AUTHENTICATION
-from registry.identity.visits import Desk
 from registry.kernel.outcomes import Unavailable
 
 EXCEPTION_HANDLERS: dict[type[Exception] | int, Any] = {
@@ -23,7 +20,7 @@ EXCEPTION_HANDLERS: dict[type[Exception] | int, Any] = {
 }
 
 
-def routes(*, resolver: Resolver, desk: Desk) -> tuple[ControllerRouterHandler, ...]:
+def routes() -> tuple[ControllerRouterHandler, ...]:
     """Return the Hub's routes; they look up tokens themselves and answer errors in the Hub's shape."""
     shelf = Shelf()
     router = Router(
@@ -34,4 +31,4 @@ def routes(*, resolver: Resolver, desk: Desk) -> tuple[ControllerRouterHandler, 
         opt={OWN_AUTHENTICATION: True},
         include_in_schema=False,
     )
-    return (router, resolve_route(resolver=resolver, desk=desk))
+    return (router,)

@@ -151,7 +151,12 @@ def unavailable_refusal(error: Unavailable) -> Refusal:
 def handle_defect(request: AnyRequest, error: Exception) -> Response[Any]:
     """Answer a broken promise: logged with its kind and place, never with its data."""
     _log.error("defect", kind=type(error).__name__, known=isinstance(error, GatehouseError), exc_info=error)
-    refusal = Refusal(
+    return refuse(request, defect_refusal())
+
+
+def defect_refusal() -> Refusal:
+    """Return a mistake of ours as what the reader can do about it."""
+    return Refusal(
         code="internal-error",
         status=500,
         title="The registry made a mistake",
@@ -159,4 +164,3 @@ def handle_defect(request: AnyRequest, error: Exception) -> Response[Any]:
         remedy=Remedy(text="Try again; if it stays, tell the operators the request id"),
         decider="The operators of this registry",
     )
-    return refuse(request, refusal)

@@ -140,6 +140,27 @@ class RequestTelemetry(ASGIMiddleware):
                     )
 
 
+def head_as_get(next_app: ASGIApp) -> ASGIApp:
+    """Return an application that answers HEAD like GET without the body (RFC 9110 §9.3.2)."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "HEAD":
+            await next_app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                if not message.get("more_body"):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
+            await send(message)
+
+        scope["method"] = "GET"
+        await next_app(scope, receive, send_head)
+
+    return answer
+
+
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name in {b"x-request-id", b"x-amzn-trace-id"}:
