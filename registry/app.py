@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -94,6 +95,8 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
     # Outside the framework, so that requests without a route are counted and named too.
     files = hub_api.FileRoute(resolver=resolver, desk=desk)
     app.asgi_handler = RequestTelemetry()(hub_api.files_first(files, head_as_get(app.asgi_handler)))
+    if settings.trusted_proxies:
+        app.asgi_handler = wrap_asgi_with_proxy_headers(app.asgi_handler, list(settings.trusted_proxies))
     return app
 
 

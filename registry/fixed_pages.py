@@ -217,7 +217,7 @@ def _static_file(request: AnyRequest, desk: Desk, digest: str, name: str) -> Res
 
 def _may_read_local_mail(request: AnyRequest, desk: Desk) -> bool:
     host = request.client.host if request.client else ""
-    return not desk.settings.smtp_host and host in {"127.0.0.1", "::1", "testclient"}
+    return not desk.settings.smtp_host and desk.settings.on_loopback and host in {"127.0.0.1", "::1"}
 
 
 def _read_mail(path: Path) -> EmailMessage:

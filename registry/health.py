@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import secrets
+from collections.abc import Awaitable
 
 import msgspec
 from litestar import Controller, Response, get
@@ -45,9 +46,9 @@ class HealthChecks:
         named = dict(zip(("database", "object store"), found, strict=True))
         return Readiness(ready=all(word == "ok" for word in named.values()), parts=named)
 
-    async def _ask(self, question: object) -> str:
+    async def _ask(self, question: Awaitable[bool]) -> str:
         try:
-            answer = await asyncio.wait_for(question, CHECK_TIMEOUT_S)  # type: ignore[arg-type] # an awaitable of bool
+            answer = await asyncio.wait_for(question, CHECK_TIMEOUT_S)
         except TimeoutError:
             return "slow"
         except GatehouseError as error:

@@ -66,7 +66,7 @@ class Settings:
     site_name: str = ""
     """Shown beside the name in the head of every page."""
     contact: str = ""
-    """Where people can turn to: an address or a URL, shown in refusals and in the footer."""
+    """Where people can turn to: an address or a URL, shown in refusals."""
     worker_inline: bool = True
     """Run background work inside the web process. False: run `gatehouse worker` beside it."""
     migrate_on_start: bool | None = None
@@ -112,6 +112,11 @@ class Settings:
     def secure(self) -> bool:
         """Whether the registry is reached by https, so cookies can demand it."""
         return self.base_url.startswith("https://")
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the registry is only reached from this machine, as the demo is."""
+        return urlsplit(self.base_url).hostname in {"127.0.0.1", "::1", "localhost"}
 
     @property
     def origin(self) -> str:

@@ -253,10 +253,18 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
         )
     if reason.code is ReasonCode.GATE_OPEN:
         return Refusal(
-            code="gate-closed",
+            code="gate-closed" if facts.mode is GateMode.CLOSED else "review-needed",
             status=403,
-            title=f"{repo} is closed to new access",
-            detail=f"No file was sent. {reason.title}.",
+            title=(
+                f"{repo} is closed"
+                if facts.mode is GateMode.CLOSED
+                else f"{repo} is opened by its maintainers, person by person"
+            ),
+            detail=(
+                "No file was sent. The publisher gives no access now."
+                if facts.mode is GateMode.CLOSED
+                else "No file was sent. Requests cannot be made through this registry yet."
+            ),
             remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
             decider=f"The maintainers of {facts.publisher}",
         )

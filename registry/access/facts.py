@@ -106,7 +106,7 @@ def gather_by_name(
     gathered = assemble((_row(dict(row)) for row in found.mappings()), principal)
     if not gathered:
         return None
-    return _explained(session, gathered[0], principal)
+    return _explained(session, gathered[0], principal, now=now)
 
 
 def gather_by_ids(
@@ -162,13 +162,13 @@ _UNEXPLAINED_BLOCK = BlockFact(
 )
 
 
-def _explained(session: Session, gathered: Gathered, principal: Principal) -> Gathered:
+def _explained(session: Session, gathered: Gathered, principal: Principal, *, now: datetime) -> Gathered:
     """Add what only explains: the reason of a block, earlier acceptances that no longer suffice."""
     facts = gathered.facts
     block = facts.block
     earlier: tuple[Earlier, ...] = ()
     if block is not None:
-        block = find_block_fact(session, principal.person_id, facts.model_id) or block
+        block = find_block_fact(session, principal.person_id, facts.model_id, now=now) or block
     if principal.person_id and any(item.acceptance_id is None for item in facts.requirements):
         statement = text(_EARLIER_SQL).bindparams(
             bindparam("model_id", type_=Uuid()), bindparam("person_id", type_=Uuid())
@@ -195,7 +195,9 @@ def _explained(session: Session, gathered: Gathered, principal: Principal) -> Ga
     return Gathered(facts=explained, private=gathered.private, has_role=gathered.has_role)
 
 
-def find_block_fact(session: Session, person_id: UUID | None, model_id: UUID) -> BlockFact | None:
+def find_block_fact(
+    session: Session, person_id: UUID | None, model_id: UUID, *, now: datetime
+) -> BlockFact | None:
     """Return the live block that bars the person from the model, with its reason."""
     statement = text(
         """
@@ -203,12 +205,19 @@ def find_block_fact(session: Session, person_id: UUID | None, model_id: UUID) ->
           FROM model m JOIN block b ON b.person_id = :person_id
                AND (b.publisher_id IS NULL OR b.publisher_id = m.publisher_id)
           LEFT JOIN block_lift x ON x.block_id = b.id
-         WHERE m.id = :model_id AND x.block_id IS NULL ORDER BY b.blocked_at DESC LIMIT 1
+         WHERE m.id = :model_id AND x.block_id IS NULL AND (b.until IS NULL OR b.until > :now) ORDER BY b.blocked_at DESC LIMIT 1
         """
-    ).bindparams(bindparam("model_id", type_=Uuid()), bindparam("person_id", type_=Uuid()))
+    ).bindparams(
+        bindparam("model_id", type_=Uuid()),
+        bindparam("person_id", type_=Uuid()),
+        bindparam("now", type_=UTCDateTime()),
+    )
     typed = statement.columns(reason=String, since=UTCDateTime, until=UTCDateTime)
     row = (
-        session.connection().execute(typed, {"model_id": model_id, "person_id": person_id}).mappings().first()
+        session.connection()
+        .execute(typed, {"model_id": model_id, "person_id": person_id, "now": now})
+        .mappings()
+        .first()
     )
     return BlockFact(**row) if row else None
 

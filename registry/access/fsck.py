@@ -1,7 +1,7 @@
 """Check of the deny list against the log (P6)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -15,13 +15,14 @@ KINDS = ("block",)
 
 def find_discrepancies(session: Session) -> Iterator[ledger.Discrepancy]:
     """Yield each block, or end of one, that is not what its log entry says."""
-    for block, lift in session.exec(
+    rows: Iterable[tuple[Block, BlockLift | None]] = session.exec(
         select(Block, BlockLift)
         .outerjoin(BlockLift, col(BlockLift.block_id) == col(Block.id))
         .order_by(col(Block.id))
         .execution_options(yield_per=500)
-    ):
-        if block.publisher_id is None:
+    )
+    for block, lift in rows:
+        if block.publisher_id is None:  # an operator’s block of the whole registry
             continue
         leaf = block_leaf(
             block.id,

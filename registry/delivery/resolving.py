@@ -260,6 +260,7 @@ class Resolver:
         self, permit: access.Permit, stored: _StoredFile, asker: Asker, writes: _Writes, now: datetime
     ) -> Outcome:
         """Issue the URL, or send the text, and record it; the permit is the only way here (P1)."""
+        DECISIONS.labels("permitted").inc()
         record_id = self._record(writes, permit, stored, asker, now)
         if not stored.served.large and stored.content is not None:
             return domain.TextServed(file=stored.served, content=stored.content, record_id=record_id)

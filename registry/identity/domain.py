@@ -101,6 +101,14 @@ class SessionSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedLink:
+    """A sign-in link that works here and now, as its page shows it."""
+
+    email: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
     """A fresh sign-in: the cookie's secret leaves once and is stored as a digest only."""
 

@@ -103,11 +103,13 @@ class SignInPages(Controller):
         secret = given or new_secret()
         visit = await desk.visits.begin(request, secret)
         now = desk.clock.now()
-        refusal = await desk.database.read(
-            lambda session: service.check_link(session, secret=token, browser_secret=given, now=now)
+        found = await desk.database.read(
+            lambda session: service.check_link(
+                session, secret=token, browser_secret=given, sealer=desk.sealer, now=now
+            )
         )
-        view = views.confirm_view(token=token, refusal=refusal)
-        status = 200 if refusal is None else refusal.status
+        view = views.confirm_view(token=token, found=found)
+        status = found.status if isinstance(found, Refusal) else 200
         html = desk.pages.render("identity/confirm_link.html", page=visit.page, view=view)
         response = respond(html, status_code=status)
         desk.cookies.set(response, desk.cookies.browser, secret, max_age=BROWSER_COOKIE_SECONDS)

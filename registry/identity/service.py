@@ -16,6 +16,7 @@ from registry.identity.domain import (
     SESSION_LIFETIME,
     TOKEN_PREFIX,
     Channel,
+    OfferedLink,
     Principal,
     Profile,
     Scope,
@@ -37,7 +38,7 @@ from registry.identity.tables import EmailLink, Person, WebSession
 from registry.kernel import mail
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
-from registry.kernel.sealing import Sealer
+from registry.kernel.sealing import Sealer, SubjectKey
 
 _LINK_CONTEXT = b"email_link:email"
 _EMAIL_CONTEXT = b"person:email"
@@ -141,12 +142,17 @@ def _store_link(
     return secret
 
 
-def check_link(session: Session, *, secret: str, browser_secret: str | None, now: datetime) -> Refusal | None:
-    """Return why this link cannot be used here and now; looking does not use it up."""
+def check_link(
+    session: Session, *, secret: str, browser_secret: str | None, sealer: Sealer, now: datetime
+) -> OfferedLink | Refusal:
+    """Return for whom this link would sign in here and now; looking does not use it up."""
     link = store.peek_link(session, digest_of(secret))
     if link is None:
         return link_refusal("sign-in-link-unknown", "This sign-in link is not known")
-    return _judge(link, browser_secret, now)
+    if refusal := _judge(link, browser_secret, now):
+        return refusal
+    address = sealer.open_system(link.sealed_email, _LINK_CONTEXT).decode()
+    return OfferedLink(email=address, expires_at=link.expires_at)
 
 
 def sign_in(
@@ -211,7 +217,7 @@ def _end_session_of_browser(session: Session, secret: str, *, now: datetime) -> 
 def ensure_person(session: Session, *, email: str, sealer: Sealer, now: datetime) -> UUID:
     """Return the person with this normalised address, creating them unverified if there is none."""
     email_index = email_index_of(email, sealer)
-    known = store.find_person_by_email(session, email_index)
+    known = store.find_person_by_email(session, sealer.blind_indexes(email, "email"))
     if known is not None:
         return known.id
     person_id = new_id()
@@ -226,7 +232,7 @@ def ensure_person(session: Session, *, email: str, sealer: Sealer, now: datetime
         if store.insert_person(session, person):
             return person_id
         attempt.rollback()
-    winner = store.find_person_by_email(session, email_index)
+    winner = store.find_person_by_email(session, [email_index])
     assert winner is not None  # noqa: S101 - the unique index just said so
     return winner.id
 
@@ -372,12 +378,13 @@ def open_profile(session: Session, *, person_id: UUID, sealer: Sealer) -> Profil
 
 def open_profiles(session: Session, *, person_ids: Sequence[UUID], sealer: Sealer) -> Mapping[UUID, Profile]:
     """Return the opened profiles of several people; erased ones are absent."""
-    opened = {}
-    for person in store.list_people(session, person_ids):
-        profile = _open(session, person, sealer)
-        if profile is not None:
-            opened[person.id] = profile
-    return opened
+    wanted = list(dict.fromkeys(person_ids))
+    keys = sealer.find_subject_keys(session, wanted)
+    return {
+        person.id: _opened(person, person.sealed_email, keys[person.id])
+        for person in store.list_people(session, wanted)
+        if person.id in keys and person.sealed_email is not None
+    }
 
 
 def find_person_by_email(session: Session, *, email: str, sealer: Sealer) -> UUID | None:
@@ -385,7 +392,7 @@ def find_person_by_email(session: Session, *, email: str, sealer: Sealer) -> UUI
     address = normalise_email(email)
     if address is None:
         return None
-    person = store.find_person_by_email(session, email_index_of(address, sealer))
+    person = store.find_person_by_email(session, sealer.blind_indexes(address, "email"))
     return person.id if person else None
 
 
@@ -393,9 +400,13 @@ def _open(session: Session, person: Person, sealer: Sealer) -> Profile | None:
     key = sealer.find_subject_key(session, person.id)
     if key is None or person.sealed_email is None:
         return None
+    return _opened(person, person.sealed_email, key)
+
+
+def _opened(person: Person, sealed_email: bytes, key: SubjectKey) -> Profile:
     return Profile(
         person_id=person.id,
-        email=key.open(person.sealed_email, _EMAIL_CONTEXT + person.id.bytes).decode(),
+        email=key.open(sealed_email, _EMAIL_CONTEXT + person.id.bytes).decode(),
         verified_at=person.verified_at,
         created_at=person.created_at,
     )

@@ -11,9 +11,11 @@ from sqlmodel import Session, col, select
 from registry.identity.tables import AccessToken, EmailLink, Person, WebSession
 
 
-def find_person_by_email(session: Session, email_index: bytes) -> Person | None:
-    """Return the person with this address."""
-    return session.exec(select(Person).where(Person.email_index == email_index)).one_or_none()
+def find_person_by_email(session: Session, email_indexes: Sequence[bytes]) -> Person | None:
+    """Return the person with this address, stored under any of the master keys."""
+    return session.exec(
+        select(Person).where(col(Person.email_index).in_(email_indexes)).limit(1)
+    ).one_or_none()
 
 
 def find_person(session: Session, person_id: UUID) -> Person | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from registry.identity.domain import (
     TOKEN_LIFETIMES_DAYS,
     TOKEN_PREFIX,
+    OfferedLink,
     Scope,
     SessionSummary,
     TokenSummary,
@@ -138,11 +139,11 @@ def sign_in_view(*, email: str, next_path: str, minutes: int, error: str | None 
     )
 
 
-def confirm_view(*, token: str, refusal: Refusal | None) -> ConfirmView:
+def confirm_view(*, token: str, found: OfferedLink | Refusal) -> ConfirmView:
     """Return the page behind a mailed link, by what the link is worth here and now."""
-    if refusal is None:
-        return ConfirmView(state="ready", token=token)
-    return ConfirmView(state=refusal.code.removeprefix("sign-in-link-"), token=None)
+    if isinstance(found, OfferedLink):
+        return ConfirmView(state="ready", token=token, email=found.email, expires_at=found.expires_at)
+    return ConfirmView(state=found.code.removeprefix("sign-in-link-"), token=None)
 
 
 def tokens_view(

@@ -58,6 +58,10 @@ class _MasterKey:
             blind=expand(b"blind"),
         )
 
+    def blind_index(self, value: str, purpose: str) -> bytes:
+        message = purpose.encode() + b"\x00" + value.encode()
+        return hmac.digest(self.blind, message, "sha256")
+
 
 class Sealer:
     """Seals and opens; the first master key seals, the others still open what they sealed."""
@@ -105,12 +109,15 @@ class Sealer:
         session.exec(delete(SealingKey).where(col(SealingKey.subject_id) == subject_id))
 
     def blind_index(self, value: str, purpose: str) -> bytes:
-        """Return a keyed digest of `value`: equal values can be found, none can be guessed from it.
+        """Return a keyed digest of `value`: equal values can be found, none can be guessed from it."""
+        return self._current.blind_index(value, purpose)
 
-        Derived from the current master key: rotating the master key needs the index to be made anew.
+    def blind_indexes(self, value: str, purpose: str) -> tuple[bytes, ...]:
+        """Return the keyed digests of `value` under every master key, the current one first.
+
+        What was stored before a rotation is found by one of the others.
         """
-        message = purpose.encode() + b"\x00" + value.encode()
-        return hmac.digest(self._current.blind, message, "sha256")
+        return tuple(key.blind_index(value, purpose) for key in self._by_id.values())
 
     def derive_secret(self, purpose: str) -> bytes:
         """Return a 32-byte secret for one purpose, the same in every process of this registry."""
