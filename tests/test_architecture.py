@@ -45,6 +45,11 @@ EXTRA_FILES = {
         "model_views": "what the pages of one model show",
         "panel": "the verdict for this person, in words",
     },
+    "audit": {
+        "publisher_pages": "publishing, roles and blocks of one publisher",
+        "publisher_views": "what those pages show",
+        "register_pages": "who accepted which text",
+    },
     "catalog": {
         "cards": "a model card's metadata",
         "countries": "ISO 3166 codes and names",
@@ -95,11 +100,13 @@ SHARED_MODULES = {
     # What other contexts may import besides a context's package and its `domain`: pure words and protocols,
     # and the one deep entry that the hot path takes for speed.
     "registry.access.facts",
+    "registry.access.panel",
     "registry.catalog.api",
     "registry.catalog.cards",
     "registry.catalog.countries",
     "registry.catalog.forms",
     "registry.catalog.markdown",
+    "registry.catalog.refusals",
     "registry.catalog.schemas",
     "registry.catalog.storage",
     "registry.identity.authentication",

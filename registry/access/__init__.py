@@ -2,7 +2,14 @@
 
 from registry.access.domain import BlockSummary, Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
-from registry.access.service import block_person, explain, lift_block, list_blocks, list_blocks_of_person
+from registry.access.service import (
+    block_person,
+    explain,
+    lift_block,
+    list_blocks,
+    list_blocks_of_person,
+    roles_at,
+)
 from registry.access.views import publisher_head
 
 __all__ = [
@@ -23,4 +30,5 @@ __all__ = [
     "list_blocks",
     "list_blocks_of_person",
     "publisher_head",
+    "roles_at",
 ]

@@ -68,6 +68,7 @@ class BlockSummary:
     id: UUID
     person_id: UUID
     reason: str
+    blocked_by: UUID
     blocked_at: datetime
     until: datetime | None
     lifted_at: datetime | None

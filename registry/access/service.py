@@ -17,7 +17,7 @@ from registry.access.domain import (
     judge_block,
 )
 from registry.access.tables import Block, BlockLift
-from registry.catalog.domain import Command
+from registry.catalog.domain import Command, Role
 from registry.identity.domain import Principal
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
@@ -66,7 +66,13 @@ def block_person(
     block.entry_id = ledger.append(session, kind="block", leaf=leaf, now=now)
     store.insert_block(session, block)
     return BlockSummary(
-        id=block.id, person_id=person_id, reason=block.reason, blocked_at=now, until=until, lifted_at=None
+        id=block.id,
+        person_id=person_id,
+        reason=block.reason,
+        blocked_by=principal.person_id,
+        blocked_at=now,
+        until=until,
+        lifted_at=None,
     )
 
 
@@ -106,6 +112,14 @@ def list_blocks_of_person(session: Session, *, person_id: UUID) -> Sequence[tupl
     return [(block.publisher_id, _summary(block, lift)) for block, lift in rows]
 
 
+def roles_at(session: Session, publisher: catalog.PublisherView, *, principal: Principal) -> Sequence[Role]:
+    """Return the live roles of the principal at a publisher, strongest first."""
+    if principal.person_id is None:
+        return ()
+    held = catalog.list_roles_of(session, person_id=principal.person_id)
+    return sorted((role.role for role in held if role.publisher_id == publisher.id), key=list(Role).index)
+
+
 def block_leaf(
     block_id: UUID, person_id: UUID, publisher_id: UUID, *, act: str, until: datetime | None, at: datetime
 ) -> bytes:
@@ -129,6 +143,7 @@ def _summary(block: Block, lift: BlockLift | None) -> BlockSummary:
         id=block.id,
         person_id=block.person_id,
         reason=block.reason,
+        blocked_by=block.blocked_by,
         blocked_at=block.blocked_at,
         until=block.until,
         lifted_at=lift.lifted_at if lift else None,

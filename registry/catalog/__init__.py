@@ -9,7 +9,6 @@ from registry.catalog.domain import (
     GateView,
     ListedModel,
     ModelView,
-    OwnModel,
     Published,
     PublisherView,
     RefKind,
@@ -18,7 +17,6 @@ from registry.catalog.domain import (
     Role,
     RoleView,
     SignedManifest,
-    UploadLine,
     UploadState,
     may,
     may_any,
@@ -49,6 +47,7 @@ from registry.catalog.reading import (
     list_uploads,
     weigh_files,
 )
+from registry.catalog.release_store import OwnModel
 from registry.catalog.service import (
     GateDemand,
     add_role,
@@ -63,6 +62,7 @@ from registry.catalog.service import (
     list_roles_of,
     sees,
 )
+from registry.catalog.upload_store import UploadLine
 
 __all__ = [
     "Card",

@@ -367,31 +367,6 @@ class ListedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnModel:
-    """A model by its ids and name, for its publisher's own lists."""
-
-    model_id: UUID
-    gate_id: UUID
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadLine:
-    """An upload as its publisher's list shows it."""
-
-    id: UUID
-    sha256: str
-    size: int
-    state: UploadState
-    problem: str | None
-    model: str | None
-    multipart_id: str | None
-    storage_key: str
-    started_by: UUID
-    started_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedFile:
     """What a client wants to upload."""
 

@@ -21,12 +21,12 @@ from registry.catalog.domain import (
     GateView,
     ListedModel,
     ModelView,
-    OwnModel,
     RefView,
     ReleaseView,
     SignedManifest,
-    UploadLine,
 )
+from registry.catalog.release_store import OwnModel
+from registry.catalog.upload_store import UploadLine
 from registry.identity.domain import Principal
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.licenses.domain import Version

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, delete, exists, func, insert, or_
+from sqlalchemy import Exists, and_, delete, exists, func, insert, or_
 from sqlmodel import Session, col, select, update
 
 from registry.catalog.domain import (
@@ -13,7 +13,6 @@ from registry.catalog.domain import (
     GateKind,
     GateMode,
     ListedModel,
-    OwnModel,
     RefKind,
     RefView,
     ReleaseView,
@@ -65,6 +64,15 @@ class BlobFacts:
     storage_key: str
     content: bytes | None
     inspection: Inspection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnModel:
+    """A model by its ids and name, for its publisher's own lists."""
+
+    model_id: UUID
+    gate_id: UUID
+    name: str
 
 
 def _view(row: Sequence[object]) -> ReleaseView:
@@ -308,13 +316,13 @@ def _has_role(person_id: UUID | None):  # type: ignore[no-untyped-def] # noqa: A
 
 def _is_kind(kind: GateKind):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
     if kind is GateKind.OPEN:
-        return and_(GateRevision.mode == GateMode.AUTO, ~_asks_for_licenses())
+        return and_(col(GateRevision.mode) == GateMode.AUTO, ~_asks_for_licenses())
     if kind is GateKind.AUTO:
-        return and_(GateRevision.mode == GateMode.AUTO, _asks_for_licenses())
+        return and_(col(GateRevision.mode) == GateMode.AUTO, _asks_for_licenses())
     return GateRevision.mode == GateMode(kind.value)
 
 
-def _asks_for_licenses():  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
+def _asks_for_licenses() -> Exists:
     return exists().where(col(GateRequirement.gate_revision_id) == col(GateRevision.id))
 
 

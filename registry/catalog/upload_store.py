@@ -1,6 +1,7 @@
 """Queries and inserts of uploads, and of the blobs that come out of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,7 +12,6 @@ from sqlmodel import Session, col, select
 from registry.catalog.domain import (
     LEASE,
     PlannedFile,
-    UploadLine,
     UploadState,
     UploadView,
     part_size,
@@ -23,6 +23,22 @@ from registry.catalog.tables import Blob, BlobPossession, Model, Upload
 from registry.kernel.identifiers import new_id
 
 _LIVE = (UploadState.OPEN, UploadState.VERIFYING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadLine:
+    """An upload as its publisher's list shows it."""
+
+    id: UUID
+    sha256: str
+    size: int
+    state: UploadState
+    problem: str | None
+    model: str | None
+    multipart_id: str | None
+    storage_key: str
+    started_by: UUID
+    started_at: datetime
 
 
 def _view(row: Upload) -> UploadView:

@@ -201,11 +201,14 @@ def list_versions(session: Session, slug: str) -> list[VersionSummary]:
 
 
 def list_licenses(
-    session: Session, *, after: str = "", limit: int = 50
+    session: Session, *, after: str = "", limit: int = 50, search: str = ""
 ) -> tuple[list[LicenseSummary], str | None]:
-    """Return a page of licenses by slug, and the slug to go on after (None at the end)."""
+    """Return a page of licenses by slug, and the slug to go on after (None at the end).
+
+    With `search`, those whose slug or title holds each of its words.
+    """
     limit = max(1, min(limit, PAGE_MAX_LICENSES))
-    found = store.list_licenses(session, after=after, limit=limit + 1)
+    found = store.list_licenses(session, after=after, limit=limit + 1, words=search.split())
     page = found[:limit]
     return page, page[-1].slug if len(found) > limit else None
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, or_
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import Select
 
@@ -111,7 +111,9 @@ def list_versions(session: Session, slug: str) -> list[VersionSummary]:
     return [_summary(row) for row in session.exec(statement)]
 
 
-def list_licenses(session: Session, *, after: str, limit: int) -> list[LicenseSummary]:
+def list_licenses(
+    session: Session, *, after: str, limit: int, words: Sequence[str] = ()
+) -> list[LicenseSummary]:
     """Return up to `limit` licenses with a greater slug than `after`, by slug, each with its latest version."""
     latest = (
         select(func.max(LicenseVersion.ordinal))
@@ -126,6 +128,13 @@ def list_licenses(session: Session, *, after: str, limit: int) -> list[LicenseSu
         .order_by(col(License.slug))
         .limit(limit)
     )
+    for word in words:
+        statement = statement.where(
+            or_(
+                col(License.slug).icontains(word, autoescape=True),
+                col(License.title).icontains(word, autoescape=True),
+            )
+        )
     return [
         LicenseSummary(
             id=row.license_id,

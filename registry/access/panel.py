@@ -1,0 +1,156 @@
+"""The verdict of the one decision for this person, in words: the access panel and the badge in lists."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode
+from registry.catalog.domain import GateMode, ModelView
+from registry.kernel.page_parts import AccessPanel, Badge, Check, Command, Link, Shape, Tone
+
+_FILES_NOTE = "Each download is recorded with your account."
+_ACCEPT_CODES = frozenset({"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn"})
+
+
+def gate_badge(mode: GateMode, *, is_open: bool) -> Badge:
+    """Return what a gate asks for, for a line of a list."""
+    if is_open:
+        return Badge(word="Open, no gate", shape=Shape.OPEN)
+    if mode is GateMode.AUTO:
+        return Badge(word="Accept to download", shape=Shape.OPEN, tone=Tone.OK)
+    if mode is GateMode.MANUAL:
+        return Badge(word="Accept, then review", shape=Shape.DECIDED, tone=Tone.WAIT)
+    return Badge(word="Closed", shape=Shape.CLOSED, tone=Tone.STOP)
+
+
+def own_badge(verdict: Permit | Denial, facts: Facts) -> Badge | None:
+    """Return how this person stands with a model; None where the gate's own badge says it all."""
+    if facts.principal.person_id is None or not (facts.requirements or isinstance(verdict, Denial)):
+        return None
+    if isinstance(verdict, Permit):
+        return Badge(word="You may download", shape=Shape.DONE, tone=Tone.OK)
+    if verdict.refusal.code == "access-blocked":
+        return Badge(word="You are blocked", shape=Shape.CLOSED, tone=Tone.STOP)
+    if verdict.refusal.code in _ACCEPT_CODES:
+        return Badge(word="Not accepted yet", shape=Shape.TODO, tone=Tone.TODO)
+    return None
+
+
+def access_panel(
+    verdict: Permit | Denial, model: ModelView, *, page: str, base_url: str, label: str | None
+) -> AccessPanel:
+    """Return the panel of a model's page: state, reasons, at most one thing to do."""
+    url = f"/{quote(model.publisher)}/{quote(model.name)}"
+    checks = [_check(reason, label) for reason in verdict.reasons]
+    if isinstance(verdict, Permit):
+        return _permitted(verdict, model, checks, url=url, base_url=base_url)
+    refusal = verdict.refusal
+    if refusal.code == "sign-in-needed":
+        return AccessPanel(
+            tone=Tone.PLAIN,
+            title="Not signed in",
+            say="The card and the license are open to read. To download the weights, accept the license first.",
+            checks=checks,
+            action=Link(label="Sign in", url=f"/sign-in?next={quote(page, safe='/')}"),
+            more=[Link(label="Read the license first", url=f"{url}/license")],
+        )
+    if refusal.code in _ACCEPT_CODES:
+        return _to_accept(verdict, model, checks, url=url)
+    tone = Tone.STOP if refusal.code != "gate-closed" or model.gate.mode is GateMode.CLOSED else Tone.WAIT
+    return AccessPanel(
+        tone=tone,
+        title="Closed to new access" if refusal.code == "gate-closed" else refusal.title,
+        say=_stopped(verdict),
+        checks=checks,
+        decider=refusal.decider,
+        since=refusal.since,
+        until=refusal.until,
+        more=[Link(label="What this means", url=f"/problems/{refusal.code}")],
+    )
+
+
+def _permitted(
+    permit: Permit, model: ModelView, checks: Sequence[Check], *, url: str, base_url: str
+) -> AccessPanel:
+    is_open = model.gate.is_open()
+    accepted = [reason.since for reason in permit.reasons if reason.acceptance_id and reason.since]
+    return AccessPanel(
+        tone=Tone.OK,
+        title="Open to everybody" if is_open else "You may download",
+        say="Nothing is to be accepted here. The card may still name terms that bind you."
+        if is_open
+        else None,
+        checks=checks,
+        action=Link(label="Choose files to download", url=f"{url}/files"),
+        note=None if is_open else _FILES_NOTE,
+        commands=[
+            Command(label="With Gatehouse’s own client", text=f"gatehouse pull {model.repo_id}"),
+            Command(
+                label="With the Hub’s client, unchanged",
+                text=f"HF_ENDPOINT={base_url} hf download {model.repo_id}",
+            ),
+        ],
+        since=max(accepted, default=None),
+    )
+
+
+def _to_accept(denial: Denial, model: ModelView, checks: Sequence[Check], *, url: str) -> AccessPanel:
+    refusal = denial.refusal
+    missing = [reason for reason in denial.reasons if reason.code is ReasonCode.LICENSE and not reason.met]
+    remedy = refusal.remedy
+    tone, title, label = Tone.TODO, "License not accepted yet", "Read and accept the license"
+    say = "One step is left, and it is yours."
+    if refusal.code == "acceptance-outdated":
+        tone, title, label = Tone.WAIT, "The license has changed", "See what changed, then accept"
+        say = missing[0].detail
+    elif refusal.code == "acceptance-withdrawn":
+        tone, title = Tone.STOP, "You withdrew your acceptance"
+        say = "Nothing can be downloaded. The record of the acceptance and of its withdrawal stays."
+    elif len(missing) > 1:
+        say = f"{len(missing)} licenses are to be accepted, one after the other."
+    return AccessPanel(
+        tone=tone,
+        title=title,
+        say=say,
+        checks=checks,
+        action=Link(label=label, url=(remedy.url if remedy and remedy.url else f"{url}/accept")),
+        decider=refusal.decider,
+        since=refusal.since,
+        commands=[
+            Command(
+                label="Waits in the terminal until you have accepted",
+                text=f"gatehouse pull {model.repo_id} --wait",
+            )
+        ],
+    )
+
+
+def _stopped(denial: Denial) -> str:
+    refusal = denial.refusal
+    if refusal.code == "access-blocked":
+        reason = next(r.detail for r in denial.reasons if r.code is ReasonCode.NOT_BLOCKED)
+        said = f"Nothing can be downloaded, whatever was accepted. Reason given: {reason}"
+    else:
+        said = refusal.detail.removeprefix("No file was sent. ")
+    return f"{said.rstrip('.')}. {refusal.remedy.text}." if refusal.remedy else said
+
+
+def _check(reason: Reason, label: str | None) -> Check:
+    tone = Tone.OK if reason.met else Tone.TODO
+    if reason.code in {ReasonCode.NOT_BLOCKED, ReasonCode.GATE_OPEN} and not reason.met:
+        tone = Tone.STOP
+    detail = reason.detail or None
+    if reason.code is ReasonCode.SIGNED_IN and reason.met:
+        detail = label
+    return Check(
+        tone=tone,
+        verdict=reason.title,
+        detail=detail,
+        at=_shown(reason.since),
+        link=Link(label="receipt", url=f"/records/{reason.acceptance_id}") if reason.acceptance_id else None,
+    )
+
+
+def _shown(moment: datetime | None) -> datetime | None:
+    """Return a moment worth showing: facts of lists carry the epoch where they were not looked up."""
+    return moment if moment is not None and moment.year > 1970 else None

@@ -1,0 +1,253 @@
+"""Use cases that read the register of acceptances: who accepted which text, for those who may know.
+
+A look at other people's data is itself recorded: an `audit.read` event that names ids only.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+import structlog
+from sqlmodel import Session
+
+from registry import acceptances, catalog, identity, licenses
+from registry.acceptances import Filter, OpenedAcceptance
+from registry.acceptances.domain import Grade
+from registry.catalog.domain import Command
+from registry.catalog.refusals import malformed, no_such_license, no_such_model
+from registry.identity.domain import Principal
+from registry.kernel.database import Database
+from registry.kernel.exports import ROWS_PER_READ, pages_of
+from registry.kernel.outcomes import Refusal
+from registry.kernel.sealing import Sealer
+
+COUNTED_MOST = 10_000
+"""Figures are counted no further: beyond it the exact number says nothing more, and counting is slow."""
+RECENT = timedelta(days=7)
+STATES = {"": None, "current": True, "withdrawn": False}
+GRADES = frozenset({"", *(grade.value for grade in Grade)})
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterAsked:
+    """What somebody asks the register, as typed; everything but the publisher may be empty."""
+
+    publisher: str
+    search: str = ""
+    """An exact e-mail address, or the id of a receipt."""
+    model: str = ""
+    license: str = ""
+    """`slug@1.1`, or `slug` for every version."""
+    grade: str = ""
+    state: str = ""
+    since: str = ""
+    until: str = ""
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything but the publisher is asked for."""
+        rest = (self.search, self.model, self.license, self.grade, self.state, self.since, self.until)
+        return any(rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """The part of the register that was asked for, for somebody who may read it."""
+
+    publisher: catalog.PublisherView
+    models: Sequence[catalog.OwnModel]
+    """All models of the publisher."""
+    wanted: Filter
+    receipt_id: UUID | None = None
+    is_empty: bool = False
+    """Nothing can fit, for example since no such person is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Counts of a publisher's acceptances, none beyond `COUNTED_MOST`."""
+
+    ever: int
+    withdrawn: int
+    recent: int
+
+
+def open_register(
+    session: Session, asked: RegisterAsked, *, principal: Principal, sealer: Sealer
+) -> Register | Refusal:
+    """Return the part of the register that is asked for, or why this principal may not read it."""
+    publisher = catalog.authorise(session, asked.publisher, Command.READ_RECORDS, principal=principal)
+    if isinstance(publisher, Refusal):
+        return publisher
+    models = catalog.list_own_models(session, publisher_id=publisher.id)
+    chosen = choose_models(models, publisher.name, asked.model)
+    if isinstance(chosen, Refusal):
+        return chosen
+    if asked.state not in STATES or asked.grade not in GRADES:
+        errors = {"state": "current or withdrawn", "grade": "A, B or C"}
+        return malformed("The register cannot be narrowed like this", errors)
+    span = read_span(asked.since, asked.until)
+    if isinstance(span, Refusal):
+        return span
+    text = _find_license(session, asked.license)
+    if isinstance(text, Refusal):
+        return text
+    person_id, receipt_id, is_empty = _find_subject(session, asked.search, sealer)
+    return Register(
+        publisher=publisher,
+        models=models,
+        wanted=Filter(
+            gate_ids=list(dict.fromkeys(model.gate_id for model in chosen)),
+            person_id=person_id,
+            license_ids=[text] if isinstance(text, UUID) else None,
+            license_version_id=text.id if isinstance(text, licenses.Version) else None,
+            grade=asked.grade or None,
+            standing=STATES[asked.state],
+            since=span[0],
+            until=span[1],
+        ),
+        receipt_id=receipt_id,
+        is_empty=is_empty,
+    )
+
+
+def list_register(
+    session: Session, register: Register, *, sealer: Sealer, after: UUID | None, limit: int
+) -> Sequence[OpenedAcceptance]:
+    """Return a page of the register, newest first."""
+    if register.is_empty:
+        return ()
+    if register.receipt_id is not None:
+        return _one(session, register, sealer=sealer)
+    return acceptances.list_opened(session, register.wanted, sealer=sealer, after=after, limit=limit)
+
+
+async def stream_register(
+    database: Database, register: Register, *, sealer: Sealer
+) -> AsyncIterator[Sequence[OpenedAcceptance]]:
+    """Yield all of it, gate by gate and newest first in each, with flat memory."""
+    if register.is_empty or register.receipt_id is not None:
+        yield await database.read(
+            lambda session: list_register(session, register, sealer=sealer, after=None, limit=1)
+        )
+        return
+    for gate_id in register.wanted.gate_ids or ():
+        wanted = replace(register.wanted, gate_ids=(gate_id,))
+
+        async def read(after: UUID | None, wanted: Filter = wanted) -> Sequence[OpenedAcceptance]:
+            return await database.read(
+                lambda session: acceptances.list_opened(
+                    session, wanted, sealer=sealer, after=after, limit=ROWS_PER_READ
+                )
+            )
+
+        async for rows in pages_of(read, _position):
+            yield rows
+
+
+def count_register(session: Session, register: Register, *, now: datetime) -> Figures:
+    """Return the figures of the publisher, whatever the list is narrowed by."""
+    gates = list(dict.fromkeys(model.gate_id for model in register.models))
+    count: Callable[..., int] = acceptances.count_up_to
+    return Figures(
+        ever=count(session, gates, most=COUNTED_MOST + 1),
+        withdrawn=count(session, gates, most=COUNTED_MOST + 1, withdrawn=True),
+        recent=count(session, gates, most=COUNTED_MOST + 1, since=now - RECENT),
+    )
+
+
+def list_versions_in_use(session: Session, register: Register, principal: Principal) -> Sequence[str]:
+    """Return references of the license versions that the publisher's gates ask for, and of earlier ones."""
+    listed = catalog.list_models(session, principal=principal, publisher_id=register.publisher.id, limit=100)
+    required = catalog.describe_requirements(
+        session, [version for model in listed for version in model.license_version_ids]
+    )
+    slugs = sorted({one.slug for one in required.values()})
+    return [
+        f"{slug}@{version.number}"
+        for slug in slugs
+        for version in reversed(licenses.list_versions(session, slug))
+    ]
+
+
+def note_look(
+    what: str, *, principal: Principal, publisher_id: UUID, subject: UUID | None, export: bool
+) -> None:
+    """Record that somebody looked at other people's data: ids only."""
+    _log.info(
+        "audit.read",
+        what=what,
+        by=str(principal.person_id),
+        token=str(principal.token_id) if principal.token_id else None,
+        publisher=str(publisher_id),
+        subject=str(subject) if subject else None,
+        export=export,
+    )
+
+
+def choose_models(
+    models: Sequence[catalog.OwnModel], publisher: str, name: str
+) -> Sequence[catalog.OwnModel] | Refusal:
+    """Return the model of this name (`model` or `publisher/model`), or all where none is named."""
+    wanted = name.lower().removeprefix(f"{publisher.lower()}/")
+    if not wanted:
+        return models
+    return [model for model in models if model.name.lower() == wanted] or no_such_model(publisher, name)
+
+
+def read_span(since: str, until: str) -> tuple[datetime | None, datetime | None] | Refusal:
+    """Return the moments that two days name, the second one included whole (UTC)."""
+    errors: dict[str, str] = {}
+    moments: list[datetime | None] = []
+    for name, text, days in (("since", since, 0), ("until", until, 1)):
+        moment = None
+        if text:
+            try:
+                day = datetime.fromisoformat(text).date() + timedelta(days=days)
+                moment = datetime.combine(day, time(), UTC)
+            except (ValueError, OverflowError):
+                errors[name] = "write a day, such as 2027-01-31"
+        moments.append(moment)
+    return malformed("The days cannot be read", errors) if errors else (moments[0], moments[1])
+
+
+def _find_license(session: Session, text: str) -> licenses.Version | UUID | Refusal | None:
+    if not text:
+        return None
+    reference = licenses.parse_reference(text)
+    if reference is None:
+        return no_such_license(text)
+    if reference.number is not None:
+        return licenses.find_version(session, reference.slug, reference.number) or no_such_license(text)
+    latest = licenses.latest_version(session, reference.slug)
+    return latest.license_id if latest else no_such_license(text)
+
+
+def _find_subject(session: Session, search: str, sealer: Sealer) -> tuple[UUID | None, UUID | None, bool]:
+    """Return the person or the receipt that is searched for, and whether there is none."""
+    text = search.strip()
+    if not text:
+        return None, None, False
+    try:
+        return None, UUID(text), False
+    except ValueError:
+        person_id = identity.find_person_by_email(session, email=text, sealer=sealer)
+        return person_id, None, person_id is None
+
+
+def _one(session: Session, register: Register, *, sealer: Sealer) -> Sequence[OpenedAcceptance]:
+    """Return the one acceptance with the id that is searched for, if it is of this publisher."""
+    if register.receipt_id is None:
+        return ()
+    summary = acceptances.get_acceptance(session, register.receipt_id)
+    if summary is None or summary.gate_id not in set(register.wanted.gate_ids or ()):
+        return ()
+    wanted = Filter(gate_ids=(summary.gate_id,), person_id=summary.person_id)
+    found = acceptances.list_opened(session, wanted, sealer=sealer, limit=200)
+    return [one for one in found if one.summary.id == register.receipt_id]
+
+
+def _position(opened: OpenedAcceptance) -> UUID:
+    return opened.summary.id

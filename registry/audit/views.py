@@ -1,0 +1,219 @@
+"""What the log's templates are given: entries in words, as far as the visitor may know what they speak of."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import catalog, ledger
+from registry.catalog.domain import ModelView, model_url
+from registry.identity.domain import Principal
+from registry.kernel.outcomes import CorruptRecord, Refusal
+from registry.kernel.page_parts import Event, Link, Pager
+
+PAGE_ENTRIES = 25
+_KINDS = {
+    "acceptance": "Acceptance",
+    "withdrawal": "Withdrawal",
+    "license.published": "License version",
+    "release.published": "Release",
+    "gate.changed": "Gate change",
+    "block": "Block",
+    "role": "Role",
+}
+_WITHHELD = (
+    "The leaf is not shown: it speaks of a private model. Its hash is public, so that the log can be checked; "
+    "the acceptor has the leaf in the receipt."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """An entry in words; `shown` is False where the leaf names what the visitor may not know."""
+
+    kind: str
+    detail: str | None = None
+    about: tuple[Link, ...] = ()
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowthAsked:
+    """The form that asks for a proof of growth, as it was sent, and the answer."""
+
+    size: str = ""
+    error: str | None = None
+    result: Sequence[str] | None = None
+    said: str | None = None
+
+
+def describe_entry(session: Session, entry: ledger.Entry, principal: Principal) -> Described:
+    """Return what an entry is about."""
+    kind = _KINDS.get(entry.kind, entry.kind)
+    describe = _DESCRIBERS.get(entry.kind)
+    if describe is None:
+        return Described(kind=kind)
+    try:
+        return describe(session, kind, entry.leaf, principal)
+    except (KeyError, TypeError, ValueError, CorruptRecord):
+        # A page of the log must not fail because one leaf is of another format; `fsck` tells about it.
+        return Described(kind=kind)
+
+
+def _acceptance(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
+    claims = _claims(leaf)
+    license_claims, scope = claims["license"], claims["scope"]
+    named = f"{license_claims['title']} {license_claims['number']}"
+    about = [Link(label=named, url=f"/licenses/{license_claims['slug']}/{license_claims['number']}")]
+    publisher, _, name = scope["model"].partition("/")
+    model = catalog.find_model(session, publisher=publisher, name=name, principal=principal)
+    visible = not isinstance(model, Refusal)
+    if visible:
+        about.append(Link(label=scope["model"], url=model_url(publisher, name)))
+    return Described(
+        kind=kind, detail=f"{named} · grade {claims['grade']}", about=tuple(about), shown=visible
+    )
+
+
+def _license(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
+    del session, principal
+    fact = json.loads(leaf)
+    named = f"{fact['license']['title']} {fact['version']['number']}"
+    url = f"/licenses/{fact['license']['slug']}/{fact['version']['number']}"
+    return Described(kind=kind, detail=named, about=(Link(label=named, url=url),))
+
+
+def _release(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
+    fact = json.loads(leaf)
+    model: ModelView | Refusal = catalog.get_model(session, UUID(fact["model"]))
+    if isinstance(model, ModelView):
+        model = catalog.find_model(session, publisher=model.publisher, name=model.name, principal=principal)
+    if isinstance(model, Refusal):
+        return Described(kind=kind)
+    url = f"{model_url(model.publisher, model.name)}/files?revision={fact['commit']}"
+    return Described(
+        kind=kind,
+        detail=f"{model.repo_id} {fact['commit'][:8]}",
+        about=(Link(label=model.repo_id, url=model_url(model.publisher, model.name)),
+               Link(label=f"release {fact['commit'][:8]}", url=url)),
+    )  # fmt: skip
+
+
+def _gate(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
+    del session, principal
+    fact = json.loads(leaf)
+    count = len(fact["license_versions"])
+    asked = "no license" if not count else "1 license" if count == 1 else f"{count} licenses"
+    return Described(kind=kind, detail=f"revision {fact['number']}: {fact['mode']}, {asked}")
+
+
+def _claims(leaf: bytes) -> Any:
+    """Return the claims of an acceptance statement, whose leaf is its compact JWS."""
+    part = leaf.split(b".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))
+
+
+Describer = Callable[[Session, str, bytes, Principal], Described]
+_DESCRIBERS: dict[str, Describer] = {
+    "acceptance": _acceptance,
+    "license.published": _license,
+    "release.published": _release,
+    "gate.changed": _gate,
+}
+
+
+def log_view(
+    rows: Sequence[tuple[ledger.Entry, Described]],
+    *,
+    checkpoint: ledger.SignedCheckpoint | None,
+    key_id: str,
+    query: str,
+    problem: str | None,
+    growth: GrowthAsked,
+    before: int | None,
+) -> SimpleNamespace:
+    """Return a page of the log."""
+    last = rows[-1][0].index if rows else 0
+    return SimpleNamespace(
+        entries=checkpoint.size if checkpoint else 0,
+        checkpoint=_checkpoint(checkpoint) if checkpoint else None,
+        delay_seconds=f"{ledger.MAX_MERGE_DELAY_SECONDS:g}",
+        key=SimpleNamespace(id=f"{key_id[:16]}…" if len(key_id) > 17 else key_id, algorithm="Ed25519"),
+        query=query,
+        search_problem=problem,
+        rows=[
+            SimpleNamespace(
+                index=entry.index,
+                url=f"/log/{entry.index}",
+                at=entry.recorded_at,
+                kind=described.kind,
+                detail=described.detail,
+                leaf_hash=entry.leaf_hash.hex(),
+            )
+            for entry, described in rows
+        ],
+        pager=Pager(
+            said="Newest first",
+            next_url=f"/log?before={last}" if last > 0 else None,
+            next_label="Older entries",
+            first_url="/log" if before is not None else None,
+        ),
+        proof=growth,
+        action_url="/log",
+    )
+
+
+def entry_view(
+    entry: ledger.Entry,
+    described: Described,
+    *,
+    proof: Sequence[bytes],
+    checkpoint: ledger.SignedCheckpoint,
+) -> SimpleNamespace:
+    """Return the page of one published entry."""
+    return SimpleNamespace(
+        entry=SimpleNamespace(
+            index=entry.index,
+            kind=described.kind,
+            detail=described.detail,
+            at=entry.recorded_at,
+            leaf_hash=entry.leaf_hash.hex(),
+            size=len(entry.leaf),
+            leaf_url=f"/log/{entry.index}/leaf",
+        ),
+        leaf=entry.leaf.decode("utf-8", "replace") if described.shown else _WITHHELD,
+        events=[
+            Event(what="Recorded", at=entry.recorded_at, detail="with the act itself, in one transaction"),
+            Event(what="Given its number", said="within a second", detail=f"entry {entry.index:,}"),
+            Event(
+                what="Under the newest checkpoint",
+                at=checkpoint.signed_at,
+                detail=f"of {checkpoint.size:,} entries",
+                link=Link(label="checkpoint", url="/ledger/checkpoint"),
+            ),
+        ],
+        tree_size=checkpoint.size,
+        proof=[node.hex() for node in proof],
+        checkpoint=_checkpoint(checkpoint),
+        about=described.about,
+        older=_neighbour(entry.index - 1) if entry.index else None,
+        newer=_neighbour(entry.index + 1) if entry.index + 1 < checkpoint.size else None,
+    )
+
+
+def _checkpoint(checkpoint: ledger.SignedCheckpoint) -> SimpleNamespace:
+    return SimpleNamespace(
+        at=checkpoint.signed_at,
+        root_hash=base64.b64encode(checkpoint.root).decode(),
+        note=checkpoint.note,
+        url="/ledger/checkpoint",
+    )
+
+
+def _neighbour(index: int) -> Link:
+    return Link(label=f"Entry {index:,}", url=f"/log/{index}")
