@@ -97,6 +97,10 @@ class AcceptLicense:
     typed_name: str
     answers: Mapping[str, str]
     context: Context
+    end_reached_ms: int | None = None
+    """Milliseconds from the page's loading until its end was on the screen, as the browser's script says."""
+    client_at: datetime | None = None
+    """The browser's own clock when the form was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +223,14 @@ def judge_act(
     if trouble := name_trouble(command.typed_name):
         errors["typed_name"] = trouble
     return invalid_act(offer, errors) if errors else None
+
+
+def end_reached_at(ticket: Ticket, milliseconds: int | None, *, now: datetime) -> datetime | None:
+    """Return when the end of the text was reached, if the browser said so and it can be true."""
+    if milliseconds is None or milliseconds < 0:
+        return None
+    moment = ticket.presented_at + timedelta(milliseconds=min(milliseconds, 10**9))
+    return moment if moment <= now else None
 
 
 def name_trouble(name: str) -> str | None:

@@ -1,6 +1,7 @@
 """Pages of accepting: the text beside the form, the receipt, withdrawal."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from registry.catalog.cards import GatePrompt
 from registry.catalog.domain import ModelView
 from registry.identity.domain import not_signed_in
 from registry.identity.visits import Desk, Form, Visit
+from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Difference
 from registry.kernel.pages import respond
@@ -245,7 +247,20 @@ def read_command(form: Form, model: ModelView, request: AnyRequest) -> AcceptLic
             user_agent=request.headers.get("user-agent", ""),
             request_id=str(request.scope.get("request_id", "")),
         ),
+        end_reached_ms=_milliseconds(form.text("end_reached_ms")),
+        client_at=_moment(form.text("client_at")),
     )
+
+
+def _milliseconds(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_iso(text[:40])
+    except (ValueError, OverflowError):
+        return None
 
 
 def _page(desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, *, status: int = 200) -> Response[Any]:

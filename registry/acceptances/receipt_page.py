@@ -77,7 +77,9 @@ def receipt_view(
         acts=SimpleNamespace(said=ACT.sentence, button_label=claims["act"]["button"]),
         times=SimpleNamespace(
             presented_at=parse_iso(claims["times"]["presented"]),
-            end_reached_at=None,
+            end_reached_at=parse_iso(claims["times"]["end_reached"])
+            if claims["times"]["end_reached"]
+            else None,
             accepted_at=summary.accepted_at,
         ),
         person=_person(claims, hidden),

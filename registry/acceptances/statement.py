@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from registry.acceptances.domain import ACT, AcceptLicense, Grade, Offer, Ticket, act_digest
+from registry.acceptances.domain import ACT, AcceptLicense, Grade, Offer, Ticket, act_digest, end_reached_at
 from registry.acceptances.sd_jwt import Issued, Sign, encode, issue
 from registry.catalog.domain import GateView, ReleaseView
 from registry.identity.domain import Principal, Profile
@@ -50,6 +50,7 @@ def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
 
 def _clear_claims(evidence: Evidence) -> dict[str, Json]:
     offer, version, gate = evidence.offer, evidence.version, evidence.gate
+    end = end_reached_at(evidence.ticket, evidence.command.end_reached_ms, now=evidence.accepted_at)
     return {
         "v": STATEMENT_VERSION,
         "iss": evidence.issuer,
@@ -98,9 +99,10 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
         },
         "times": {
             "presented": iso(evidence.ticket.presented_at),
-            "viewed": None,
-            "end_reached": None,
+            "viewed": iso(evidence.ticket.presented_at),
+            "end_reached": iso(end) if end else None,
             "accepted": iso(evidence.accepted_at),
+            "client_offset_ms": _client_offset_ms(evidence),
             "source": "server clock, UTC",
         },
         "identity": {
@@ -131,6 +133,14 @@ def _hidden_claims(evidence: Evidence) -> dict[str, Json | Mapping[str, Json]]:
         "answers_salt": encode(evidence.salt),
         ANSWERS: answers,
     }
+
+
+def _client_offset_ms(evidence: Evidence) -> int | None:
+    """Return how far the browser's clock was ahead of ours; corroboration only."""
+    client_at = evidence.command.client_at
+    if client_at is None:
+        return None
+    return round((client_at - evidence.accepted_at).total_seconds() * 1000)
 
 
 def answers_digest(answers: Mapping[str, str], salt: bytes) -> str:

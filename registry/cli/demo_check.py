@@ -48,11 +48,13 @@ class Journey:
 
     def walk(self) -> None:
         """Take every step."""
-        for say, step in self.steps():
-            step()
-            print(f"ok      {say}", flush=True)
-        if self.browser is not None:
-            self.browser.close()
+        try:
+            for say, step in self.steps():
+                step()
+                print(f"ok      {say}", flush=True)
+        finally:
+            if self.browser is not None:
+                self.browser.close()
 
     def steps(self) -> tuple[tuple[str, Callable[[], None]], ...]:
         """Return what each step shows, and the step."""

@@ -40,8 +40,8 @@ _TOKENS: dict[str, Any] = {
     "commands": [Command(label="Sign the terminal in", text="gatehouse login"),
                  Command(label="Or for the Hub’s client", text="hf auth login --token gatehouse_…")],
 }  # fmt: skip
-_SESSION = {"browser": "Firefox 140 on Linux", "network": "192.0.2.0/24", "started_at": ago(days=3),
-            "last_seen_at": NOW, "expires_at": NOW, "current": True, "revoke_url": None}  # fmt: skip
+_SESSION = {"browser": "Firefox 140 on Linux", "started_at": ago(days=3),
+            "expires_at": NOW, "current": True, "revoke_url": None}  # fmt: skip
 
 CASES = [
     Case(name="sign-in", template="identity/sign_in.html", page=ANONYMOUS, view=_SIGN_IN),
@@ -65,7 +65,7 @@ CASES = [
     Case(name="tokens-none", template="identity/tokens.html", page=MEMBER,
          view=_TOKENS | {"tokens": [], "scopes_error": "Choose at least one.", "commands": []}),
     Case(name="sessions", template="identity/sessions.html", page=MEMBER,
-         view={"sessions": [_SESSION, _SESSION | {"browser": RTL, "current": False, "network": None,
+         view={"sessions": [_SESSION, _SESSION | {"browser": RTL, "current": False,
                "revoke_url": "/records/sessions/2/revoke"}], "revoke_others_url": "/records/sessions/revoke"}),
     Case(name="sessions-one", template="identity/sessions.html", page=MEMBER,
          view={"sessions": [_SESSION], "revoke_others_url": None}),
