@@ -5,6 +5,8 @@ from typing import Any
 from registry.acceptances.api import ReceiptsApi
 from registry.acceptances.pages import AcceptPages, ReceiptPages
 from registry.access.api import ModelAccessApi, WhoamiApi
+from registry.access.pages import CatalogPages, ModelPages
+from registry.audit.pages import LogPages
 from registry.catalog.api import ModelsApi, PublishersApi
 from registry.catalog.upload_api import UploadsApi
 from registry.fixed_pages import LocalMailPages, StaticFiles
@@ -19,8 +21,11 @@ ROUTES: tuple[Any, ...] = (
     LocalMailPages,
     SignInPages,
     CredentialPages,
+    CatalogPages,
+    LogPages,
     AcceptPages,
     ReceiptPages,
+    ModelPages,
     ModelAccessApi,
     WhoamiApi,
     PublishersApi,

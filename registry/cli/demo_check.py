@@ -165,7 +165,9 @@ class Journey:
         )
         _expect(verified.returncode == 0, f"the receipt does not verify: {verified.stdout}{verified.stderr}")
         tampered = self.folder / "tampered.json"
-        tampered.write_text(receipt.read_text().replace("License", "Licence", 1))
+        altered = json.loads(receipt.read_text())
+        altered["license"]["text"] = altered["license"]["text"].replace("not", "", 1)
+        tampered.write_text(json.dumps(altered))
         refused = client(
             nowhere, "", "verify", str(tampered), "--keys", str(keys), config=self.folder / "config"
         )
