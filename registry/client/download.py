@@ -23,7 +23,7 @@ CONNECTIONS = 8
 SPAN_MAX_BYTES = 32 << 20
 """Large enough that the round trip of a new request does not count on a far store."""
 SPAN_MIN_BYTES = 4 << 20
-"""Towards the end of a file spans get smaller, so that all connections finish together."""
+"""At the start of a file spans are small, so that hashing can begin; at its end, so that all finish together."""
 HASHED_BESIDE_FROM_BYTES = 8 << 20
 """Files of this size on get a thread of their own for hashing; smaller ones are hashed by who ends them."""
 FAILURES_MAX = 6
@@ -201,7 +201,8 @@ class Download:
     def _span_bytes(self, job: _Job) -> int:
         if self._connections == 1:
             return job.file.size
-        share = job.partial.missing_bytes() // (2 * self._connections)
+        missing = job.partial.missing_bytes()
+        share = min(missing, job.file.size - missing) // (4 * self._connections)
         return max(SPAN_MIN_BYTES, min(SPAN_MAX_BYTES, share))
 
     def _carry(self, store: StoreConnection, job: _Job, span: Span) -> None:
