@@ -552,6 +552,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("refused_request", schema=None) as batch_op:
         batch_op.create_index("ix_refused_request_model", ["model_id", "id"], unique=False)
+        batch_op.create_index("ix_refused_request_person", ["person_id", "id"], unique=False)
 
     op.create_table(
         "release",
@@ -720,6 +721,7 @@ def downgrade() -> None:
     op.drop_table("upload")
     op.drop_table("release")
     with op.batch_alter_table("refused_request", schema=None) as batch_op:
+        batch_op.drop_index("ix_refused_request_person")
         batch_op.drop_index("ix_refused_request_model")
 
     op.drop_table("refused_request")

@@ -2,6 +2,7 @@
 
 from registry.access.domain import BlockSummary, Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
+from registry.access.reading import choose_models, note_look, read_span
 from registry.access.service import (
     block_person,
     explain,
@@ -22,6 +23,7 @@ __all__ = [
     "ReasonCode",
     "assemble",
     "block_person",
+    "choose_models",
     "decide",
     "explain",
     "gather_by_ids",
@@ -29,6 +31,8 @@ __all__ = [
     "lift_block",
     "list_blocks",
     "list_blocks_of_person",
+    "note_look",
     "publisher_head",
+    "read_span",
     "roles_at",
 ]

@@ -11,6 +11,7 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlmodel import Session
 
+from registry import access
 from registry.acceptances import OpenedAcceptance
 from registry.audit import reading, schemas
 from registry.audit.reading import Register, RegisterAsked
@@ -96,7 +97,7 @@ class AcceptancesAuditApi(Controller):
 
 def note_register_look(register: Register, principal: Principal, *, export: bool) -> None:
     """Record that somebody looked at the register."""
-    reading.note_look(
+    access.note_look(
         "acceptances",
         principal=principal,
         publisher_id=register.publisher.id,

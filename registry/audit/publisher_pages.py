@@ -16,7 +16,6 @@ from registry import access, catalog, identity
 from registry.access.domain import BlockSummary
 from registry.audit import publisher_views as views
 from registry.audit.publisher_views import Draft
-from registry.audit.reading import note_look, read_span
 from registry.catalog.domain import Command, Role, UploadState, may_any
 from registry.catalog.storage import ObjectStore
 from registry.identity.domain import Principal, invalid_email, normalise_email, not_signed_in
@@ -154,7 +153,7 @@ class PublisherPages(Controller):
             found = catalog.authorise(session, publisher, Command.BLOCK_PEOPLE, principal=visit.principal)
             if isinstance(found, Refusal):
                 return found
-            span = read_span("", form.text("until"))
+            span = access.read_span("", form.text("until"))
             if isinstance(span, Refusal):
                 return span
             person_id = _person(session, desk, form.text("email"), now)
@@ -243,7 +242,7 @@ async def _show_roles(
         named = {member.person_id for member in members}
         named |= {member.granted_by for member in members if member.granted_by}
         held = access.roles_at(session, found, principal=principal)
-        note_look("roles", principal=principal, publisher_id=found.id, subject=None, export=False)
+        access.note_look("roles", principal=principal, publisher_id=found.id, subject=None, export=False)
         return views.roles_view(
             found,
             held,
@@ -272,7 +271,7 @@ async def _show_blocks(
         if isinstance(found, Refusal):
             return found
         named = {person for block in blocks for person in (block.person_id, block.blocked_by)}
-        note_look("blocks", principal=principal, publisher_id=found.id, subject=None, export=False)
+        access.note_look("blocks", principal=principal, publisher_id=found.id, subject=None, export=False)
         return views.blocks_view(
             found,
             access.roles_at(session, found, principal=principal),

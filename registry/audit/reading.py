@@ -5,17 +5,16 @@ A look at other people's data is itself recorded: an `audit.read` event that nam
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-import structlog
 from sqlmodel import Session
 
-from registry import acceptances, catalog, identity, licenses
+from registry import acceptances, access, catalog, identity, licenses
 from registry.acceptances import Filter, OpenedAcceptance
 from registry.acceptances.domain import Grade
 from registry.catalog.domain import Command
-from registry.catalog.refusals import malformed, no_such_license, no_such_model
+from registry.catalog.refusals import malformed, no_such_license
 from registry.identity.domain import Principal
 from registry.kernel.database import Database
 from registry.kernel.exports import ROWS_PER_READ, pages_of
@@ -27,7 +26,6 @@ COUNTED_MOST = 10_000
 RECENT = timedelta(days=7)
 STATES = {"": None, "current": True, "withdrawn": False}
 GRADES = frozenset({"", *(grade.value for grade in Grade)})
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +80,13 @@ def open_register(
     if isinstance(publisher, Refusal):
         return publisher
     models = catalog.list_own_models(session, publisher_id=publisher.id)
-    chosen = choose_models(models, publisher.name, asked.model)
+    chosen = access.choose_models(models, publisher.name, asked.model)
     if isinstance(chosen, Refusal):
         return chosen
     if asked.state not in STATES or asked.grade not in GRADES:
         errors = {"state": "current or withdrawn", "grade": "A, B or C"}
         return malformed("The register cannot be narrowed like this", errors)
-    span = read_span(asked.since, asked.until)
+    span = access.read_span(asked.since, asked.until)
     if isinstance(span, Refusal):
         return span
     text = _find_license(session, asked.license)
@@ -170,47 +168,6 @@ def list_versions_in_use(session: Session, register: Register, principal: Princi
         for slug in slugs
         for version in reversed(licenses.list_versions(session, slug))
     ]
-
-
-def note_look(
-    what: str, *, principal: Principal, publisher_id: UUID, subject: UUID | None, export: bool
-) -> None:
-    """Record that somebody looked at other people's data: ids only."""
-    _log.info(
-        "audit.read",
-        what=what,
-        by=str(principal.person_id),
-        token=str(principal.token_id) if principal.token_id else None,
-        publisher=str(publisher_id),
-        subject=str(subject) if subject else None,
-        export=export,
-    )
-
-
-def choose_models(
-    models: Sequence[catalog.OwnModel], publisher: str, name: str
-) -> Sequence[catalog.OwnModel] | Refusal:
-    """Return the model of this name (`model` or `publisher/model`), or all where none is named."""
-    wanted = name.lower().removeprefix(f"{publisher.lower()}/")
-    if not wanted:
-        return models
-    return [model for model in models if model.name.lower() == wanted] or no_such_model(publisher, name)
-
-
-def read_span(since: str, until: str) -> tuple[datetime | None, datetime | None] | Refusal:
-    """Return the moments that two days name, the second one included whole (UTC)."""
-    errors: dict[str, str] = {}
-    moments: list[datetime | None] = []
-    for name, text, days in (("since", since, 0), ("until", until, 1)):
-        moment = None
-        if text:
-            try:
-                day = datetime.fromisoformat(text).date() + timedelta(days=days)
-                moment = datetime.combine(day, time(), UTC)
-            except (ValueError, OverflowError):
-                errors[name] = "write a day, such as 2027-01-31"
-        moments.append(moment)
-    return malformed("The days cannot be read", errors) if errors else (moments[0], moments[1])
 
 
 def _find_license(session: Session, text: str) -> licenses.Version | UUID | Refusal | None:

@@ -45,6 +45,8 @@ from registry.catalog.reading import (
     list_required_licenses,
     list_same_weights,
     list_uploads,
+    name_commits,
+    name_models,
     weigh_files,
 )
 from registry.catalog.release_store import OwnModel
@@ -123,6 +125,8 @@ __all__ = [
     "list_uploads",
     "may",
     "may_any",
+    "name_commits",
+    "name_models",
     "parse_card",
     "publish_release",
     "sees",

@@ -125,6 +125,16 @@ def list_own_models(session: Session, *, publisher_id: UUID) -> list[OwnModel]:
     return release_store.list_own_models(session, publisher_id=publisher_id, limit=OWN_MODELS_MAX)
 
 
+def name_models(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Return publisher and name of each model, whoever asks; for records that name it."""
+    return store.name_models(session, list(dict.fromkeys(model_ids)))
+
+
+def name_commits(session: Session, release_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return the commit of each release."""
+    return release_store.name_commits(session, list(dict.fromkeys(release_ids)))
+
+
 def count_releases(session: Session, *, model_id: UUID) -> int:
     """Return how many releases a model has."""
     return release_store.count_releases(session, model_id)

@@ -364,6 +364,16 @@ def list_own_models(session: Session, *, publisher_id: UUID, limit: int) -> list
     return [OwnModel(model_id=model_id, gate_id=gate_id, name=name) for model_id, gate_id, name in rows]
 
 
+def name_commits(session: Session, release_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return the commit of each release."""
+    rows = session.exec(
+        select(Release.id, Release.commit_id)
+        .where(col(Release.id).in_(release_ids))
+        .order_by(col(Release.id))
+    )
+    return dict(rows.all())
+
+
 def count_releases(session: Session, model_id: UUID) -> int:
     """Return how many releases a model has."""
     statement = select(func.count()).select_from(Release).where(Release.model_id == model_id)

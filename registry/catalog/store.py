@@ -294,3 +294,14 @@ def insert_model(
 def lock_model(session: Session, model_id: UUID) -> None:
     """Make other publications of this model wait until this transaction ends."""
     session.exec(select(Model.id).where(Model.id == model_id).with_for_update()).one()
+
+
+def name_models(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Return publisher and name of each model."""
+    rows = session.exec(
+        select(Model.id, Publisher.name, Model.name)
+        .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
+        .where(col(Model.id).in_(model_ids))
+        .order_by(col(Model.id))
+    )
+    return {model_id: (publisher, name) for model_id, publisher, name in rows}

@@ -40,7 +40,10 @@ class DownloadRecord(Table, table=True):
 class RefusedRequest(Table, table=True):
     """A known person asked for a file and was refused."""
 
-    __table_args__ = (Index("ix_refused_request_model", "model_id", "id"),)
+    __table_args__ = (
+        Index("ix_refused_request_model", "model_id", "id"),
+        Index("ix_refused_request_person", "person_id", "id"),
+    )
 
     id: UUID = Field(primary_key=True)
     refused_at: datetime = Field(sa_type=UTCDateTime)

@@ -1,0 +1,55 @@
+"""What everybody who reads a publisher's records needs: which models, which days, and the note of the look."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+import structlog
+
+from registry import catalog
+from registry.catalog.refusals import malformed, no_such_model
+from registry.identity.domain import Principal
+from registry.kernel.outcomes import Refusal
+
+_log = structlog.get_logger()
+
+
+def note_look(
+    what: str, *, principal: Principal, publisher_id: UUID, subject: UUID | None, export: bool
+) -> None:
+    """Record that somebody looked at other people's data: ids only."""
+    _log.info(
+        "audit.read",
+        what=what,
+        by=str(principal.person_id),
+        token=str(principal.token_id) if principal.token_id else None,
+        publisher=str(publisher_id),
+        subject=str(subject) if subject else None,
+        export=export,
+    )
+
+
+def choose_models(
+    models: Sequence[catalog.OwnModel], publisher: str, name: str
+) -> Sequence[catalog.OwnModel] | Refusal:
+    """Return the model of this name (`model` or `publisher/model`), or all where none is named."""
+    wanted = name.lower().removeprefix(f"{publisher.lower()}/")
+    if not wanted:
+        return models
+    return [model for model in models if model.name.lower() == wanted] or no_such_model(publisher, name)
+
+
+def read_span(since: str, until: str) -> tuple[datetime | None, datetime | None] | Refusal:
+    """Return the moments that two days name, the second one included whole (UTC)."""
+    errors: dict[str, str] = {}
+    moments: list[datetime | None] = []
+    for name, text, days in (("since", since, 0), ("until", until, 1)):
+        moment = None
+        if text:
+            try:
+                day = datetime.fromisoformat(text).date() + timedelta(days=days)
+                moment = datetime.combine(day, time(), UTC)
+            except (ValueError, OverflowError):
+                errors[name] = "write a day, such as 2027-01-31"
+        moments.append(moment)
+    return malformed("The days cannot be read", errors) if errors else (moments[0], moments[1])

@@ -1,0 +1,80 @@
+"""Download records on the wire, the same fields in JSON, JSONL and CSV."""
+
+from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from registry.delivery.domain import DownloadSummary
+from registry.delivery.reading import NamedDownload
+from registry.kernel.clock import iso
+from registry.kernel.exports import csv_lines, jsonl_lines
+
+
+class ExportFormat(StrEnum):
+    """How a list goes out."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class DownloadRecordOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A URL that was issued, or a gated text that was sent; `email` is null once the person is erased."""
+
+    id: str
+    issued_at: str
+    person_id: str | None
+    email: str | None
+    model: str
+    commit: str
+    path: str
+    sha256: str
+    size: int
+    receipt_id: str | None
+    resumed_from: int | None
+    channel: str
+    client: str
+
+
+class DownloadRecordsOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of download records, newest first; `next` is the address of the following one."""
+
+    items: list[DownloadRecordOut]
+    next: str | None
+
+
+def view_download(record: DownloadSummary, email: str | None) -> DownloadRecordOut:
+    """Return a download record as it goes out."""
+    return DownloadRecordOut(
+        id=str(record.id),
+        issued_at=iso(record.issued_at),
+        person_id=str(record.person_id) if record.person_id else None,
+        email=email,
+        model=f"{record.publisher}/{record.model}",
+        commit=record.commit,
+        path=record.path,
+        sha256=record.sha256,
+        size=record.size,
+        receipt_id=str(record.acceptance_id) if record.acceptance_id else None,
+        resumed_from=record.resumed_from,
+        channel=record.channel,
+        client=record.client,
+    )
+
+
+async def write_downloads(
+    pages: AsyncIterator[Sequence[NamedDownload]], kind: ExportFormat
+) -> AsyncIterator[bytes]:
+    """Yield an export piece by piece: CSV with its head line, or JSONL."""
+    if kind is ExportFormat.CSV:
+        yield csv_lines([DownloadRecordOut.__struct_fields__])
+    async for rows in pages:
+        records: list[dict[str, Any]] = [
+            msgspec.structs.asdict(view_download(row.record, row.email)) for row in rows
+        ]
+        if kind is ExportFormat.CSV:
+            yield csv_lines([list(record.values()) for record in records])
+        else:
+            yield jsonl_lines(records)

@@ -1,0 +1,102 @@
+"""Queries of download records and refused requests; the hot path inserts them (`resolving`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from registry.delivery.domain import DownloadSummary
+from registry.delivery.tables import DownloadRecord, RefusedRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which download records to list; by models, by person, or both."""
+
+    model_ids: Sequence[UUID] | None = None
+    person_id: UUID | None = None
+    path: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def list_downloads(
+    session: Session, wanted: Filter, *, after: UUID | None, limit: int
+) -> list[DownloadRecord]:
+    """Return records newest first, strictly older than `after`.
+
+    Each model is asked by itself, so that its index gives the order; only what can still be among the newest
+    is fetched.
+    """
+    if wanted.model_ids is None or wanted.person_id is not None:
+        return _list(session, wanted, None, newer_than=None, after=after, limit=limit)
+    newest: list[DownloadRecord] = []
+    for model_id in dict.fromkeys(wanted.model_ids):
+        floor = newest[-1].id if len(newest) == limit else None
+        found = _list(session, wanted, model_id, newer_than=floor, after=after, limit=limit)
+        newest = sorted([*newest, *found], key=lambda row: row.id, reverse=True)[:limit]
+    return newest
+
+
+def _list(
+    session: Session,
+    wanted: Filter,
+    model_id: UUID | None,
+    *,
+    newer_than: UUID | None,
+    after: UUID | None,
+    limit: int,
+) -> list[DownloadRecord]:
+    statement = select(DownloadRecord)
+    if model_id is not None:
+        statement = statement.where(DownloadRecord.model_id == model_id)
+    elif wanted.model_ids is not None:
+        statement = statement.where(col(DownloadRecord.model_id).in_(wanted.model_ids))
+    if wanted.person_id is not None:
+        statement = statement.where(DownloadRecord.person_id == wanted.person_id)
+    if wanted.path is not None:
+        statement = statement.where(DownloadRecord.path == wanted.path)
+    if wanted.since is not None:
+        statement = statement.where(DownloadRecord.issued_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(DownloadRecord.issued_at < wanted.until)
+    if newer_than is not None:
+        statement = statement.where(DownloadRecord.id > newer_than)
+    if after is not None:
+        statement = statement.where(DownloadRecord.id < after)
+    return list(session.exec(statement.order_by(col(DownloadRecord.id).desc()).limit(limit)).all())
+
+
+def count_up_to(
+    session: Session, model_ids: Sequence[UUID], *, most: int, since: datetime | None = None
+) -> int:
+    """Return how many records the models have, counted no further than `most`."""
+    statement = select(DownloadRecord.id).where(col(DownloadRecord.model_id).in_(model_ids))
+    if since is not None:
+        statement = statement.where(DownloadRecord.issued_at >= since)
+    return session.exec(select(func.count()).select_from(statement.limit(most).subquery())).one()
+
+
+def list_refused(
+    session: Session, *, person_id: UUID, after: UUID | None, limit: int
+) -> list[RefusedRequest]:
+    """Return what a person asked for and was refused, newest first, strictly older than `after`."""
+    statement = select(RefusedRequest).where(RefusedRequest.person_id == person_id)
+    if after is not None:
+        statement = statement.where(RefusedRequest.id < after)
+    return list(session.exec(statement.order_by(col(RefusedRequest.id).desc()).limit(limit)).all())
+
+
+def summarise(row: DownloadRecord, names: tuple[str, str], commit: str) -> DownloadSummary:
+    """Return a record as lists show it."""
+    values: dict[str, Any] = {
+        name: getattr(row, name)
+        for name in (
+            *("id", "issued_at", "person_id", "model_id", "path", "sha256", "size", "acceptance_id"),
+            *("resumed_from", "channel", "client"),
+        )
+    }
+    return DownloadSummary(publisher=names[0], model=names[1], commit=commit, **values)
