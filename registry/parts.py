@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry import ledger
+from registry import catalog, ledger
 from registry.delivery.presign import Addressing
 from registry.delivery.s3 import S3ObjectStore
 from registry.identity.authentication import Cookies
@@ -92,7 +92,14 @@ def build_parts(
         mailer=mailer or _mailer(settings),
         pages=Pages(site),
         cookies=cookies,
-        visits=Visits(database=database, sealer=sealer, cookies=cookies),
+        visits=Visits(
+            database=database,
+            sealer=sealer,
+            cookies=cookies,
+            manages=lambda session, person_id: any(
+                role.ended_at is None for role in catalog.list_roles_of(session, person_id=person_id)
+            ),
+        ),
     )
 
 

@@ -1,8 +1,9 @@
 """What every page starts from: who visits, what the layout shows, and the check of its forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from sqlmodel import Session
 
@@ -62,7 +63,16 @@ class Desk:
 class Visits:
     """Makes visits; one per application."""
 
-    def __init__(self, *, database: Database, sealer: Sealer, cookies: Cookies) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sealer: Sealer,
+        cookies: Cookies,
+        manages: Callable[[Session, UUID], bool],
+    ) -> None:
+        """Take the parts; `manages` tells who has something to manage, which contexts above know."""
+        self._manages = manages
         self._database = database
         self._sealer = sealer
         self._cookies = cookies
@@ -73,14 +83,15 @@ class Visits:
         principal = principal_of(request.scope)
         secret = browser_secret or self._cookies.read(request.headers, self._cookies.browser) or ""
         browser = principal.session_id or digest_of(secret)
-        email, log = await self._database.read(lambda session: self._look_up(session, principal))
+        visitor, log = await self._database.read(lambda session: self._look_up(session, principal))
         query = request.url.query
         page = Page(
             csrf_token=csrf_token(self._secret, browser),
             path=request.url.path + (f"?{query}" if query else ""),
-            visitor=Visitor(label=email, manages=True) if email else None,
+            visitor=visitor,
             log=log,
         )
+        email = visitor.label if visitor else None
         return Visit(principal=principal, page=page, email=email, browser=browser)
 
     async def read_form(self, request: AnyRequest, visit: Visit) -> Form | Refusal:
@@ -104,13 +115,16 @@ class Visits:
             return _form_refusal("form-not-yours", 403, "The form was not made for this sign-in")
         return Form(fields=fields, lists=lists)
 
-    def _look_up(self, session: Session, principal: Principal) -> tuple[str | None, LogLine | None]:
+    def _look_up(self, session: Session, principal: Principal) -> tuple[Visitor | None, LogLine | None]:
         checkpoint = ledger.latest_checkpoint(session)
         log = LogLine(entries=checkpoint.size, checkpoint_at=checkpoint.signed_at) if checkpoint else None
         if principal.person_id is None:
             return None, log
         profile = service.open_profile(session, person_id=principal.person_id, sealer=self._sealer)
-        return (profile.email if profile else None), log
+        if profile is None:
+            return None, log
+        manages = principal.is_operator or self._manages(session, principal.person_id)
+        return Visitor(label=profile.email, manages=manages), log
 
 
 def _form_refusal(code: str, status: int, title: str) -> Refusal:
