@@ -73,7 +73,6 @@ def _permitted(
     permit: Permit, model: ModelView, checks: Sequence[Check], *, url: str, base_url: str
 ) -> AccessPanel:
     is_open = model.gate.is_open()
-    accepted = [reason.since for reason in permit.reasons if reason.acceptance_id and reason.since]
     return AccessPanel(
         tone=Tone.OK,
         title="Open to everybody" if is_open else "You may download",
@@ -90,7 +89,6 @@ def _permitted(
                 text=f"HF_ENDPOINT={base_url} hf download {model.repo_id}",
             ),
         ],
-        since=max(accepted, default=None),
     )
 
 
