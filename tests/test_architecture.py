@@ -67,6 +67,8 @@ EXTRA_FILES = {
         "uploads": "use cases of an upload",
     },
     "delivery": {
+        "personal_export": "all that is held about one person, as one document",
+        "record_views": "what the pages of records show",
         "presign": "SigV4 presigned URLs",
         "resolving": "the hot path",
         "s3": "adapter",

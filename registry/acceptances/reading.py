@@ -23,6 +23,7 @@ from registry.kernel.sealing import Sealer, SubjectKey
 OPENED_MAX = 1_000
 _OWN_CLAIMS = frozenset({"name", "email", "ip_address", "user_agent", "answers_salt"})
 """Disclosures that are not answers to the publisher's questions (see `statement`)."""
+_CIRCUMSTANCES = ("ip_address", "user_agent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class OpenedAcceptance:
     name: str | None
     email: str | None
     answers: Mapping[str, str]
+    circumstances: Mapping[str, str]
+    """What corroborates the act: address of the connection, browser. Read in a dispute, and by the person."""
     entry_index: int | None
 
 
@@ -54,6 +57,7 @@ def list_opened(
                 name=_text(stated.get("name")),
                 email=_text(stated.get("email")),
                 answers={key: str(value) for key, value in stated.items() if key not in _OWN_CLAIMS},
+                circumstances={key: str(stated[key]) for key in _CIRCUMSTANCES if key in stated},
                 entry_index=indices.get(row.entry_id),
             )
         )

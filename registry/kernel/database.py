@@ -140,7 +140,7 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that cannot write."""
-        return await asyncio.wrap_future(self._threads.submit(self._read, work))
+        return await asyncio.wrap_future(self._on_thread(self._read, work))
 
     def write_now(self, work: Work[T]) -> T:
         """Do as `write`, for callers without an event loop."""
@@ -154,7 +154,7 @@ class Database:
         """Run `work` on the bare driver connection in one write transaction (the hot path)."""
         if self._writer is not None:
             return self._writer.submit(_RawJob(work))
-        return self._threads.submit(self._write_raw, work)
+        return self._on_thread(self._write_raw, work)
 
     def close(self) -> None:
         """Let running work end, then close every connection."""
@@ -167,7 +167,13 @@ class Database:
     def _submit_write(self, work: Work[T]) -> Future[T]:
         if self._writer is not None:
             return self._writer.submit(_SessionJob(work))
-        return self._threads.submit(self._write, work)
+        return self._on_thread(self._write, work)
+
+    def _on_thread(self, run: Callable[[Callable[[Any], T]], T], work: Callable[[Any], T]) -> Future[T]:
+        try:
+            return self._threads.submit(run, work)
+        except RuntimeError:  # the executor's word for having been shut down
+            raise Unavailable("database", "it is being closed") from None
 
     def _write(self, work: Work[T]) -> T:
         with _translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
@@ -220,7 +226,11 @@ class Batch(Generic[Item, Result]):
             self._free += 1
             return
         items = [item for item, _ in batch]
-        running = self._database.submit_raw(lambda connection: self._handler(connection, items))
+        try:
+            running = self._database.submit_raw(lambda connection: self._handler(connection, items))
+        except Unavailable as error:
+            running = Future()
+            running.set_exception(error)
         running.add_done_callback(lambda done: loop.call_soon_threadsafe(self._deliver, loop, batch, done))
 
     def _deliver(
@@ -316,21 +326,31 @@ class _SQLiteWriter:
                             outcomes.append((job, job.run(connection), None))
                     except Exception as error:  # noqa: BLE001 # handed to the caller that waits for it
                         outcomes.append((job, None, error))
+                    _require_open(connection)
         except Exception as error:  # noqa: BLE001 # the commit failed: nothing of the batch was confirmed
             for job in batch:
-                if not job.future.done():
-                    _fail(job.future, error)
+                future = job.future
+                # A future that runs can no longer be cancelled, so setting it cannot race with that.
+                if future.running() or (not future.done() and future.set_running_or_notify_cancel()):
+                    future.set_exception(error)
             return
         for job, result, failure in outcomes:
             if failure is not None:
-                _fail(job.future, failure)
+                job.future.set_exception(failure)
             else:
                 job.future.set_result(result)
 
 
-def _fail(future: Future[Any], error: BaseException) -> None:
-    if not future.cancelled():
-        future.set_exception(error)
+def _require_open(connection: Connection) -> None:
+    """Raise unless the transaction that the batch began is still the one that its commit will end.
+
+    SQLite rolls a whole transaction back by itself when the disk is full or fails, or memory is short
+    (https://sqlite.org/lang_transaction.html §3). What earlier work of the batch wrote is gone then, and
+    the commit at the end would find nothing to do and succeed.
+    """
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment] # only SQLite has this writer
+    if not driver.in_transaction:
+        raise Unavailable("database", "it ended the transaction by itself")
 
 
 class _translated:  # noqa: N801 # used as a statement: `with _translated():`

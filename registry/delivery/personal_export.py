@@ -1,0 +1,157 @@
+"""Everything the registry holds about one person, as one JSON document that streams (GDPR articles 15 and 20)."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlmodel import Session
+
+from registry import acceptances, access, catalog, identity
+from registry.acceptances.domain import AcceptanceSummary
+from registry.delivery import reading, schemas, store
+from registry.delivery.store import Filter
+from registry.identity.visits import Desk
+from registry.kernel.clock import iso
+from registry.kernel.exports import ROWS_PER_READ, pages_of
+
+FORMAT = "gatehouse-personal-data/1"
+
+Item = tuple[UUID, Mapping[str, Any]]
+
+
+async def write_personal_data(desk: Desk, person_id: UUID) -> AsyncIterator[bytes]:
+    """Yield the document piece by piece: what is short first, then the lists page by page."""
+    head = await desk.database.read(lambda session: _head(session, desk, person_id))
+    yield msgspec.json.encode(head)[:-1]
+    for name, load in (
+        ("acceptances", _acceptances),
+        ("downloads", _downloads),
+        ("refused_requests", _refused),
+    ):
+        yield f',"{name}":['.encode()
+        async for piece in _write_list(desk, person_id, load):
+            yield piece
+        yield b"]"
+    yield b"}\n"
+
+
+async def _write_list(
+    desk: Desk, person_id: UUID, load: Callable[[Session, Desk, UUID, UUID | None], Sequence[Item]]
+) -> AsyncIterator[bytes]:
+    async def read(after: UUID | None) -> Sequence[Item]:
+        return await desk.database.read(lambda session: load(session, desk, person_id, after))
+
+    first = True
+    async for rows in pages_of(read, lambda item: item[0]):
+        yield (b"" if first else b",") + b",".join(msgspec.json.encode(value) for _, value in rows)
+        first = False
+
+
+def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
+    profile = identity.open_profile(session, person_id=person_id, sealer=desk.sealer)
+    return {
+        "format": FORMAT,
+        "registry": desk.settings.base_url,
+        "made_at": iso(desk.clock.now()),
+        "person": {
+            "id": str(person_id),
+            "email": profile.email if profile else None,
+            "verified_at": iso(profile.verified_at) if profile and profile.verified_at else None,
+            "created_at": iso(profile.created_at) if profile else None,
+        },
+        "tokens": [
+            {
+                "id": str(token.id),
+                "name": token.name,
+                "scopes": [scope.value for scope in token.scopes],
+                "created_at": iso(token.created_at),
+                "expires_at": iso(token.expires_at),
+                "last_used_at": iso(token.last_used_at) if token.last_used_at else None,
+                "revoked_at": iso(token.revoked_at) if token.revoked_at else None,
+            }
+            for token in identity.list_tokens(session, person_id=person_id)
+        ],
+        "sessions": [
+            {
+                "started_at": iso(one.created_at),
+                "expires_at": iso(one.expires_at),
+                "browser": one.user_agent,
+                "ended_at": iso(one.revoked_at) if one.revoked_at else None,
+            }
+            for one in identity.list_sessions(session, person_id=person_id)
+        ],
+        "roles": [
+            {"publisher": role.publisher, "role": role.role.value, "granted_at": iso(role.granted_at)}
+            for role in catalog.list_roles_of(session, person_id=person_id)
+        ],
+        "blocks": [
+            {
+                "publisher": str(publisher_id) if publisher_id else None,
+                "reason": block.reason,
+                "since": iso(block.blocked_at),
+                "until": iso(block.until) if block.until else None,
+                "lifted_at": iso(block.lifted_at) if block.lifted_at else None,
+            }
+            for publisher_id, block in access.list_blocks_of_person(session, person_id=person_id)
+        ],
+    }
+
+
+def _acceptances(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
+    wanted = acceptances.Filter(person_id=person_id)
+    rows = acceptances.list_opened(session, wanted, sealer=desk.sealer, after=after, limit=ROWS_PER_READ)
+    return [
+        (
+            row.summary.id,
+            {
+                **_summary(row.summary, desk.settings.base_url),
+                "name": row.name,
+                "email": row.email,
+                "answers": dict(row.answers),
+                "circumstances": dict(row.circumstances),
+                "log_index": row.entry_index,
+            },
+        )
+        for row in rows
+    ]
+
+
+def _summary(row: AcceptanceSummary, base_url: str) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "model": f"{row.publisher}/{row.model}",
+        "license": f"{row.slug}@{row.number}",
+        "text_sha256": row.text_sha256,
+        "grade": row.grade.value,
+        "accepted_at": iso(row.accepted_at),
+        "withdrawn_at": iso(row.withdrawn_at) if row.withdrawn_at else None,
+        "receipt_url": f"{base_url}/api/v1/receipts/{row.id}",
+    }
+
+
+def _downloads(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
+    del desk
+    rows = reading.list_downloads(session, Filter(person_id=person_id), after=after, limit=ROWS_PER_READ)
+    shown = [(row.id, msgspec.to_builtins(schemas.view_download(row, None))) for row in rows]
+    # The person is who asks; every record would repeat it.
+    hidden = {"email", "person_id"}
+    return [(key, {name: value for name, value in row.items() if name not in hidden}) for key, row in shown]
+
+
+def _refused(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
+    del desk
+    rows = store.list_refused(session, person_id=person_id, after=after, limit=ROWS_PER_READ)
+    names = catalog.name_models(session, [row.model_id for row in rows])
+    return [
+        (
+            row.id,
+            {
+                "refused_at": iso(row.refused_at),
+                "model": "/".join(names[row.model_id]),
+                "path": row.path,
+                "code": row.code,
+            },
+        )
+        for row in rows
+    ]
