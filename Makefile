@@ -23,6 +23,10 @@ setup: ## Make .venv from the lock files (nothing to do when it is there)
 system-packages: setup ## Install chromium, fonts and wrk by apt where missing and possible
 	@deploy/system-packages.sh
 
+.PHONY: node-packages
+node-packages: ## Install what some tests use from npm, where npm is there
+	@deploy/node-packages.sh
+
 .PHONY: format
 format: setup ## Bring the code into its layout
 	$(BIN)/ruff check --fix-only --quiet $(CODE)
@@ -37,7 +41,7 @@ lint: setup ## Check style, types, layers and locks
 	$(BIN)/python deploy/check_locks.py
 
 .PHONY: test
-test: setup system-packages lint ## Set up, lint and run all tests; PYTEST_ARGS adds options
+test: setup system-packages node-packages lint ## Set up, lint and run all tests; PYTEST_ARGS adds options
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 .PHONY: bench
@@ -55,5 +59,5 @@ lock: ## Write the lock files anew (needs uv; UV_DEFAULT_INDEX names another ind
 
 .PHONY: clean
 clean: ## Remove everything that make made, but not the data in var/
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
