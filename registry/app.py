@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from registry import __version__, hub_api
+from registry import __version__, catalog, hub_api
 from registry.delivery.resolving import Resolver
 from registry.fixed_pages import problem_page
 from registry.health import HealthChecks
@@ -27,6 +27,7 @@ from registry.kernel.problems import (
     handle_unavailable,
 )
 from registry.kernel.telemetry import RequestTelemetry, configure_logging, head_as_get
+from registry.licenses.pages import LicenseUses
 from registry.parts import Parts, build_parts, connect_store
 from registry.routes import ROUTES
 from registry.settings import load_settings
@@ -63,6 +64,7 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
             "database": _given(parts.database),
             "desk": _given(desk),
             "health": _given(HealthChecks(parts)),
+            "license_uses": _given(LicenseUses(count_models=catalog.count_models_by_license)),
             "keys": Provide(lambda: parts.keys.ring, sync_to_thread=False),
             "principal": Provide(_principal, sync_to_thread=False),
             "resolver": _given(resolver),

@@ -1,4 +1,4 @@
-"""The registry's fixed pages: static files, how problems look, and the local mail of the embedded default."""
+"""The registry's fixed pages: static files, problems and their codes, local mail of the embedded default."""
 
 import email
 import email.policy
@@ -14,13 +14,15 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from registry.hub_api.errors import CODES
 from registry.identity.visits import Desk
 from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import Refusal, Remedy
 from registry.kernel.page_parts import Badge, Link, Page, Pager, Shape
 from registry.kernel.pages import STATIC_CACHE_CONTROL, respond
-from registry.kernel.problems import AnyRequest, Problem, RenderPage, refuse
+from registry.kernel.problems import AnyRequest, Problem, RemedyView, RenderPage, refuse
 from registry.parts import mail_folder
+from registry.problem_codes import GROUPS, ProblemCode, find_problem
 
 MAIL_SHOWN_MOST = 100
 _MAIL_ID = re.compile(r"[0-9a-f-]{36}\Z")
@@ -85,6 +87,110 @@ def view_problem(problem: Problem) -> ProblemView:
         status=problem.status,
         reference=problem.request_id,
         document=msgspec.json.format(msgspec.json.encode(problem), indent=2).decode(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemLine:
+    """A code in the index."""
+
+    code: str
+    title: str
+    url: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemGroupView:
+    """Codes of one kind of act."""
+
+    title: str
+    problems: list[ProblemLine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemIndexView:
+    """`problems/index.html`."""
+
+    groups: list[ProblemGroupView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemCodeView:
+    """`problems/code.html`."""
+
+    code: str
+    title: str
+    status: int
+    meaning: tuple[str, ...]
+    actions: tuple[str, ...]
+    decider: str | None
+    hub_headers: list[str]
+    document: str
+
+
+class ProblemPages(Controller):
+    """`/problems`: every refusal by its code; what the `type` of a problem document leads to."""
+
+    path = "/problems"
+    include_in_schema = False
+
+    @get("/", operation_id="show_problems")
+    async def index(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
+        """List every code."""
+        visit = await desk.visits.begin(request)
+        groups = [
+            ProblemGroupView(
+                title=group.title,
+                problems=[
+                    ProblemLine(
+                        code=one.code, title=one.title, url=f"/problems/{one.code}", status=one.status
+                    )
+                    for one in group.problems
+                ],
+            )
+            for group in GROUPS
+        ]
+        view = ProblemIndexView(groups=groups)
+        return respond(desk.pages.render("problems/index.html", page=visit.page, view=view))
+
+    @get("/{code:str}", operation_id="show_problem")
+    async def show(
+        self, request: AnyRequest, desk: NamedDependency[Desk], code: FromPath[str]
+    ) -> Response[Any]:
+        """Say what one code means, what to do and who decides."""
+        problem = find_problem(code)
+        if problem is None:
+            return refuse(request, _nothing_here())
+        visit = await desk.visits.begin(request)
+        view = view_code(problem, base_url=desk.settings.base_url)
+        return respond(desk.pages.render("problems/code.html", page=visit.page, view=view))
+
+
+def view_code(problem: ProblemCode, *, base_url: str) -> ProblemCodeView:
+    """Return a documented code as its page shows it."""
+    example = Problem(
+        type=f"{base_url}/problems/{problem.code}",
+        title=problem.title,
+        status=problem.status,
+        detail=problem.meaning[0],
+        code=problem.code,
+        remedy=RemedyView(text=problem.actions[0].rstrip(".")),
+        decider=problem.decider,
+    )
+    hub = CODES.get(problem.code)
+    headers = [f"X-Error-Code: {hub.value}"] if hub else []
+    if problem.code in CODES:
+        headers.append("X-Error-Message: the same answer in one line, with the address where to act")
+    return ProblemCodeView(
+        code=problem.code,
+        title=problem.title,
+        status=problem.status,
+        meaning=problem.meaning,
+        actions=problem.actions,
+        decider=problem.decider,
+        hub_headers=headers,
+        document=msgspec.json.format(msgspec.json.encode(example), indent=2).decode(),
     )
 
 

@@ -6,23 +6,37 @@ from registry.acceptances.api import ReceiptsApi
 from registry.acceptances.pages import AcceptPages, ReceiptPages
 from registry.access.api import ModelAccessApi, WhoamiApi
 from registry.access.pages import CatalogPages, ModelPages
+from registry.audit.api import AcceptancesAuditApi
 from registry.audit.pages import LogPages
+from registry.audit.publisher_pages import PublisherPages
+from registry.audit.register_pages import RegisterPages
 from registry.catalog.api import ModelsApi, PublishersApi
 from registry.catalog.upload_api import UploadsApi
-from registry.fixed_pages import LocalMailPages, StaticFiles
+from registry.delivery.api import DownloadsAuditApi
+from registry.delivery.pages import ManagePages, RecordsPages
+from registry.fixed_pages import LocalMailPages, ProblemPages, StaticFiles
 from registry.health import HealthApi
 from registry.identity.pages import CredentialPages, SignInPages
 from registry.ledger import api as ledger_api
 from registry.licenses.api import LicensesApi
+from registry.licenses.pages import LicensePages
+from registry.privacy_page import PrivacyPages
 
 ROUTES: tuple[Any, ...] = (
     HealthApi,
     StaticFiles,
     LocalMailPages,
+    ProblemPages,
+    PrivacyPages,
     SignInPages,
     CredentialPages,
     CatalogPages,
+    LicensePages,
     LogPages,
+    RecordsPages,
+    ManagePages,
+    RegisterPages,
+    PublisherPages,
     AcceptPages,
     ReceiptPages,
     ModelPages,
@@ -33,6 +47,8 @@ ROUTES: tuple[Any, ...] = (
     UploadsApi,
     LicensesApi,
     ReceiptsApi,
+    AcceptancesAuditApi,
+    DownloadsAuditApi,
     ledger_api.CheckpointApi,
     ledger_api.LedgerApi,
     ledger_api.KeysApi,

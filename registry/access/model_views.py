@@ -278,7 +278,7 @@ def _file_access(shown: ModelShown, *, is_open: bool) -> Badge:
         return Badge(word="Open to all", shape=Shape.OPEN, tone=Tone.OK)
     if isinstance(shown.verdict, Permit):
         return Badge(word="You may download", shape=Shape.DONE, tone=Tone.OK)
-    if shown.verdict.refusal.code in {"access-blocked", "gate-closed"}:
+    if shown.verdict.refusal.code in {"access-blocked", "gate-closed", "review-needed"}:
         return Badge(word="Not for you now", shape=Shape.CLOSED, tone=Tone.STOP)
     return Badge(word="After acceptance", shape=Shape.DECIDED)
 

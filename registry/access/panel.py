@@ -56,10 +56,13 @@ def access_panel(
         )
     if refusal.code in _ACCEPT_CODES:
         return _to_accept(verdict, model, checks, url=url)
-    tone = Tone.STOP if refusal.code != "gate-closed" or model.gate.mode is GateMode.CLOSED else Tone.WAIT
     return AccessPanel(
-        tone=tone,
-        title="Closed to new access" if refusal.code == "gate-closed" else refusal.title,
+        tone=Tone.WAIT if refusal.code == "review-needed" else Tone.STOP,
+        title={
+            "gate-closed": "Closed",
+            "review-needed": "Opened by its maintainers",
+            "access-blocked": "You are blocked from this model",
+        }.get(refusal.code, refusal.title),
         say=_stopped(verdict),
         checks=checks,
         decider=refusal.decider,

@@ -1,0 +1,128 @@
+"""`/privacy`: what is kept about people, why, who reads it, and how long. It says what the registry does."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+
+from registry.identity.visits import Desk
+from registry.kernel.pages import respond
+from registry.kernel.problems import AnyRequest
+
+_ON_RECORD = "for as long as the registry keeps its records; ask its operators"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerable:
+    """Who answers for the registry."""
+
+    name: str
+    contact: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One kind of thing that is kept."""
+
+    what: str
+    why: str
+    readers: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyView:
+    """`about/privacy.html`."""
+
+    controller: Answerable
+    rows: tuple[Kept, ...]
+    log_says: tuple[str, ...]
+    erasure: tuple[str, ...]
+    rights: tuple[str, ...]
+
+
+_ROWS = (
+    Kept(
+        what="E-mail address",
+        why="to sign you in by a mailed link, and to say who accepted",
+        readers="you; the publishers of models that you accepted a license for",
+        kept="encrypted with a key of your own, until you are erased",
+    ),
+    Kept(
+        what="Acceptance: which text, for which model, when",
+        why="evidence of the contract between you and the publisher",
+        readers="you and the publisher; its fingerprint stands in the public log",
+        kept="for good; after erasure it names nobody",
+    ),
+    Kept(
+        what="Your name and answers as you typed them, IP address and browser at the acceptance",
+        why="evidence of who accepted, and how",
+        readers="you and the publisher; address and browser in a dispute only",
+        kept="encrypted with a key of your own, until you are erased",
+    ),
+    Kept(
+        what="Download records: which file, when, with which program",
+        why="so that a publisher can say who was given its weights",
+        readers="you and the publisher",
+        kept=_ON_RECORD,
+    ),
+    Kept(
+        what="Refused requests: which file, when, why not",
+        why="to answer questions about refusals and to notice abuse",
+        readers="you and the operators",
+        kept=_ON_RECORD,
+    ),
+    Kept(
+        what="Signed-in browsers and access tokens",
+        why="to keep you signed in, and to let you end it",
+        readers="you; their secrets are stored as digests that nobody can turn back",
+        kept="sessions end after 14 days, tokens after the time you chose; the record that they existed stays",
+    ),
+    Kept(
+        what="Looks at your data by a publisher’s staff",
+        why="so that reading personal data leaves a trace",
+        readers="the operators",
+        kept="in the registry’s own log, as ids only",
+    ),
+)
+_LOG_SAYS = (
+    "That an acceptance, withdrawal, release, license version, gate change, role or block happened, and when.",
+    "For an acceptance: which text, at which gate, for which model, and a number that means nothing to outsiders.",
+    "Never a name, an address, an answer or where you connected from.",
+)
+_ERASURE = (
+    "Write to whom this page names below, from the address you sign in with.",
+    "Your key is destroyed. With it your address, name, answers and circumstances become unreadable for ever, in "
+    "every copy and backup.",
+    "The acceptances stay as evidence that names nobody. Signatures and the log stay valid.",
+    "Receipts that you saved stay valid too: they are yours, and show what you chose to keep.",
+)
+_RIGHTS = (
+    "See everything that is held about you under “My records”, and export it as one file at any time.",
+    "Withdraw an acceptance; the right to download ends at once.",
+    "End any signed-in browser and any token in the settings.",
+    "Have your details erased, and complain to a supervisory authority.",
+)
+
+
+class PrivacyPages(Controller):
+    """What is kept about people."""
+
+    include_in_schema = False
+
+    @get("/privacy", operation_id="show_privacy")
+    async def show(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
+        """Say what is kept, why, who reads it and how long."""
+        visit = await desk.visits.begin(request)
+        settings = desk.settings
+        view = PrivacyView(
+            controller=Answerable(
+                name=settings.site_name or "The operators of this registry", contact=settings.contact or None
+            ),
+            rows=_ROWS,
+            log_says=_LOG_SAYS,
+            erasure=_ERASURE,
+            rights=_RIGHTS,
+        )
+        return respond(desk.pages.render("about/privacy.html", page=visit.page, view=view))
