@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, get, head, post
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from sqlmodel import Session
@@ -263,10 +263,10 @@ class CallerApi(Controller):
         """Answer an empty list: nothing about the caller's tools is asked here."""
         return Response(schemas.Harnesses(), headers={"Cache-Control": "public, max-age=86400"})
 
-    @head("/api/telemetry/{topic:path}", operation_id="hub_ignore_telemetry", sync_to_thread=False)
-    def telemetry(self) -> Response[None]:
+    @get("/api/telemetry/{topic:path}", operation_id="hub_ignore_telemetry", sync_to_thread=False)
+    def telemetry(self) -> Response[str]:
         """Answer without keeping anything."""
-        return Response(None, headers={"Content-Length": "0"})
+        return Response("", media_type=MediaType.TEXT)
 
     @post("/oauth/device", operation_id="hub_refuse_device_login", sync_to_thread=False)
     def device(self, request: AnyRequest) -> Response[Any]:
@@ -303,16 +303,6 @@ class OtherKindsApi(Controller):
     def refuse(self, request: AnyRequest) -> Response[Any]:
         """Answer that there are only models."""
         return hub_refuse(request, domain.only_models())
-
-    @head(
-        [f"/{kind}/{{rest:path}}" for kind in ("datasets", "spaces", "kernels")],
-        operation_id="hub_refuse_other_files",
-        sync_to_thread=False,
-    )
-    def refuse_file(self, request: AnyRequest) -> Response[None]:
-        """Answer the same to HEAD."""
-        answer = hub_refuse(request, domain.only_models())
-        return Response(None, status_code=answer.status_code, headers=dict(answer.headers))
 
 
 def wanted_properties(request: AnyRequest, defaults: Sequence[str]) -> Sequence[str] | Refusal:

@@ -23,6 +23,7 @@ from registry.kernel.problems import (
     RETRY_AFTER_S,
     AnyRequest,
     absolute,
+    defect_refusal,
     describe,
     refusal_of,
     refuse,
@@ -229,11 +230,4 @@ def handle_unavailable(request: AnyRequest, error: Unavailable) -> Response[Any]
 def handle_defect(request: AnyRequest, error: Exception) -> Response[Any]:
     """Answer a broken promise on a Hub route; it is logged with its kind and place."""
     _log.error("defect", kind=type(error).__name__, known=isinstance(error, GatehouseError), exc_info=error)
-    refusal = Refusal(
-        code="internal-error",
-        status=500,
-        title="The registry made a mistake",
-        detail="The mistake is ours and was logged; nothing was issued or recorded.",
-        decider="The operators of this registry",
-    )
-    return hub_refuse(request, refusal)
+    return hub_refuse(request, defect_refusal())

@@ -3,8 +3,8 @@
 HEAD answers 200 with what the client needs to know; GET of a large file answers 302 to a URL presigned for
 this request, GET of a small text answers its bytes. The gate is asked on both (`delivery.resolving`).
 
-This is the hot path: an ASGI function, since the framework's injection and response objects cost as much as
-all the rest (measured: 47 µs against 125 µs for a request, with a resolver that does nothing).
+This is the hot path, answered before the framework routes the request: its injection and response objects
+cost as much as all the rest (measured with a resolver that does nothing: 2 µs here, 125 µs as a handler).
 """
 
 from collections.abc import Sequence
@@ -182,7 +182,7 @@ class FileRoute:
             request: AnyRequest = Request(scope, receive=receive, send=send)
             kept = {name: value for name, value in answer.headers.items() if name != "Content-Type"}
             page = refuse(request, refusal, headers=kept)
-            await page.to_asgi_response(request.app, request)(scope, receive, send)
+            await page.to_asgi_response(None, request)(scope, receive, send)
             return
         sent = [
             (name.lower().encode("ascii"), value.encode("ascii"))

@@ -7,11 +7,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from registry.app import create_app
 from registry.kernel.database import Database
 from registry.parts import build_parts
 from registry.settings import Settings
 from tests.clock import SettableClock
-from tests.e2e.hub.application import create_hub_app
 from tests.e2e.hub.scene import HubWorld
 from tests.world import BASE_URL, MASTER_SECRET, presigning_store
 
@@ -34,8 +34,6 @@ async def client(world: HubWorld, tmp_path: Path) -> AsyncIterator[Client]:
     )
     assert world.store is not None
     parts = build_parts(settings, store=world.store, database=world.database, clock=world.clock)
-    async with AsyncTestClient(
-        create_hub_app(parts), base_url=BASE_URL, raise_server_exceptions=False
-    ) as opened:
+    async with AsyncTestClient(create_app(parts), base_url=BASE_URL, raise_server_exceptions=False) as opened:
         opened.follow_redirects = False
         yield opened
