@@ -93,8 +93,7 @@ _LOG_SAYS = (
 )
 _ERASURE = (
     "Write to whom this page names below, from the address you sign in with.",
-    "Your key is destroyed. With it your address, name, answers and circumstances become unreadable for ever, in "
-    "every copy and backup.",
+    "Your key is destroyed. With it your address, name, answers and circumstances become unreadable, in every copy.",
     "The acceptances stay as evidence that names nobody. Signatures and the log stay valid.",
     "Receipts that you saved stay valid too: they are yours, and show what you chose to keep.",
 )

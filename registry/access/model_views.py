@@ -16,12 +16,16 @@ from registry.access.domain import OPEN_PATHS, Denial, Permit, ReasonCode
 from registry.access.panel import access_panel
 from registry.catalog import markdown
 from registry.catalog.domain import DEFAULT_BRANCH, FileView, GateMode, ModelView, RefView, ReleaseView
-from registry.catalog.inspection import Flag, Severity
 from registry.kernel.page_parts import Badge, Link, Notice, Pager, Shape, Tone
 
 PAGE_FILES = 200
 PAGE_RELEASES = 25
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
+_FLAG_TONES = {
+    catalog.Severity.NOTE: Tone.NOTE,
+    catalog.Severity.CAUTION: Tone.WAIT,
+    catalog.Severity.DANGER: Tone.STOP,
+}
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -226,7 +230,7 @@ def files_view(
             SimpleNamespace(path=file.path, title=f"{_flag_word(flag)}.", detail=flag.message)
             for file in listed
             for flag in file.flags
-            if flag.severity is not Severity.NOTE
+            if flag.severity is not catalog.Severity.NOTE
         ],
         pager=_file_pager(shown, files, after),
         revisions=[
@@ -264,9 +268,7 @@ def _file(shown: ModelShown, file: FileView) -> SimpleNamespace:
             Badge(
                 word=_flag_word(flag),
                 shape=Shape.WARNING,
-                tone={Severity.NOTE: Tone.NOTE, Severity.CAUTION: Tone.WAIT, Severity.DANGER: Tone.STOP}[
-                    flag.severity
-                ],
+                tone=_FLAG_TONES[flag.severity],
             )
             for flag in file.flags
         ],
@@ -283,7 +285,7 @@ def _file_access(shown: ModelShown, *, is_open: bool) -> Badge:
     return Badge(word="After acceptance", shape=Shape.DECIDED)
 
 
-def _flag_word(flag: Flag) -> str:
+def _flag_word(flag: catalog.Flag) -> str:
     return {"lfs-pointer": "LFS pointer", "zip-bomb": "Zip bomb"}.get(
         flag.code, flag.code.replace("-", " ").capitalize()
     )

@@ -43,7 +43,7 @@ def access_panel(
     url = f"/{quote(model.publisher)}/{quote(model.name)}"
     checks = [_check(reason, label) for reason in verdict.reasons]
     if isinstance(verdict, Permit):
-        return _permitted(verdict, model, checks, url=url, base_url=base_url)
+        return _permitted(model, checks, url=url, base_url=base_url)
     refusal = verdict.refusal
     if refusal.code == "sign-in-needed":
         return AccessPanel(
@@ -72,9 +72,7 @@ def access_panel(
     )
 
 
-def _permitted(
-    permit: Permit, model: ModelView, checks: Sequence[Check], *, url: str, base_url: str
-) -> AccessPanel:
+def _permitted(model: ModelView, checks: Sequence[Check], *, url: str, base_url: str) -> AccessPanel:
     is_open = model.gate.is_open()
     return AccessPanel(
         tone=Tone.OK,

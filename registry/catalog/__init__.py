@@ -22,6 +22,7 @@ from registry.catalog.domain import (
     may_any,
 )
 from registry.catalog.fsck import check_leaf, find_discrepancies
+from registry.catalog.inspection import Flag, Severity
 from registry.catalog.publishing import PublishRelease, create_tag, publish_release
 from registry.catalog.reading import (
     FoundRelease,
@@ -70,6 +71,7 @@ __all__ = [
     "Card",
     "Command",
     "FileView",
+    "Flag",
     "FoundRelease",
     "GateDemand",
     "GateKind",
@@ -88,6 +90,7 @@ __all__ = [
     "Requirement",
     "Role",
     "RoleView",
+    "Severity",
     "SignedManifest",
     "UploadLine",
     "UploadState",

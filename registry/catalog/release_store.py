@@ -285,25 +285,28 @@ def list_models(
     rows = session.exec(query.order_by(col(Model.id).desc()).limit(limit)).all()
     requirements = list_requirements(session, [revision_id for _, _, revision_id, _ in rows])
     heads = _heads(session, [model.id for model, _, _, _ in rows])
-    listed = []
-    for model, publisher, revision_id, gate_mode in rows:
-        head = heads.get(model.id)
-        listed.append(
-            ListedModel(
-                model_id=model.id,
-                publisher=publisher,
-                name=model.name,
-                private=model.private,
-                created_at=model.created_at,
-                mode=GateMode(gate_mode),
-                license_version_ids=requirements.get(revision_id, ()),
-                commit=head.commit if head else None,
-                published_at=head.published_at if head else None,
-                summary=head.summary if head else "",
-                total_bytes=head.total_bytes if head else None,
-            )
-        )
-    return listed
+    return [
+        _listed(model, publisher, GateMode(gate_mode), requirements.get(revision_id, ()), heads.get(model.id))
+        for model, publisher, revision_id, gate_mode in rows
+    ]
+
+
+def _listed(
+    model: Model, publisher: str, mode: GateMode, required: tuple[UUID, ...], head: ReleaseView | None
+) -> ListedModel:
+    return ListedModel(
+        model_id=model.id,
+        publisher=publisher,
+        name=model.name,
+        private=model.private,
+        created_at=model.created_at,
+        mode=mode,
+        license_version_ids=required,
+        commit=head.commit if head else None,
+        published_at=head.published_at if head else None,
+        summary=head.summary if head else "",
+        total_bytes=head.total_bytes if head else None,
+    )
 
 
 def _has_role(person_id: UUID | None):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
