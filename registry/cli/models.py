@@ -21,11 +21,13 @@ def models(args: Namespace) -> int:
         return 0
     rows = []
     for one in found:
-        gate = one.maybe_member("gate")
-        mode = None if gate is None else gate.maybe_text("mode")
         name = f"{one.text('publisher')}/{one.text('name')}"
-        rows.append((printable(name), mode or "", printable(one.maybe_text("summary") or "", limit=100)))
-    write_columns(("model", "gate", "summary"), rows)
+        terms = ", ".join(
+            f"{item.text('slug')}@{item.text('number')}" for item in one.members("requirements")
+        )
+        summary = printable(one.maybe_text("summary") or "", limit=100)
+        rows.append((printable(name), one.maybe_text("gate") or "", printable(terms or "none"), summary))
+    write_columns(("model", "gate", "license", "summary"), rows)
     return 0
 
 
