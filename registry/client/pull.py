@@ -33,7 +33,7 @@ OPEN_FILES = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
 """Readable without acceptance, at the root of a release."""
 POLL_FIRST_SECONDS = 2.0
 POLL_GROWTH = 1.25
-POLL_MAX_SECONDS = 15.0
+POLL_MAX_SECONDS = 4.0
 HASH_THREADS = 4
 HASH_BLOCK_BYTES = 1 << 20
 SPARE_BYTES = 16 << 20
