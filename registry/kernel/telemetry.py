@@ -37,6 +37,7 @@ OUTBOX_FAILURES = Counter(
     registry=METRICS,
 )
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 _SECRETS = re.compile(
     r"gatehouse_[A-Za-z0-9_-]{8,}"  # our tokens
@@ -114,7 +115,8 @@ class RequestTelemetry(ASGIMiddleware):
         request_id = _request_id(scope)
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key] # our own key in an open dict
         status = 500
-        method = str(scope.get("method", "GET"))
+        given = str(scope.get("method", "GET"))
+        method = given if given in _METHODS else "other"  # whatever a client invents makes no series
 
         async def note(message: Message) -> None:
             nonlocal status
