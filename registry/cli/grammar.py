@@ -115,9 +115,7 @@ def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
     models = _command(commands, "models", "registry.cli.models:models", "list models")
     models.add_argument("--search", metavar="WORDS", help="only models that fit these words")
     models.add_argument("--license", metavar="SLUG", help="only models whose gate demands this license")
-    models.add_argument(
-        "--gate", choices=("open", "auto", "manual", "closed"), help="only models with such a gate"
-    )
+    models.add_argument("--gate", choices=("auto", "manual", "closed"), help="only models with such a gate")
     models.add_argument("--limit", type=_positive, default=100, metavar="N", help="at most so many (100)")
     info = _command(
         commands, "info", "registry.cli.models:info", "show a model: its files, its terms, your access"

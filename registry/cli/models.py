@@ -64,5 +64,5 @@ def _write_model(model: ModelInfo) -> None:
     for ref, kind, commit in model.refs:
         write_line(f"{kind}: {ref} {commit}")
     for file in model.files:
-        flags = f"  [{', '.join(file.flags)}]" if file.flags else ""
+        flags = f"  [{'; '.join(file.flags)}]" if file.flags else ""
         write_line(f"file: {printable(file.path)}  {in_words(file.size)}  sha256:{file.sha256}{flags}")

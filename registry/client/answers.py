@@ -45,6 +45,7 @@ class ListedFile:
     size: int
     sha256: str
     flags: tuple[str, ...]
+    """What the registry has found in it: `warning: imports os.system`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,12 +170,13 @@ def _read_requirement(fields: Fields, absolute: MakeAbsolute) -> Requirement:
 
 
 def _read_file(fields: Fields) -> ListedFile:
-    flags = fields.value.get("flags")
     return ListedFile(
         path=fields.text("path"),
         size=fields.number("size"),
         sha256=fields.text("sha256"),
-        flags=tuple(printable(str(flag), limit=80) for flag in flags) if isinstance(flags, list) else (),
+        flags=tuple(
+            f"{_shown(flag, 'severity')}: {_shown(flag, 'message')}" for flag in fields.members("flags")
+        ),
     )
 
 

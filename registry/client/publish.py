@@ -126,23 +126,29 @@ def find_files(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _walk(root: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    for entry in os.scandir(folder):
-        path = Path(entry.path).relative_to(root).as_posix()
-        if entry.name in LEFT_OUT_FILES or entry.name in LEFT_OUT_FOLDERS or path in LEFT_OUT_PATHS:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, Path(entry.path))
-            continue
-        source = Path(entry.path).resolve()
-        # A link to a file inside is that file; one to anywhere else could publish somebody's private key.
-        if entry.is_symlink() and not source.is_relative_to(root):
-            raise UnsafePath(
-                f"{printable(path)} is a link to outside the folder",
-                advice=("Put a copy in its place (cp -rL FOLDER COPY), or remove it.",),
-            )
-        if not source.is_file():
-            raise UnsafePath(f"{printable(path)} is neither a file nor a folder", advice=("Remove it.",))
-        yield check_relative_path(path), source
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = Path(entry.path).relative_to(root).as_posix()
+            if entry.name in LEFT_OUT_FILES | LEFT_OUT_FOLDERS or path in LEFT_OUT_PATHS:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(root, Path(entry.path))
+            else:
+                yield check_relative_path(path), _source_of(Path(entry.path), root, path)
+
+
+def _source_of(entry: Path, root: Path, path: str) -> Path:
+    """Return the file that an entry stands for: itself, or what a link within the folder points to."""
+    source = entry.resolve()
+    # A link to anywhere else could publish somebody's private key.
+    if entry.is_symlink() and not source.is_relative_to(root):
+        raise UnsafePath(
+            f"{printable(path)} is a link to outside the folder",
+            advice=("Put a copy in its place (cp -rL FOLDER COPY), or remove it.",),
+        )
+    if not source.is_file():
+        raise UnsafePath(f"{printable(path)} is neither a file nor a folder", advice=("Remove it.",))
+    return source
 
 
 def hash_files(found: Sequence[tuple[str, Path]], *, progress: Progress) -> tuple[LocalFile, ...]:

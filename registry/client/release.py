@@ -20,8 +20,8 @@ from registry.client.wire import Fields, parse_json
 FORMAT = "gatehouse-release/1"
 COMMIT_DOMAIN = b"gatehouse-release-commit/1\0"
 FILES_MAX_COUNT = 100_000
-STATEMENT_TYPE = "gatehouse-acceptance+sd-jwt"
-"""What the same key signs for people; it can never pass for a manifest."""
+MANIFEST_TYPE = "gatehouse-release"
+"""`typ` of the signature: what the same key signs for people can never pass for a manifest (RFC 8725 §3.11)."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -115,8 +115,11 @@ def _check_signed(signature: str, data: bytes, keys: Sequence[PublicKey]) -> Pub
             f"the manifest is signed with key {printable(token.kid, limit=60)!r}, which the registry does not publish"
         )
     check_signature(token, signer, what="the manifest")
-    if token.typ == STATEMENT_TYPE:
-        raise VerificationFailed("the signature of the manifest is that of an acceptance")
+    if token.typ != MANIFEST_TYPE:
+        got = printable(token.typ or "missing", limit=80)
+        raise VerificationFailed(
+            f"the manifest is signed as another thing: type {got}, expected {MANIFEST_TYPE}"
+        )
     if token.payload != data:
         raise VerificationFailed("the signature of the manifest is over another text")
     return signer

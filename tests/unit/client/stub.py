@@ -83,7 +83,7 @@ class Key:
         }
 
     def sign(self, payload: bytes, **header: Any) -> str:
-        head = {"alg": "Ed25519", "kid": self.kid, "typ": "gatehouse-release+jws"} | header
+        head = {"alg": "Ed25519", "kid": self.kid, "typ": "gatehouse-release"} | header
         message = f"{b64u(json.dumps(head).encode())}.{b64u(payload)}"
         return f"{message}.{b64u(self.private.sign(message.encode()))}"
 
@@ -97,6 +97,7 @@ class Stub:
         self.key = Key("stub statement key")
         self.files: dict[str, bytes] = {}
         self.inline: set[str] = set()
+        self.flags: list[dict[str, str]] = []
         self.entries: list[dict[str, Any]] | None = None
         """Manifest entries instead of those of `files`, for hostile manifests."""
         self.objects: dict[str, bytes] = {}
@@ -197,7 +198,7 @@ class Stub:
                 "message": "first",
                 "published_at": "2026-11-20T10:00:00.000Z",
                 "manifest_digest": "sha256:" + hashlib.sha256(manifest.encode()).hexdigest(),
-                "files": [{**entry, "flags": []} for entry in json.loads(manifest)["files"]],
+                "files": [{**entry, "flags": self.flags} for entry in json.loads(manifest)["files"]],
             },
             "refs": [{"name": "main", "kind": "branch", "commit": self.commit()}],
             "access": self.decision(),
@@ -272,10 +273,12 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        for name, value in (headers or {}).items():
+        given = {"Content-Length": str(len(data))} | (headers or {})
+        for name, value in given.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
         self.end_headers()
+        # A stated length that is not kept is seen only when the connection ends.
+        self.close_connection = given["Content-Length"] != str(len(data))
         self.wfile.write(data)
 
     def problem(self, status: int, code: str, title: str, **more: Any) -> None:

@@ -464,7 +464,7 @@ def tampered(stub: Stub, **members: Any) -> tuple[str, int, dict[str, str], Any]
             lambda stub: {
                 "signature": stub.key.sign(stub.manifest().encode(), typ="gatehouse-acceptance+sd-jwt")
             },
-            "that of an acceptance",
+            "signed as another thing",
         ),
         (
             lambda stub: {"signature": stub.key.sign(stub.manifest().encode(), alg="none")},
