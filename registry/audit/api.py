@@ -49,7 +49,7 @@ class AcceptancesAuditApi(Controller):
         model: Text = "",
         license: Text = "",  # noqa: A002 - the parameter's public name
         search: Text = "",
-        state: Text = "",
+        standing: Annotated[str, QueryParameter(name="state", max_length=20)] = "",
         since: Text = "",
         until: Text = "",
         after: FromQuery[UUID | None] = None,
@@ -62,7 +62,7 @@ class AcceptancesAuditApi(Controller):
             search=search,
             model=model,
             license=license,
-            state=state,
+            state=standing,
             since=since,
             until=until,
         )

@@ -46,7 +46,7 @@ class RegisterPages(Controller):
         model: Text = "",
         license: Text = "",  # noqa: A002 - the name in the address
         grade: Text = "",
-        state: Text = "",
+        standing: Annotated[str, QueryParameter(name="state", max_length=20)] = "",
         since: Text = "",
         until: Text = "",
         after: FromQuery[UUID | None] = None,
@@ -58,7 +58,7 @@ class RegisterPages(Controller):
             model=model,
             license=license,
             grade=grade,
-            state=state,
+            state=standing,
             since=since,
             until=until,
         )

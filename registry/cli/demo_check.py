@@ -176,7 +176,7 @@ class Journey:
     def audit(self) -> None:
         """The maintainer sees who accepted which text, and who downloaded what."""
         acceptances = self._rows("acceptances")
-        ours = [row for row in acceptances if row.get("id") == self.acceptance]
+        ours = [row for row in acceptances if row.get("receipt_id") == self.acceptance]
         _expect(len(ours) == 1, f"the acceptance is not in the export: {acceptances}")
         downloads = self._rows("downloads")
         _expect(
