@@ -1,0 +1,19 @@
+"""The decision finds the person's own acceptances by an index, however many others the gate has."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from registry.access.facts import _EARLIER_SQL, BY_NAME_SQL
+
+
+@pytest.mark.parametrize("sql", [BY_NAME_SQL, _EARLIER_SQL])
+def test_the_facts_are_found_by_the_index_of_the_person_without_statistics(
+    sqlite_template: Path, sql: str
+) -> None:
+    with sqlite3.connect(sqlite_template) as connection:
+        given = dict.fromkeys(("person_id", "now", "publisher_key", "model_key", "model_id"), "x")
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
+    connection.close()
+    assert any(step.startswith("SEARCH a USING INDEX ix_acceptance_standing") for step in plan), plan
