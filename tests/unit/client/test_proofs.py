@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import importlib.util
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +174,9 @@ def test_key_that_is_not_well_formed_is_refused(members: dict[str, Any]) -> None
 )
 def test_members_are_read_or_refused_by_name_and_never_raise_otherwise(value: Any) -> None:
     for name in ("text", "number", "flag", "moment", "member", "values", "texts", "members"):
-        try:
+        # Anything but `Malformed` fails the test.
+        with suppress(Malformed):
             getattr(Fields(value, where="here"), name)("x")
-        except Malformed as error:
-            assert error.message.startswith("here")
 
 
 @pytest.mark.parametrize(
