@@ -78,6 +78,8 @@ CODES: Mapping[str, HubCode | None] = {
 }
 """The registry's refusal codes in the Hub's words."""
 _LICENSE_CODES = frozenset({"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn"})
+_REASONED = frozenset({"access-blocked", "gate-closed"})
+"""Refusals that somebody decided; their detail holds the reason given."""
 _QUIET = frozenset({HubCode.NO_ENTRY})
 """Programs look for files that may be absent; a warning each time would use up the topic for what matters."""
 
@@ -115,6 +117,8 @@ def hub_status(refusal: Refusal) -> int:
 def hub_message(refusal: Refusal, *, base_url: str) -> str:
     """Return what is missing and what to do where, as one line of ASCII that ends with the URL."""
     said = refusal.title + (f" (since {refusal.since.date().isoformat()})" if refusal.since else "") + "."
+    if refusal.code in _REASONED:
+        said += " " + refusal.detail.removeprefix("No file was sent. ")
     remedy = refusal.remedy
     if remedy is None:
         return as_header(said)

@@ -22,6 +22,7 @@ from uuid import uuid4
 import pytest
 from sqlmodel import select
 
+from registry.acceptances import AcceptanceSummary
 from registry.catalog.domain import ModelView
 from registry.delivery.presign import Addressing
 from registry.delivery.s3 import S3ObjectStore
@@ -82,9 +83,12 @@ class Scene:
     def accept_url(self) -> str:
         return f"{self.registry.url}/{self.repo}/accept?license={self.slug}@1.0"
 
-    def accept(self) -> Any:
+    def accept(self, **changes: Any) -> AcceptanceSummary:
         world = self.registry.world
-        return world.accept(self.person, world.model(self.person, self.publisher.name, self.model.name))
+        model = world.model(self.person, self.publisher.name, self.model.name)
+        accepted = world.accept(self.person, model, **changes)
+        assert isinstance(accepted, AcceptanceSummary), accepted
+        return accepted
 
 
 class Stage:
@@ -138,12 +142,13 @@ class Outcome:
 class HubClient:
     """One version of the Hub's client with a home of its own."""
 
-    def __init__(self, environment: Path, home: Path, endpoint: str) -> None:
+    def __init__(self, environment: Path, home: Path, endpoint: str, *, shows_warnings: bool = True) -> None:
         self.home = home
+        self.shows_warnings = shows_warnings
         self.cache = home / "hub"
         self._bin = environment / "bin"
         kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "TMPDIR"}}
-        self._environment = kept | {
+        self.environment = kept | {
             "HOME": str(home),
             "HF_HOME": str(home),
             "HF_ENDPOINT": endpoint,
@@ -168,7 +173,7 @@ class HubClient:
         return self.cache / f"models--{repo.replace('/', '--')}" / "blobs"
 
     def _run(self, command: list[str], token: str | None, changes: dict[str, str]) -> Outcome:
-        environment = self._environment | changes | ({"HF_TOKEN": token} if token else {})
+        environment = self.environment | changes | ({"HF_TOKEN": token} if token else {})
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S, check=False
         )
@@ -295,7 +300,7 @@ def client(request: pytest.FixtureRequest, registry: Registry, tmp_path: Path) -
     if request.param == "0.36":
         if not (OLD_CLIENT / "bin" / "hf").exists():
             pytest.skip(OLD_CLIENT_ABSENT)
-        return HubClient(OLD_CLIENT, tmp_path / "home", registry.url)
+        return HubClient(OLD_CLIENT, tmp_path / "home", registry.url, shows_warnings=False)
     return HubClient(Path(sys.prefix), tmp_path / "home", registry.url)
 
 

@@ -155,6 +155,12 @@ def test_an_outdated_acceptance_names_both_versions_and_the_day() -> None:
     assert "2026-10-14" in message
 
 
+def test_a_block_gives_its_reason_and_its_day() -> None:
+    message = answer(STATES["blocked"]).headers["X-Error-Message"]
+    assert "shared the weights" in message
+    assert "2026-10-14" in message
+
+
 def test_a_token_of_another_place_is_reported_as_a_matter_of_the_token() -> None:
     found = answer(unknown_token())
     assert found.headers["X-Error-Message"] == WRONG_TOKEN_MESSAGE
