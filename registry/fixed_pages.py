@@ -63,7 +63,8 @@ def problem_page(desk: Desk) -> RenderPage:
     """Return what draws a problem as a page; it needs no database, since that may be the problem."""
 
     def render(request: AnyRequest, problem: Problem) -> bytes:
-        page = Page(csrf_token="", path=request.url.path)
+        begun = request.scope.get("page")
+        page = begun if isinstance(begun, Page) else Page(csrf_token="", path=request.url.path)
         return desk.pages.render("problems/problem.html", page=page, view=view_problem(problem)).encode()
 
     return render

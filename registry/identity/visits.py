@@ -91,6 +91,7 @@ class Visits:
             visitor=visitor,
             log=log,
         )
+        request.scope["page"] = page  # type: ignore[typeddict-unknown-key] # for the page of a problem
         email = visitor.label if visitor else None
         return Visit(principal=principal, page=page, email=email, browser=browser)
 

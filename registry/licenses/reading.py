@@ -1,5 +1,7 @@
 """A version as pages show it: the text set as a document, and two versions side by side."""
 
+from collections.abc import Sequence
+
 from registry.kernel import page_parts as show
 from registry.licenses import comparison, structure
 from registry.licenses.domain import Policy, Version
@@ -120,10 +122,17 @@ def _row(row: comparison.Row) -> show.DifferenceRow:
     return show.DifferenceRow(
         clause=row.new_label or row.old_label or "",
         said=_SAID[row.kind],
-        old=[_span(segment, show.SpanKind.DELETE) for segment in row.old],
-        new=[_span(segment, show.SpanKind.INSERT) for segment in row.new],
+        old=_spans(row.old, show.SpanKind.DELETE),
+        new=_spans(row.new, show.SpanKind.INSERT),
     )
 
 
-def _span(segment: comparison.Segment, kind: show.SpanKind) -> show.DifferenceSpan:
-    return show.DifferenceSpan(text=segment.text, kind=kind if segment.is_marked else show.SpanKind.KEEP)
+def _spans(segments: Sequence[comparison.Segment], marked: show.SpanKind) -> list[show.DifferenceSpan]:
+    """Return the runs of words with the spaces between them, which belong to what stays."""
+    spans: list[show.DifferenceSpan] = []
+    for segment in segments:
+        if spans:
+            spans.append(show.DifferenceSpan(text=" "))
+        kind = marked if segment.is_marked else show.SpanKind.KEEP
+        spans.append(show.DifferenceSpan(text=segment.text, kind=kind))
+    return spans
