@@ -2,9 +2,7 @@
 
 import base64
 import hashlib
-import importlib.util
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +14,7 @@ from registry.client.keys import KeyUse, decode_base64, decode_base64url, encode
 from registry.client.merkle import leaf_hash, root_from_path
 from registry.client.notes import check_checkpoint, note_key_id, parse_checkpoint
 from registry.client.wire import Fields, parse_json
-
-VECTORS = Path(__file__).parents[2] / "vectors" / "receipt"
-_spec = importlib.util.spec_from_file_location("receipt_vectors", VECTORS / "generate.py")
-assert _spec is not None
-assert _spec.loader is not None
-made: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
+from tests.vectors.receipt import writer as made
 
 SPECIFICATION_CHECKPOINT = (
     "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n"

@@ -18,7 +18,8 @@ from registry.client.errors import (
 )
 from registry.client.problem import typed_error
 from registry.client.transport import Redirect, Session, seconds_to_wait
-from tests.unit.client.stub import TOKEN, Stub, running_stub
+from tests.unit.client.stub import TOKEN, Stub
+from tests.unit.client.stub_servers import running_stub
 
 
 @pytest.fixture

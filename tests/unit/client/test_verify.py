@@ -1,11 +1,9 @@
 """Receipts verify offline, and every way to bend one is refused at the step that guards against it."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ from hypothesis import strategies as st
 
 from registry.client.keys import KeyUse, parse_key_set
 from registry.client.verify import CHECKS, State, Step, Trust, TrustedKeys, verify_receipt
+from tests.vectors.receipt import generate, writer
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "receipt"
 GOOD = sorted(VECTORS.glob("good/*.json"))
@@ -23,17 +22,8 @@ KEYS = parse_key_set(json.loads((VECTORS / "keys.json").read_bytes()), where="ke
 GIVEN = TrustedKeys(keys=KEYS, source=Trust.GIVEN)
 
 
-def load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("receipt_vectors", VECTORS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_generator_gives_the_stored_vectors_byte_for_byte(tmp_path: Path) -> None:
-    load_generator().write(tmp_path)
+    generate.write(tmp_path)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.json")}
     stored = {path.relative_to(VECTORS): path.read_bytes() for path in VECTORS.rglob("*.json")}
     assert made == stored
@@ -88,10 +78,9 @@ def test_every_step_but_the_chosen_keys_has_a_refused_vector() -> None:
 
 
 def test_receipt_with_keys_of_a_forger_is_refused_when_keys_are_given() -> None:
-    generator = load_generator()
-    payload, disclosures = generator.claims()
-    forged = generator.receipt(payload, disclosures, jwt=generator.sign_jwt(payload, word="forger"))
-    forged["keys"] = [generator.jwk("forger", "statement"), generator.jwk("checkpoint", "checkpoint")]
+    payload, disclosures = writer.claims()
+    forged = writer.receipt(payload, disclosures, jwt=writer.sign_jwt(payload, word="forger"))
+    forged["keys"] = [writer.jwk("forger", "statement"), writer.jwk("checkpoint", "checkpoint")]
     data = json.dumps(forged).encode()
 
     alone = verify_receipt(data)
@@ -232,12 +221,11 @@ def test_hostile_files_are_refused_without_an_exception(data: bytes) -> None:
 
 
 def test_deeply_nested_claims_are_refused() -> None:
-    generator = load_generator()
-    payload, disclosures = generator.claims()
+    payload, disclosures = writer.claims()
     nested: Any = "x"
     for _ in range(40):
         nested = {"more": nested}
-    data = json.dumps(generator.receipt(payload | {"nested": nested}, disclosures)).encode()
+    data = json.dumps(writer.receipt(payload | {"nested": nested}, disclosures)).encode()
     outcome = verify_receipt(data)
     assert outcome.failure is not None
     assert outcome.failure.step is Step.DISCLOSURES
