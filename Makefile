@@ -56,8 +56,9 @@ demo: setup ## Run the registry with a demo catalog; ARGS="--check" runs the who
 lock: ## Write the lock files anew (needs uv; UV_DEFAULT_INDEX names another index)
 	uv pip compile -q --universal --generate-hashes --no-header pyproject.toml --group dev -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header --no-deps requirements-demo.in -o requirements-demo.lock
+	uv pip compile -q --universal --generate-hashes --no-header requirements-hf036.in -o requirements-hf036.lock
 
 .PHONY: clean
 clean: ## Remove everything that make made, but not the data in var/
-	rm -rf .venv node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-hf036 node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)")
-DIRECT = re.compile(r"#\s+(?:via\s+)?(?:gatehouse \(pyproject\.toml|-r requirements-demo\.in)")
+DIRECT = re.compile(r"#\s+(?:via\s+)?(?:gatehouse \(pyproject\.toml|-r requirements-(?:demo|hf036)\.in)")
 INDEX = re.compile(r"https?://|^\s*-(?:-|i\b|f\b)(?!-hash=)", re.MULTILINE)
 
 
@@ -22,15 +22,18 @@ def main() -> int:
     """Print every fault; return 1 if there is one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     required = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    demo = [
-        line
-        for line in (ROOT / "requirements-demo.in").read_text().splitlines()
-        if line and not line.startswith("#")
-    ]
-    faults = [*check("requirements.lock", required), *check("requirements-demo.lock", demo)]
+    faults = check("requirements.lock", required)
+    for name in ("requirements-demo", "requirements-hf036"):
+        faults += check(f"{name}.lock", read_inputs(f"{name}.in"))
     for fault in faults:
         sys.stderr.write(f"{fault}\n")
     return 1 if faults else 0
+
+
+def read_inputs(name: str) -> list[str]:
+    """Return the requirements of an input file."""
+    lines = (ROOT / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def check(lock: str, required: list[str]) -> list[str]:

@@ -75,9 +75,15 @@ EXTRA_FILES = {
         "seaweedfs": "adapter",
         "seaweedfs_folder": "what the embedded store keeps on disk",
     },
+    "hub_api": {
+        "errors": "refusals in the Hub's shape",
+        "listing": "the tree of a release, with the Hub's object ids",
+        "remembered": "what immutable releases let one remember",
+        "resolve": "files in the Hub's grammar",
+        "routes": "its routes in one list",
+    },
     "identity": {
         "authentication": "who sends this request",
-        "statements": "the text that a person signs in under",
         "visits": "web sessions at the edge",
     },
     "ledger": {
@@ -111,6 +117,7 @@ SHARED_MODULES = {
     "registry.catalog.refusals",
     "registry.catalog.schemas",
     "registry.catalog.storage",
+    "registry.delivery.resolving",
     "registry.identity.authentication",
     "registry.identity.visits",
     "registry.licenses.reading",

@@ -23,6 +23,8 @@ FORMAT = "gatehouse-release/1"
 COMMIT_DOMAIN = b"gatehouse-release-commit/1\0"
 PATH_MAX_BYTES = 1024
 SEGMENT_MAX_BYTES = 255
+DEPTH_MAX_FOLDERS = 64
+"""Deeper trees would cost a folder entry for every level of every file."""
 """Longer names cannot be stored by the file systems that downloads end on."""
 FILES_MAX_COUNT = 100_000
 FILE_MAX_BYTES = 50 * 10**9
@@ -136,6 +138,8 @@ def check_path(path: str) -> str | None:
     for character in path:
         if unicodedata.category(character) in _FORBIDDEN_CATEGORIES and character not in _JOINERS:
             return f"it holds the character U+{ord(character):04X}, which cannot be shown"
+    if path.count("/") > DEPTH_MAX_FOLDERS:
+        return f"it lies more than {DEPTH_MAX_FOLDERS} folders deep"
     for segment in path.split("/"):
         trouble = _segment_trouble(segment)
         if trouble is not None:

@@ -127,7 +127,9 @@ def parse_file_path(raw_path: bytes) -> FileRequest | None:
     if len(segments) < 6 or segments[0] or segments[3] != "resolve":
         return None
     path = segments[5:]
-    if any(part in {"", ".", ".."} or "\x00" in part or "\\" in part for part in path):
+    if any(part in {"", ".", ".."} or "\\" in part for part in path):
+        return None
+    if any(not part.isprintable() for part in segments[1:5]) or any("\x00" in part for part in path):
         return None
     if not segments[1] or not segments[2] or not segments[4]:
         return None
