@@ -41,15 +41,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"
 def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
     """Return the application over these parts. `extra_routes` are for measuring only."""
     settings = parts.settings
-    desk = Desk(
-        settings=settings,
-        clock=parts.clock,
-        database=parts.database,
-        sealer=parts.sealer,
-        pages=parts.pages,
-        cookies=parts.cookies,
-        visits=parts.visits,
-    )
+    desk = _desk(parts)
     resolver = Resolver(
         database=parts.database,
         store=parts.store,
@@ -59,19 +51,7 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
     )
     app = Litestar(
         route_handlers=[*ROUTES, *hub_api.routes(), *extra_routes],
-        dependencies={
-            "clock": _given(parts.clock),
-            "database": _given(parts.database),
-            "desk": _given(desk),
-            "health": _given(HealthChecks(parts)),
-            "license_uses": _given(LicenseUses(count_models=catalog.count_models_by_license)),
-            "keys": Provide(lambda: parts.keys.ring, sync_to_thread=False),
-            "principal": Provide(_principal, sync_to_thread=False),
-            "resolver": _given(resolver),
-            "sealer": _given(parts.sealer),
-            "settings": _given(settings),
-            "store": _given(parts.store),
-        },
+        dependencies=_dependencies(parts, desk, resolver),
         middleware=[
             Authentication(
                 database=parts.database, clock=parts.clock, cookies=parts.cookies, base_url=settings.base_url
@@ -114,6 +94,34 @@ def _refuse_in_kind(request: AnyRequest, error: HTTPException) -> Response[Any]:
     if hub_api.is_hub_path(request.scope["raw_path"]):
         return hub_api.handle_http_exception(request, error)
     return handle_http_exception(request, error)
+
+
+def _desk(parts: Parts) -> Desk:
+    return Desk(
+        settings=parts.settings,
+        clock=parts.clock,
+        database=parts.database,
+        sealer=parts.sealer,
+        pages=parts.pages,
+        cookies=parts.cookies,
+        visits=parts.visits,
+    )
+
+
+def _dependencies(parts: Parts, desk: Desk, resolver: Resolver) -> dict[str, Provide]:
+    return {
+        "clock": _given(parts.clock),
+        "database": _given(parts.database),
+        "desk": _given(desk),
+        "health": _given(HealthChecks(parts)),
+        "license_uses": _given(LicenseUses(count_models=catalog.count_models_by_license)),
+        "keys": Provide(lambda: parts.keys.ring, sync_to_thread=False),
+        "principal": Provide(_principal, sync_to_thread=False),
+        "resolver": _given(resolver),
+        "sealer": _given(parts.sealer),
+        "settings": _given(parts.settings),
+        "store": _given(parts.store),
+    }
 
 
 def _given(value: object) -> Provide:

@@ -55,6 +55,7 @@ EXTRA_FILES = {
         "countries": "ISO 3166 codes and names",
         "forms": "contact form fields and their answers",
         "front_matter": "YAML at the head of a card",
+        "inputs": "what its routes take from the wire",
         "inspection": "what is found in a file while it streams",
         "manifests": "release manifests, git object ids",
         "markdown": "safe rendering",
@@ -64,6 +65,7 @@ EXTRA_FILES = {
         "safetensors_header": "the safetensors format",
         "storage": "what the catalog needs of an object store",
         "upload_store": "rows of uploads",
+        "upload_api": "routes of uploads",
         "uploads": "use cases of an upload",
     },
     "delivery": {
@@ -107,12 +109,15 @@ EXTRA_FILES = {
 SHARED_MODULES = {
     # What other contexts may import besides a context's package and its `domain`: pure words and protocols,
     # and the one deep entry that the hot path takes for speed.
+    "registry.acceptances.fsck",
     "registry.access.facts",
+    "registry.access.fsck",
     "registry.access.panel",
     "registry.catalog.api",
     "registry.catalog.cards",
     "registry.catalog.countries",
     "registry.catalog.forms",
+    "registry.catalog.fsck",
     "registry.catalog.markdown",
     "registry.catalog.refusals",
     "registry.catalog.schemas",

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from registry.acceptances import receipts, service
 from registry.acceptances.domain import AcceptanceSummary, no_such_acceptance
@@ -56,7 +56,7 @@ class ReceiptsApi(Controller):
         request: AnyRequest,
         desk: NamedDependency[Desk],
         principal: NamedDependency[Principal],
-        after: UUID | None = None,
+        after: FromQuery[UUID | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
     ) -> Response[AcceptanceItems]:
         """List the caller's acceptances."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -39,6 +40,8 @@ from registry.kernel.problems import AnyRequest, refuse
 from registry.kernel.telemetry import ACCEPTANCES
 from registry.licenses import reading
 from registry.licenses.domain import Version
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +171,10 @@ class ReceiptPages(Controller):
             if visit.principal.person_id is None:
                 return refuse(request, not_signed_in(visit.page.path))
             return refuse(request, view)
+        if not view.owner:
+            _log.info(
+                "audit.read", what="receipt", acceptance=str(acceptance_id), by=str(visit.principal.person_id)
+            )
         return respond(desk.pages.render("acceptances/receipt.html", page=visit.page, view=view))
 
     @post(

@@ -49,16 +49,36 @@ def receipt_view(
     version = licenses.get_version_by_id(session, summary.license_version_id)
     owner = summary.person_id == visit.principal.person_id
     proof = ledger.prove_entry(session, summary.entry_id)
+    steps = verification_steps(session, statement, disclosures, version.text, proof)
+    live = owner and not summary.withdrawn_at
+    files = f"/{summary.publisher}/{summary.model}/files"
     return SimpleNamespace(
-        receipt=SimpleNamespace(
+        **_statement_parts(summary, claims, hidden),
+        owner=owner,
+        notice=_new_notice(summary) if new else None,
+        license=SimpleNamespace(
+            url=version.path, language_name="English", size=len(version.text), sha256=version.sha256
+        ),
+        key=SimpleNamespace(id=_kid(statement), algorithm="Ed25519"),
+        entry=_entry(proof),
+        verification=SimpleNamespace(at=now, steps=steps),
+        qr=None,
+        go_on=Link(label="Go to the files", url=files) if live else None,
+        withdraw=_withdraw_form(summary) if live else None,
+    )
+
+
+def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the signed statement and its disclosures say, group by group."""
+    end = claims["times"]["end_reached"]
+    return {
+        "receipt": SimpleNamespace(
             id=str(summary.id),
             short=str(summary.id)[-12:],
             json_url=f"/api/v1/receipts/{summary.id}",
             file_name=f"receipt-{summary.slug}-{summary.number}.json",
         ),
-        notice=_new_notice(summary) if new else None,
-        owner=owner,
-        statement=SimpleNamespace(
+        "statement": SimpleNamespace(
             who=hidden.get("name", "A person whose details were erased"),
             license=summary.title,
             number=summary.number,
@@ -66,54 +86,39 @@ def receipt_view(
             model=f"{summary.publisher}/{summary.model}",
             at=summary.accepted_at,
         ),
-        withdrawn=(SimpleNamespace(at=summary.withdrawn_at, entry=None) if summary.withdrawn_at else None),
-        license=SimpleNamespace(
-            url=version.path, language_name="English", size=len(version.text), sha256=version.sha256
-        ),
-        policies=[
+        "withdrawn": (SimpleNamespace(at=summary.withdrawn_at, entry=None) if summary.withdrawn_at else None),
+        "policies": [
             SimpleNamespace(title=policy["title"], sha256=policy["sha256"])
             for policy in claims["license"]["policies"]
         ],
-        acts=SimpleNamespace(said=ACT.sentence, button_label=claims["act"]["button"]),
-        times=SimpleNamespace(
+        "acts": SimpleNamespace(said=ACT.sentence, button_label=claims["act"]["button"]),
+        "times": SimpleNamespace(
             presented_at=parse_iso(claims["times"]["presented"]),
-            end_reached_at=parse_iso(claims["times"]["end_reached"])
-            if claims["times"]["end_reached"]
-            else None,
+            end_reached_at=parse_iso(end) if end else None,
             accepted_at=summary.accepted_at,
         ),
-        person=_person(claims, hidden),
-        answers=_answers(hidden),
-        answers_digest=claims["gate"]["answers"],
-        form_version=f"{claims['gate']['number']}",
-        scope=SimpleNamespace(
+        "person": _person(claims, hidden),
+        "answers": _answers(hidden),
+        "answers_digest": claims["gate"]["answers"],
+        "form_version": f"{claims['gate']['number']}",
+        "scope": SimpleNamespace(
             model=claims["scope"]["model"],
             model_url=f"/{claims['scope']['model']}",
             commit=claims["scope"]["release"] or "",
             manifest_digest=claims["scope"]["manifest"] or "",
         ),
-        grade=SimpleNamespace(letter=summary.grade.value, said=_GRADES[summary.grade]),
-        key=SimpleNamespace(id=_kid(statement), algorithm="Ed25519"),
-        entry=(
-            SimpleNamespace(
-                index=proof.index,
-                size=proof.checkpoint.size,
-                url=f"/log/{proof.index}",
-                leaf_hash=proof.leaf_hash.hex(),
-            )
-            if proof
-            else None
-        ),
-        verification=SimpleNamespace(
-            at=now, steps=verification_steps(session, statement, disclosures, version.text, proof)
-        ),
-        qr=None,
-        go_on=(
-            Link(label="Go to the files", url=f"/{summary.publisher}/{summary.model}/files")
-            if owner and not summary.withdrawn_at
-            else None
-        ),
-        withdraw=_withdraw_form(summary) if owner and not summary.withdrawn_at else None,
+        "grade": SimpleNamespace(letter=summary.grade.value, said=_GRADES[summary.grade]),
+    }
+
+
+def _entry(proof: ledger.EntryProof | None) -> SimpleNamespace | None:
+    if proof is None:
+        return None
+    return SimpleNamespace(
+        index=proof.index,
+        size=proof.checkpoint.size,
+        url=f"/log/{proof.index}",
+        leaf_hash=proof.leaf_hash.hex(),
     )
 
 

@@ -26,12 +26,13 @@ from registry.acceptances.domain import (
     read_ticket,
 )
 from registry.acceptances.sd_jwt import Issued, Sign, read_payload
-from registry.acceptances.statement import Evidence, sign_statement, withdrawal_fact
+from registry.acceptances.statement import Evidence, receipt_letter, sign_statement, withdrawal_fact
 from registry.acceptances.store import Filter
 from registry.acceptances.tables import Acceptance, Withdrawal
 from registry.catalog.domain import ModelView
-from registry.catalog.forms import AnswerErrors, validate_answers
+from registry.catalog.forms import AnswerErrors, CleanAnswers, validate_answers
 from registry.identity.domain import Principal
+from registry.kernel import mail
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.kernel.sealing import Sealer
@@ -110,18 +111,10 @@ def accept(
         return nothing_to_accept(f"/{model.repo_id}")
     offer, version = found
     # Decide.
-    if refusal := judge_actor(principal, offer):
-        return refusal
-    answers = validate_answers(model.gate.fields, command.answers)
-    refusal = judge_act(command, ticket, offer, principal=principal, now=now)
-    if isinstance(answers, AnswerErrors):
-        if refusal is None or refusal.status == 422:
-            return invalid_act(offer, {**(refusal.errors if refusal else {}), **answers.errors})
-        return refusal
-    if refusal is not None:
-        return refusal
-    assert principal.person_id is not None  # noqa: S101 - judge_actor has seen to it
-    assert ticket is not None  # noqa: S101 - judge_act has seen to it
+    answers = _judge(command, ticket, offer, model=model, principal=principal, now=now)
+    if isinstance(answers, Refusal):
+        return answers
+    assert principal.person_id is not None and ticket is not None  # noqa: S101, PT018 - _judge has seen to it
     profile = identity.open_profile(session, person_id=principal.person_id, sealer=sealer)
     if profile is None:
         raise CorruptRecord(f"person {principal.person_id} is signed in but has no profile")
@@ -146,6 +139,27 @@ def accept(
         accepted_at=now,
     )
     return _record(session, evidence, sign_statement(evidence, sign), sealer=sealer, now=now)
+
+
+def _judge(
+    command: AcceptLicense,
+    ticket: Ticket | None,
+    offer: Offer,
+    *,
+    model: ModelView,
+    principal: Principal,
+    now: datetime,
+) -> CleanAnswers | Refusal:
+    """Return the answers of an act that counts, or why it does not; every field in error is named at once."""
+    if refusal := judge_actor(principal, offer):
+        return refusal
+    refusal = judge_act(command, ticket, offer, principal=principal, now=now)
+    if refusal is not None and refusal.status != 422:
+        return refusal
+    answers = validate_answers(model.gate.fields, command.answers)
+    if isinstance(answers, AnswerErrors):
+        return invalid_act(offer, {**(refusal.errors if refusal else {}), **answers.errors})
+    return refusal or answers
 
 
 def _record(
@@ -190,6 +204,7 @@ def _record(
         if twin is None:
             raise CorruptRecord("an acceptance was refused as a double and its twin is not there")
         return summarise(twin, None)
+    mail.queue(session, receipt_letter(evidence), sealer=sealer, now=now)
     recorded_row = store.find_acceptance(session, evidence.acceptance_id)
     if recorded_row is None:
         raise CorruptRecord("an acceptance was recorded and is not there")

@@ -16,6 +16,7 @@ from registry.identity.domain import Principal, Profile
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import sha256
+from registry.kernel.mail import Mail
 from registry.licenses.domain import Policy, Version
 
 STATEMENT_VERSION = 1
@@ -50,7 +51,6 @@ def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
 
 def _clear_claims(evidence: Evidence) -> dict[str, Json]:
     offer, version, gate = evidence.offer, evidence.version, evidence.gate
-    end = end_reached_at(evidence.ticket, evidence.command.end_reached_ms, now=evidence.accepted_at)
     return {
         "v": STATEMENT_VERSION,
         "iss": evidence.issuer,
@@ -67,23 +67,7 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
             "affirmed_by": ["box", "typed-name", "button"],
             "template": ACT.revision,
         },
-        "license": {
-            "id": str(version.license_id),
-            "version_id": str(version.id),
-            "slug": version.slug,
-            "title": version.title,
-            "number": version.number,
-            "change_class": version.change_class.value,
-            "series": version.series,
-            "sha256": version.sha256,
-            "language": version.language,
-            "binding": True,
-            "translation": None,
-            "policies": [
-                {"title": policy.title, "url": policy.url, "sha256": policy.sha256}
-                for policy in evidence.policies
-            ],
-        },
+        "license": _license_claims(version, evidence.policies),
         "gate": {
             "id": str(gate.id),
             "revision_id": str(gate.revision_id),
@@ -97,14 +81,7 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
             "release": evidence.release.commit if evidence.release else None,
             "manifest": evidence.release.manifest_digest if evidence.release else None,
         },
-        "times": {
-            "presented": iso(evidence.ticket.presented_at),
-            "viewed": iso(evidence.ticket.presented_at),
-            "end_reached": iso(end) if end else None,
-            "accepted": iso(evidence.accepted_at),
-            "client_offset_ms": _client_offset_ms(evidence),
-            "source": "server clock, UTC",
-        },
+        "times": _time_claims(evidence),
         "identity": {
             "provider": evidence.issuer,
             "amr": ["email"],
@@ -119,6 +96,37 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
             "request": evidence.command.context.request_id,
             "csrf": "passed",
         },
+    }
+
+
+def _license_claims(version: Version, policies: Sequence[Policy]) -> dict[str, Json]:
+    return {
+        "id": str(version.license_id),
+        "version_id": str(version.id),
+        "slug": version.slug,
+        "title": version.title,
+        "number": version.number,
+        "change_class": version.change_class.value,
+        "series": version.series,
+        "sha256": version.sha256,
+        "language": version.language,
+        "binding": True,
+        "translation": None,
+        "policies": [
+            {"title": policy.title, "url": policy.url, "sha256": policy.sha256} for policy in policies
+        ],
+    }
+
+
+def _time_claims(evidence: Evidence) -> dict[str, Json]:
+    end = end_reached_at(evidence.ticket, evidence.command.end_reached_ms, now=evidence.accepted_at)
+    return {
+        "presented": iso(evidence.ticket.presented_at),
+        "viewed": iso(evidence.ticket.presented_at),
+        "end_reached": iso(end) if end else None,
+        "accepted": iso(evidence.accepted_at),
+        "client_offset_ms": _client_offset_ms(evidence),
+        "source": "server clock, UTC",
     }
 
 
@@ -146,6 +154,23 @@ def _client_offset_ms(evidence: Evidence) -> int | None:
 def answers_digest(answers: Mapping[str, str], salt: bytes) -> str:
     """Return the digest that binds all answers at once; salted, so that answers cannot be guessed."""
     return sha256(salt + canonical_bytes(dict(answers)))
+
+
+def receipt_letter(evidence: Evidence) -> Mail:
+    """Return the mail that tells the acceptor what was recorded, and where the receipt is."""
+    offer = evidence.offer
+    return Mail(
+        to=evidence.profile.email,
+        subject=f"You accepted {offer.title} {offer.number}",
+        text=(
+            f"On {iso(evidence.accepted_at)} you accepted {offer.title} {offer.number}\n"
+            f"in order to use {offer.publisher}/{offer.model}.\n\n"
+            f"SHA-256 of the text: {offer.text_sha256.removeprefix('sha256:')}\n"
+            f"Your receipt: {evidence.issuer}/records/{evidence.acceptance_id}\n\n"
+            "Keep the receipt: it proves what you accepted, also without this registry. If this was not\n"
+            "you, or you change your mind, withdraw the acceptance on that page.\n"
+        ),
+    )
 
 
 def withdrawal_fact(*, acceptance_id: UUID, person_id: UUID, at: datetime) -> bytes:
