@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from registry.delivery.seaweedfs import EmbeddedStore
 from registry.kernel.clock import SystemClock
@@ -37,7 +38,7 @@ def run(args: Namespace) -> int:
         with ExitStack() as stack:
             settings = start_parts(settings, stack)
             print(f"Gatehouse serves {settings.base_url}", file=sys.stderr, flush=True)
-            serve(host=host, port=port, workers=args.workers or 1)
+            serve(host=host, port=port, workers=args.workers or 1, log_level=settings.log_level)
     except GatehouseError as error:
         print(f"gatehouse serve: {error}", file=sys.stderr)
         return 1
@@ -92,7 +93,7 @@ def prepare_database(settings: Settings) -> None:
         database.close()
 
 
-def serve(*, host: str, port: int, workers: int) -> None:
+def serve(*, host: str, port: int, workers: int, log_level: str) -> None:
     """Run the web server in this process until it is told to stop."""
     server = Granian(
         "registry.app:serve_app",
@@ -101,7 +102,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
         interface=Interfaces.ASGI,
         workers=workers,
         factory=True,
-        log_enabled=True,
+        log_level=LogLevels(log_level),
         websockets=False,
         backpressure=1024,
         workers_kill_timeout=10,
