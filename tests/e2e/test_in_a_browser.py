@@ -1,0 +1,149 @@
+"""The main job in real Chromium, over the running service with its real object store."""
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.cli.demo import DemoInfo, running_demo
+from tests.servers.processes import ROOT
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = (
+    "/",
+    "/licenses",
+    "/licenses/gatehouse-openrail-m/1.1",
+    "/log",
+    "/records",
+    "/settings/tokens",
+    "/privacy",
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoInfo]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with running_demo(tmp_path_factory.mktemp("demo") / "data", port=port) as (info, _server):
+        yield info
+
+
+@pytest.fixture
+def troubles(browser_page: Any) -> list[str]:
+    """What the browser complains about: broken policy, scripts, missing files."""
+    found: list[str] = []
+    browser_page.on(
+        "console", lambda message: found.append(message.text) if message.type == "error" else None
+    )
+    browser_page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+async def sign_in(page: Any, url: str) -> None:
+    await page.goto(url)
+    await page.click("main button.primary")
+
+
+def verify(receipt: Path, keys: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "registry.cli", "verify", str(receipt), "--keys", str(keys)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def violations(page: Any) -> list[str]:
+    if not AXE.is_file():
+        pytest.skip("axe-core is absent (deploy/node-packages.sh installs it)")
+    await page.evaluate(AXE.read_text("utf-8"))
+    result = await page.evaluate("axe.run()")
+    return [f"{item['id']}: {item['nodes'][0]['html'][:120]}" for item in result["violations"]]
+
+
+async def test_a_person_reads_accepts_downloads_and_verifies(
+    demo: DemoInfo, browser_page: Any, troubles: list[str], tmp_path: Path
+) -> None:
+    page, model = browser_page, demo.models[0]
+    await page.goto(f"{demo.base_url}/{model}")
+    assert await page.get_by_role("heading", name="Not signed in").count() == 1
+    await sign_in(page, demo.model_user.sign_in_url)
+    await page.goto(f"{demo.base_url}/{model}")
+    await page.get_by_role("link", name="Read and accept the license").click()
+    form = page.locator("#accept-form")
+    assert await form.locator("input:checked").count() == 0
+    assert await form.locator("#typed-name").input_value() == ""
+    for field in await form.locator("select").all():
+        assert await field.input_value() == ""
+        await field.select_option(index=1)
+    await form.locator("input[name^=answer-]").fill("Nordlab Institute")
+    await form.locator("#declaration").check()
+    await form.locator("#typed-name").fill("Mara Lindqvist")
+    await form.get_by_role("button", name="Accept Gatehouse OpenRAIL-M 1.1").click()
+    assert await page.get_by_text("Your acceptance is recorded").count() == 1
+
+    async with page.expect_download() as waiting:
+        await page.get_by_role("link", name="Download receipt").click()
+    receipt = tmp_path / "receipt.json"
+    await (await waiting.value).save_as(receipt)
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": json.loads(receipt.read_text())["keys"]}))
+    verified = verify(receipt, keys)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+    await page.goto(f"{demo.base_url}/{model}/files")
+    async with page.expect_download() as waiting:
+        await page.get_by_role("link", name="silero_vad_16k.safetensors").first.click()
+    weights = tmp_path / "weights"
+    await (await waiting.value).save_as(weights)
+    assert hashlib.sha256(weights.read_bytes()).hexdigest().startswith("c59271c2")
+    assert troubles == []
+
+
+async def test_without_scripts_the_acceptance_works_the_same(demo: DemoInfo, browser: Any) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await sign_in(page, demo.newcomer.sign_in_url)
+    await page.goto(f"{demo.base_url}/{demo.models[0]}/accept")
+    form = page.locator("#accept-form")
+    for field in await form.locator("select").all():
+        await field.select_option(index=1)
+    await form.locator("input[name^=answer-]").fill("Nordlab Institute")
+    await form.locator("#declaration").check()
+    await form.locator("#typed-name").fill("New Comer")
+    await form.locator("button.primary").click()
+    assert "/records/" in page.url
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_axe_finds_nothing_on_the_real_pages(
+    demo: DemoInfo, browser_page: Any, troubles: list[str], scheme: str, width: int
+) -> None:
+    page = browser_page
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_viewport_size({"width": width, "height": 900})
+    await sign_in(page, demo.maintainer.sign_in_url)
+    model, publisher = demo.models[1], demo.models[1].partition("/")[0]
+    manage = [
+        f"/manage/{publisher}{part}" for part in ("", "/acceptances", "/downloads", "/roles", "/blocks")
+    ]
+    found = {}
+    for path in (*PAGES, f"/{model}", f"/{model}/files", f"/{model}/accept", *manage):
+        answer = await page.goto(demo.base_url + path)
+        assert answer.status == 200, path
+        if problems := await violations(page):
+            found[path] = problems
+    assert found == {}
+    assert troubles == []
