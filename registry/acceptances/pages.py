@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import structlog
@@ -78,7 +79,7 @@ class AcceptPages(Controller):
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
         if judge_actor(visit.principal, loaded.offer) is not None:
-            return Redirect(f"/sign-in?next={visit.page.path}", status_code=303)
+            return Redirect(f"/sign-in?next={quote(visit.page.path, safe='/')}", status_code=303)
         return _page(desk, visit, loaded, views.Draft())
 
     @post("/{publisher:str}/{model:str}/accept", operation_id="accept_license_by_form", status_code=303)

@@ -101,7 +101,7 @@ def read_disclosures(disclosures: Sequence[str]) -> dict[str, Json]:
     for encoded in disclosures:
         try:
             _salt, name, value = json.loads(decode(encoded))
-        except ValueError:
+        except (ValueError, TypeError):
             raise CorruptRecord("a disclosure is not a JSON array of salt, name and value") from None
         opened[name] = value
     return opened

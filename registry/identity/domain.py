@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import quote
 from uuid import UUID
 
 from registry.kernel.outcomes import Refusal, Remedy
@@ -202,7 +203,8 @@ def not_signed_in(next_path: str = "/") -> Refusal:
         title="You are not signed in",
         detail="This needs to know who you are. Nothing happened.",
         remedy=Remedy(
-            text="Sign in with a link sent to your e-mail address", url=f"/sign-in?next={next_path}"
+            text="Sign in with a link sent to your e-mail address",
+            url=f"/sign-in?next={quote(next_path, safe='/')}",
         ),
         decider="You do",
     )
