@@ -138,7 +138,12 @@ class ModelAccessApi(Controller):
                 return loaded
             model, detail = loaded
             verdict = service.explain(
-                session, principal, publisher=model.publisher, model=model.name, now=now
+                session,
+                principal,
+                publisher=model.publisher,
+                model=model.name,
+                now=now,
+                contact=desk.settings.contact,
             )
             if verdict is None:
                 return no_such_model(publisher, name)
@@ -172,7 +177,9 @@ class ModelAccessApi(Controller):
                 )
                 if isinstance(found, Refusal):
                     return found
-            verdict = service.explain(session, principal, publisher=publisher, model=name, now=now)
+            verdict = service.explain(
+                session, principal, publisher=publisher, model=name, now=now, contact=desk.settings.contact
+            )
             return verdict or no_such_model(publisher, name)
 
         outcome = await desk.database.read(load)

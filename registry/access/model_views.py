@@ -26,6 +26,13 @@ _FLAG_TONES = {
     catalog.Severity.CAUTION: Tone.WAIT,
     catalog.Severity.DANGER: Tone.STOP,
 }
+_FLAG_WORDS = {
+    "lfs-pointer": "LFS pointer",
+    "pickle-by-another-name": "Hidden pickle",
+    "pickle-dangerous": "Dangerous pickle",
+    "pickle-unknown-imports": "Pickle, unknown imports",
+    "pickle-unreadable": "Pickle, unreadable",
+}
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -286,9 +293,7 @@ def _file_access(shown: ModelShown, *, is_open: bool) -> Badge:
 
 
 def _flag_word(flag: catalog.Flag) -> str:
-    return {"lfs-pointer": "LFS pointer", "zip-bomb": "Zip bomb"}.get(
-        flag.code, flag.code.replace("-", " ").capitalize()
-    )
+    return _FLAG_WORDS.get(flag.code, flag.code.replace("-", " ").capitalize())
 
 
 def license_view(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -163,7 +163,9 @@ async def open_model(
     """Return the visit, the model as far as the visitor may see it, and the head of its pages."""
     visit = await desk.visits.begin(request)
     now = desk.clock.now()
-    shown = await desk.database.read(lambda session: load_model(session, visit.principal, asked, now))
+    shown = await desk.database.read(
+        lambda session: load_model(session, visit.principal, asked, now, contact=desk.settings.contact)
+    )
     if isinstance(shown, Refusal):
         return shown
     head = model_views.head_view(
@@ -202,7 +204,9 @@ def load_catalog(
     )
 
 
-def load_model(session: Session, principal: Principal, asked: Asked, now: datetime) -> ModelShown | Refusal:
+def load_model(
+    session: Session, principal: Principal, asked: Asked, now: datetime, *, contact: str = ""
+) -> ModelShown | Refusal:
     """Return a model with the release that is asked for; a model without a release has none on `main`."""
     model = catalog.find_model(session, publisher=asked.publisher, name=asked.name, principal=principal)
     if isinstance(model, Refusal):
@@ -235,7 +239,7 @@ def load_model(session: Session, principal: Principal, asked: Asked, now: dateti
         releases=catalog.count_releases(session, model_id=model.id),
         weights=catalog.weigh_files(session, release_id=release.id) if release else (),
         requirements=[(version, licenses.find_terms(session, version.id)) for version in versions],
-        verdict=decide(gathered.facts),
+        verdict=decide(replace(gathered.facts, contact=contact)),
     )
 
 

@@ -1,6 +1,7 @@
 """Use cases of access: explain a decision, block and unblock people."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -26,13 +27,13 @@ from registry.kernel.outcomes import Refusal
 
 
 def explain(
-    session: Session, principal: Principal, *, publisher: str, model: str, now: datetime
+    session: Session, principal: Principal, *, publisher: str, model: str, now: datetime, contact: str = ""
 ) -> Permit | Denial | None:
     """Return the decision with its reasons; None if there is no such model for this principal."""
     gathered = facts.gather_by_name(session, principal, publisher=publisher, model=model, now=now)
     if gathered is None or not gathered.is_visible_to(principal):
         return None
-    return decide(gathered.facts)
+    return decide(replace(gathered.facts, contact=contact))
 
 
 def block_person(

@@ -77,7 +77,7 @@ class Authentication(ASGIMiddleware):
             outcome = unavailable_refusal(error)
         if isinstance(outcome, Refusal):
             response = refuse(request, outcome)
-            await response.to_asgi_response(request.app, request)(scope, receive, send)
+            await response.to_asgi_response(None, request)(scope, receive, send)
             return
         scope["principal"] = outcome  # type: ignore[typeddict-unknown-key] # our own key in an open dict
         await next_app(scope, receive, send)

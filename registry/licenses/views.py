@@ -148,7 +148,7 @@ def version_view(shown: LicenseShown, recognition: Recognition, *, now: datetime
             if bundled
             else None
         ),
-        restrictions=[_restriction(one, places) for one in shown.terms.restrictions],
+        restrictions=[_restriction(one, places) for one in _in_order(shown.terms.restrictions, places)],
         versions=[_version_row(one, shown.versions, now) for one in reversed(shown.versions)],
         compare_url=f"/licenses/{quote(version.slug)}/compare",
         compare_from=_options(numbers, before.number if before else version.number),
@@ -273,6 +273,12 @@ def _noted(
         replace(clause, note=notes[clause.id]) if clause.id in notes else clause for clause in text.clauses
     ]
     return replace(text, clauses=clauses)
+
+
+def _in_order(restrictions: Sequence[Restriction], places: Mapping[str, str]) -> Sequence[Restriction]:
+    """Return the restrictions in the order of the clauses that hold them."""
+    order = {label: position for position, label in enumerate(places)}
+    return sorted(restrictions, key=lambda one: (order.get(one.clause, len(order)), one.slug))
 
 
 def _restriction(one: Restriction, places: Mapping[str, str]) -> SimpleNamespace:

@@ -64,7 +64,9 @@ async def test_true_bytes_become_a_blob_and_the_staged_object_goes(world: World,
     assert plan_one(world, owner) is None
 
 
-@pytest.mark.parametrize("sent", [b"\x00weightz" * 1000, DATA[:-1] + b"!", bytes(255 - byte for byte in DATA)])
+@pytest.mark.parametrize(
+    "sent", [b"\x00weightz" * 1000, DATA[:-1] + b"!", bytes(255 - byte for byte in DATA)]
+)
 async def test_an_upload_that_lies_about_its_digest_never_becomes_a_blob(
     world: World, owner: Principal, sent: bytes
 ) -> None:
