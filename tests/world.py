@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from registry import acceptances, access, catalog, identity, ledger, licenses
@@ -28,6 +29,7 @@ from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer
 
+T = TypeVar("T")
 BASE_URL = "http://gatehouse.test:8400"
 MASTER_SECRET = b"m" * 32
 ORIGIN = "gatehouse.test:8400/ledger"
@@ -291,7 +293,13 @@ class World:
         async def ask() -> Outcome:
             return await self.resolver().resolve(file_request(path, **changes), asker(who))
 
-        return asyncio.run(ask())
+        return run(ask())
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` gives, run on a thread of its own: the loop of the asynchronous tests stays as it is."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def file_request(path: str = "model.safetensors", **changes: Any) -> FileRequest:

@@ -41,6 +41,8 @@ from registry.licenses.domain import Version
 SALT_BYTES = 16
 TICKET_SECRET = "acceptance-ticket"  # noqa: S105 - the purpose of a derived secret
 PAGE_MOST = 200
+Mine = tuple[Acceptance, Withdrawal | None]
+"""An acceptance of the person at hand, and its withdrawal, if any."""
 
 
 def find_offer(
@@ -50,9 +52,14 @@ def find_offer(
 
     `wanted` (a version's id, or `slug@number`) chooses among several missing ones.
     """
-    standing = (
-        store.standing_series(session, person_id=person_id, gate_id=model.gate.id) if person_id else set()
-    )
+    mine = store.list_of_person(session, person_id=person_id, gate_id=model.gate.id) if person_id else ()
+    return _choose_offer(session, mine, model=model, wanted=wanted)
+
+
+def _choose_offer(
+    session: Session, mine: Sequence[Mine], *, model: ModelView, wanted: UUID | str | None
+) -> tuple[Offer, Version] | None:
+    standing = {(row.license_id, row.series) for row, withdrawal in mine if withdrawal is None}
     missing = []
     for version_id in model.gate.license_version_ids:
         version = licenses.get_version_by_id(session, version_id)
@@ -98,15 +105,12 @@ def accept(
     """
     # Load.
     ticket = read_ticket(command.ticket, sealer.derive_secret(TICKET_SECRET))
-    twin = _repeated(session, command, ticket, principal=principal, model=model)
+    person_id = principal.person_id
+    mine = store.list_of_person(session, person_id=person_id, gate_id=model.gate.id) if person_id else ()
+    twin = _repeated(mine, command, ticket, principal=principal)
     if twin is not None:
         return twin
-    found = find_offer(
-        session,
-        person_id=principal.person_id,
-        model=model,
-        wanted=ticket.license_version_id if ticket else None,
-    )
+    found = _choose_offer(session, mine, model=model, wanted=ticket.license_version_id if ticket else None)
     if found is None:
         return nothing_to_accept(f"/{model.repo_id}")
     offer, version = found
@@ -132,8 +136,8 @@ def accept(
         command=command,
         ticket=ticket,
         answers=answers.values,
-        sequence=store.count_withdrawn(
-            session, person_id=principal.person_id, gate_id=offer.gate_id, license_version_id=version.id
+        sequence=sum(
+            withdrawal is not None and row.license_version_id == version.id for row, withdrawal in mine
         ),
         salt=os.urandom(SALT_BYTES),
         accepted_at=now,
@@ -170,66 +174,56 @@ def _record(
     if key is None:
         raise CorruptRecord(f"person {person_id} has no sealing key")
     disclosures = json.dumps(issued.disclosures).encode()
-    with session.begin_nested() as attempt:
-        entry_id = ledger.append(session, kind="acceptance", leaf=issued.jwt.encode("ascii"), now=now)
-        recorded = store.insert_acceptance(
-            session,
-            {
-                "id": evidence.acceptance_id,
-                "person_id": person_id,
-                "gate_id": offer.gate_id,
-                "gate_revision_id": offer.gate_revision_id,
-                "license_id": offer.license_id,
-                "license_version_id": offer.license_version_id,
-                "series": offer.series,
-                "sequence": evidence.sequence,
-                "language": evidence.version.language,
-                "grade": Grade.VERIFIED_SIGN_IN.value,
-                "accepted_at": now,
-                "statement": issued.jwt,
-                "sealed_disclosures": key.seal(disclosures, disclosures_context(evidence.acceptance_id)),
-                "entry_id": entry_id,
-            },
-        )
-        if not recorded:
-            attempt.rollback()
-    if not recorded:
-        # A twin of this act (double click, second browser) was first; it is the acceptance.
-        twin = store.find_standing(
-            session,
-            person_id=person_id,
-            gate_id=offer.gate_id,
-            license_version_id=offer.license_version_id,
-        )
-        if twin is None:
-            raise CorruptRecord("an acceptance was refused as a double and its twin is not there")
-        return summarise(twin, None)
-    mail.queue(session, receipt_letter(evidence), sealer=sealer, now=now)
-    recorded_row = store.find_acceptance(session, evidence.acceptance_id)
-    if recorded_row is None:
-        raise CorruptRecord("an acceptance was recorded and is not there")
-    return summarise(*recorded_row)
+    acceptance = Acceptance(
+        id=evidence.acceptance_id,
+        person_id=person_id,
+        gate_id=offer.gate_id,
+        gate_revision_id=offer.gate_revision_id,
+        license_id=offer.license_id,
+        license_version_id=offer.license_version_id,
+        series=offer.series,
+        sequence=evidence.sequence,
+        language=evidence.version.language,
+        grade=Grade.VERIFIED_SIGN_IN.value,
+        accepted_at=now,
+        statement=issued.jwt,
+        sealed_disclosures=key.seal(disclosures, disclosures_context(evidence.acceptance_id)),
+        entry_id=evidence.acceptance_id,  # known once the entry is appended below
+    )
+
+    def record() -> Acceptance:
+        leaf = issued.jwt.encode("ascii")
+        acceptance.entry_id = ledger.append(session, kind="acceptance", leaf=leaf, now=now)
+        store.insert_acceptance(session, acceptance.model_dump())
+        return acceptance
+
+    if store.attempt(session, record) is not None:
+        mail.queue(session, receipt_letter(evidence), sealer=sealer, now=now)
+        return summarise(acceptance, None)
+    # A twin of this act (double click, second browser) was first; it is the acceptance.
+    twin = store.find_standing(
+        session, person_id=person_id, gate_id=offer.gate_id, license_version_id=offer.license_version_id
+    )
+    if twin is None:
+        raise CorruptRecord("an acceptance was refused as a double and its twin is not there")
+    return summarise(twin, None)
 
 
 def _repeated(
-    session: Session, command: AcceptLicense, ticket: Ticket | None, *, principal: Principal, model: ModelView
+    mine: Sequence[Mine], command: AcceptLicense, ticket: Ticket | None, *, principal: Principal
 ) -> AcceptanceSummary | None:
     """Return the standing acceptance that this same form has already brought about."""
     if (
         ticket is None
-        or principal.person_id is None
         or ticket.person_id != principal.person_id
         or ticket.session_id != principal.session_id
         or command.text_sha256 != ticket.text_sha256
     ):
         return None
-    standing = store.find_standing(
-        session,
-        person_id=principal.person_id,
-        gate_id=model.gate.id,
-        license_version_id=ticket.license_version_id,
-    )
-    return summarise(standing, None) if standing is not None else None
+    for row, withdrawal in mine:
+        if withdrawal is None and row.license_version_id == ticket.license_version_id:
+            return summarise(row, None)
+    return None
 
 
 def withdraw(

@@ -1,9 +1,9 @@
 """Queries and inserts of acceptances; no rules."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import func, insert
@@ -13,6 +13,8 @@ from sqlmodel import Session, col, select
 from registry.acceptances.tables import Acceptance, Withdrawal
 
 BATCH_ROWS = 500
+T = TypeVar("T")
+_INSERT_ACCEPTANCE = insert(Acceptance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +50,16 @@ def find_standing(
     ).one_or_none()
 
 
-def standing_series(session: Session, *, person_id: UUID, gate_id: UUID) -> set[tuple[UUID, int]]:
-    """Return (license, series) of everything the person has standing at this gate."""
-    rows = session.exec(
-        select(Acceptance.license_id, Acceptance.series)
+def list_of_person(
+    session: Session, *, person_id: UUID, gate_id: UUID
+) -> Sequence[tuple[Acceptance, Withdrawal | None]]:
+    """Return all that the person has accepted at this gate, and what of it was withdrawn."""
+    return session.exec(
+        select(Acceptance, Withdrawal)
         .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
         .where(Acceptance.person_id == person_id, Acceptance.gate_id == gate_id)
-        .where(col(Withdrawal.acceptance_id).is_(None))
         .order_by(col(Acceptance.id))
-    )
-    return {(license_id, series) for license_id, series in rows}
+    ).all()
 
 
 def latest_of_license(
@@ -76,28 +78,18 @@ def latest_of_license(
     ).one_or_none()
 
 
-def count_withdrawn(session: Session, *, person_id: UUID, gate_id: UUID, license_version_id: UUID) -> int:
-    """Return how often the person has withdrawn this version here."""
-    return session.exec(
-        select(func.count())
-        .select_from(Withdrawal)
-        .join(Acceptance, col(Acceptance.id) == col(Withdrawal.acceptance_id))
-        .where(
-            Acceptance.person_id == person_id,
-            Acceptance.gate_id == gate_id,
-            Acceptance.license_version_id == license_version_id,
-        )
-    ).one()
-
-
-def insert_acceptance(session: Session, values: Mapping[str, Any]) -> bool:
-    """Insert an acceptance; False if a twin (double click, second browser) was there first."""
+def attempt(session: Session, work: Callable[[], T]) -> T | None:
+    """Return what `work` does in a savepoint; None, with nothing of it kept, if a twin of it was first."""
     try:
         with session.begin_nested():
-            session.exec(insert(Acceptance).values(**values))
+            return work()
     except IntegrityError:
-        return False
-    return True
+        return None
+
+
+def insert_acceptance(session: Session, values: Mapping[str, Any]) -> None:
+    """Insert an acceptance; one statement, made once, since this is the busiest write of all."""
+    session.connection().execute(_INSERT_ACCEPTANCE, values)
 
 
 def find_acceptance(session: Session, acceptance_id: UUID) -> tuple[Acceptance, Withdrawal | None] | None:

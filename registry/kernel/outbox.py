@@ -45,6 +45,9 @@ class OutboxMessage(Table, table=True):
     last_error: str | None = Field(default=None, max_length=300)
 
 
+_INSERT = insert(OutboxMessage)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A claimed message."""
@@ -58,10 +61,16 @@ class Message:
 def put(session: Session, topic: str, payload: bytes, *, now: datetime) -> UUID:
     """Bring about `topic` once the transaction has committed."""
     message_id = new_id()
-    session.exec(
-        insert(OutboxMessage).values(
-            id=message_id, topic=topic, payload=payload, created_at=now, available_at=now, attempts=0
-        )
+    session.connection().execute(
+        _INSERT,
+        {
+            "id": message_id,
+            "topic": topic,
+            "payload": payload,
+            "created_at": now,
+            "available_at": now,
+            "attempts": 0,
+        },
     )
     return message_id
 

@@ -1,6 +1,5 @@
 """Promises P1 to P3, on SQLite and PostgreSQL. Each test would fail if its promise broke."""
 
-import asyncio
 import hashlib
 from datetime import timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from tests.world import (
     asker,
     claims_of,
     file_request,
+    run,
 )
 
 
@@ -60,7 +60,7 @@ def test_p1_an_acceptance_gives_the_url_that_head_only_promises(world: World) ->
     async def head() -> Any:
         return await world.resolver().resolve(file_request(), asker(token, wants_body=False))
 
-    promised = asyncio.run(head())
+    promised = run(head())
     assert isinstance(promised, Authorised)
     assert len(records(world)) == 1
 

@@ -24,6 +24,7 @@ from tests.world import (
     claims_of,
     file_request,
     presigning_store,
+    run,
 )
 
 
@@ -142,7 +143,7 @@ def test_p5_concurrent_requests_each_get_their_record(world: World) -> None:
             *(resolver.resolve(file_request(), asker(tokens[n % len(tokens)])) for n in range(180))
         )
 
-    outcomes = asyncio.run(ask_all())
+    outcomes = run(ask_all())
     issued = [outcome for outcome in outcomes if isinstance(outcome, UrlIssued)]
     assert len(issued) == 160
     assert {record.id for record in records(world)} == {outcome.record_id for outcome in issued}

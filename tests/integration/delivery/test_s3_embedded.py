@@ -21,7 +21,7 @@ from registry.delivery.seaweedfs_folder import load_or_make_credentials
 from registry.kernel.clock import SystemClock
 from registry.kernel.outcomes import GatehouseError, Unavailable
 
-WAIT_S = 30
+WAIT_S = 90
 PARENT = """
 import sys
 from pathlib import Path

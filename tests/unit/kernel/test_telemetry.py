@@ -1,6 +1,5 @@
 """Logs and metrics: events, ids and codes; never secrets, queries or contact data."""
 
-import asyncio
 import io
 import json
 import logging
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from registry.kernel import telemetry
 from registry.kernel.telemetry import METRICS, RequestTelemetry, configure_logging, head_as_get, scrub
+from tests.world import run
 
 SECRETS = [
     "gatehouse_ZxYw-0123456789_abcdefghijklmnopqrstuvwxyzAB",
@@ -106,7 +106,7 @@ def ask(given: dict[str, Any], app: Any = answer) -> list[Any]:
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    asyncio.run(RequestTelemetry()(app)(given, receive, send))
+    run(RequestTelemetry()(app)(given, receive, send))
     return sent
 
 

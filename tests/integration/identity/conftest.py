@@ -1,0 +1,159 @@
+"""The whole application, asked by browsers that keep their cookies, with mail that is only composed."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from registry.app import create_app
+from registry.kernel.database import Database
+from registry.kernel.mail import Mail
+from registry.parts import Parts, build_parts
+from registry.settings import Settings
+from registry.worker import Worker
+from tests.clock import SettableClock
+from tests.world import MASTER_SECRET, World, presigning_store
+
+HTTPS_URL = "https://registry.example"
+EMAIL = "mara@nordlab.example"
+
+
+class KeptMail:
+    """A mailer that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.letters: list[Mail] = []
+
+    async def send(self, mail: Mail, *, now: object) -> None:
+        self.letters.append(mail)
+
+
+@dataclass
+class Browser:
+    """One browser: its cookies, and forms sent from the page that shows them."""
+
+    client: AsyncTestClient[Litestar]
+    headers: dict[str, str] = field(default_factory=lambda: {"Accept": "text/html"})
+
+    async def get(self, path: str, **given: Any) -> Any:
+        return await self.client.get(path, headers=self.headers | given.pop("headers", {}), **given)
+
+    async def form_token(self, path: str) -> str:
+        answer = await self.get(path)
+        found = re.search(r'name="_csrf" value="([^"]+)"', answer.text)
+        assert found, (path, answer.status_code, answer.text[:500])
+        return found.group(1)
+
+    async def send(
+        self, path: str, *, seen_on: str, headers: dict[str, str] | None = None, **fields: str
+    ) -> Any:
+        """Send a form from the page that holds it."""
+        data = {"_csrf": await self.form_token(seen_on), **fields}
+        return await self.client.post(path, data=data, headers=self.headers | (headers or {}))
+
+    async def ask_link(self, email: str = EMAIL, *, next_path: str = "/", **headers: str) -> Any:
+        return await self.send("/sign-in", seen_on="/sign-in", email=email, next=next_path, headers=headers)
+
+    async def follow(self, link: str) -> Any:
+        """Open the mailed link and press its button."""
+        parts = urlsplit(link)
+        page = f"{parts.path}?{parts.query}"
+        return await self.send(
+            parts.path,
+            seen_on=page,
+            token=parts.query.removeprefix("token="),
+            headers={"Origin": site_of(link)},
+        )
+
+    @property
+    def session_cookie(self) -> str | None:
+        return next((c.value for c in self.client.cookies.jar if "session" in c.name), None)
+
+    async def whoami(self) -> dict[str, Any]:
+        answer = await self.client.get("/api/v1/whoami")
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+def site_of(link: str) -> str:
+    parts = urlsplit(link)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass
+class Registry:
+    """The application with its world, its mail and any number of browsers."""
+
+    world: World
+    parts: Parts
+    mail: KeptMail
+    open_browser: Callable[[], Any]
+
+    async def letters(self) -> list[Mail]:
+        """Everything mailed so far; what waits is sent first."""
+        while await Worker(self.parts).deliver_due():
+            pass
+        return self.mail.letters
+
+    async def mailed_link(self) -> str:
+        """The link of the newest letter."""
+        letter = (await self.letters())[-1]
+        (link,) = re.findall(r"https?://\S+", letter.text)
+        return str(link)
+
+    async def signed_in(self, email: str = EMAIL) -> Browser:
+        browser: Browser = await self.open_browser()
+        await browser.ask_link(email)
+        answer = await browser.follow(await self.mailed_link())
+        assert answer.status_code == 303, answer.text[:500]
+        return browser
+
+
+@pytest.fixture
+def base_url() -> str:
+    """Public address of the registry; https, as outside of the demo."""
+    return HTTPS_URL
+
+
+@pytest.fixture
+async def registry(
+    database: Database, clock: SettableClock, tmp_path: Path, base_url: str
+) -> AsyncIterator[Registry]:
+    world = World(database=database, clock=clock, store=presigning_store(clock))
+    settings = Settings(
+        base_url=base_url,
+        data_dir=tmp_path,
+        master_key=MASTER_SECRET.hex(),
+        worker_inline=False,
+        smtp_host="mail.example",
+        mail_from="Gatehouse <gatehouse@registry.example>",
+        operators=("Operator@registry.example",),
+    )
+    mail = KeptMail()
+    assert world.store is not None
+    parts = build_parts(settings, store=world.store, database=database, clock=clock, mailer=mail)
+    async with AsyncExitStack() as stack:
+        app = create_app(parts)
+        keep_open = await stack.enter_async_context(
+            AsyncTestClient(app, base_url=base_url, raise_server_exceptions=False)
+        )
+        keep_open.follow_redirects = False
+
+        async def open_browser() -> Browser:
+            # Browsers share the running application; each has cookies of its own.
+            client: AsyncTestClient[Litestar] = AsyncTestClient(
+                app, base_url=base_url, raise_server_exceptions=False
+            )
+            client.blocking_portal = keep_open.blocking_portal
+            client.follow_redirects = False
+            return Browser(client)
+
+        yield Registry(world=world, parts=parts, mail=mail, open_browser=open_browser)
