@@ -170,6 +170,7 @@ class _Rewriter(HTMLParser):
         self._outline: list[int] = []
         self._heading: _Heading | None = None
         self._anchors: list[bool] = []
+        self._tables = 0
 
     def result(self) -> str:
         return "".join(self._out)
@@ -190,7 +191,10 @@ class _Rewriter(HTMLParser):
             if given.get("type") == "checkbox":
                 self._out.append("☑ " if "checked" in given else "☐ ")
         elif tag == "table":
-            self._out.append('<div class="scroll" role="region" aria-label="Table" tabindex="0">')
+            # Landmarks of one page have names of their own (WAI-ARIA 1.2, region).
+            self._tables += 1
+            label = f"Table {self._tables}"
+            self._out.append(f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">')
             self._write(tag, given)
         else:
             if tag == "pre":

@@ -204,7 +204,7 @@ def test_ordinary_texts_are_rendered(text: str, html: str) -> None:
 
 def test_tables_and_code_can_be_scrolled_by_keyboard() -> None:
     html = render("| a | b |\n|---|--:|\n| 1 | 2 |\n\n```py\nx = 1\n```\n").html
-    assert '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>' in html
+    assert '<div class="scroll" role="region" aria-label="Table 1" tabindex="0"><table>' in html
     assert '<pre tabindex="0"><code>x = 1' in html
 
 
