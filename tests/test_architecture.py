@@ -35,6 +35,7 @@ RECURRING_FILES = {
 EXTRA_FILES = {
     # A further file is named here with the duty that none of the standard names fits.
     "acceptances": {
+        "accepting": "the use case of accepting, for many people at once",
         "receipt_page": "a receipt as its page shows it",
         "receipts": "what the acceptor keeps",
         "sd_jwt": "RFC 9901",

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from registry import catalog, ledger, licenses
 from registry.acceptances import service, views
+from registry.acceptances.accepting import accept
 from registry.acceptances.domain import (
     AcceptanceSummary,
     AcceptLicense,
@@ -102,7 +103,7 @@ class AcceptPages(Controller):
             found = catalog.find_model(session, publisher=publisher, name=model, principal=visit.principal)
             if isinstance(found, Refusal):
                 return found
-            return service.accept(
+            return accept(
                 session,
                 read_command(form, found, request),
                 principal=visit.principal,

@@ -1,20 +1,18 @@
 """Queries and inserts of acceptances; no rules."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, insert
+from sqlalchemy import bindparam, func, insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from registry.acceptances.tables import Acceptance, Withdrawal
 
 BATCH_ROWS = 500
-T = TypeVar("T")
-_INSERT_ACCEPTANCE = insert(Acceptance)
+_INSERT_ACCEPTANCE = insert(Acceptance.metadata.tables["acceptance"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,34 +30,49 @@ class Filter:
     until: datetime | None = None
 
 
-def find_standing(
-    session: Session, *, person_id: UUID, gate_id: UUID, license_version_id: UUID
-) -> Acceptance | None:
-    """Return the acceptance of exactly this version at this gate that was not withdrawn."""
-    return session.exec(
-        select(Acceptance)
-        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
-        .where(
-            Acceptance.person_id == person_id,
-            Acceptance.gate_id == gate_id,
-            Acceptance.license_version_id == license_version_id,
-            col(Withdrawal.acceptance_id).is_(None),
-        )
-        .order_by(col(Acceptance.sequence).desc())
-        .limit(1)
-    ).one_or_none()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastAcceptance:
+    """What a person has accepted at a gate before, as far as the next act depends on it."""
+
+    id: UUID
+    person_id: UUID
+    gate_id: UUID
+    license_id: UUID
+    series: int
+    license_version_id: UUID
+    is_withdrawn: bool
 
 
-def list_of_person(
-    session: Session, *, person_id: UUID, gate_id: UUID
-) -> Sequence[tuple[Acceptance, Withdrawal | None]]:
-    """Return all that the person has accepted at this gate, and what of it was withdrawn."""
-    return session.exec(
-        select(Acceptance, Withdrawal)
-        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
-        .where(Acceptance.person_id == person_id, Acceptance.gate_id == gate_id)
-        .order_by(col(Acceptance.id))
-    ).all()
+# Made once, since every acceptance asks this. Not ordered by the acceptance's id: SQLite would then read all
+# acceptances of the gate in the order of their ids instead of finding the person's.
+_PAST = (
+    select(  # type: ignore[call-overload] # more columns than the overloads list
+        Acceptance.id,
+        Acceptance.person_id,
+        Acceptance.gate_id,
+        Acceptance.license_id,
+        Acceptance.series,
+        Acceptance.license_version_id,
+        col(Withdrawal.acceptance_id).is_not(None),
+    )
+    .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+    .where(
+        col(Acceptance.person_id).in_(bindparam("person_ids", expanding=True)),
+        col(Acceptance.gate_id).in_(bindparam("gate_ids", expanding=True)),
+    )
+    .order_by(col(Acceptance.person_id), col(Acceptance.accepted_at), col(Acceptance.id))
+)
+
+
+def list_past(
+    session: Session, *, person_ids: Sequence[UUID], gate_ids: Sequence[UUID]
+) -> Sequence[PastAcceptance]:
+    """Return all that these people have accepted at these gates, oldest first for each."""
+    if not person_ids:
+        return ()
+    rows = session.connection().execute(_PAST, {"person_ids": list(person_ids), "gate_ids": list(gate_ids)})
+    names = PastAcceptance.__slots__
+    return [PastAcceptance(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def latest_of_license(
@@ -73,23 +86,14 @@ def latest_of_license(
             Acceptance.gate_id == gate_id,
             Acceptance.license_id == license_id,
         )
-        .order_by(col(Acceptance.id).desc())
+        .order_by(col(Acceptance.accepted_at).desc(), col(Acceptance.id).desc())
         .limit(1)
     ).one_or_none()
 
 
-def attempt(session: Session, work: Callable[[], T]) -> T | None:
-    """Return what `work` does in a savepoint; None, with nothing of it kept, if a twin of it was first."""
-    try:
-        with session.begin_nested():
-            return work()
-    except IntegrityError:
-        return None
-
-
-def insert_acceptance(session: Session, values: Mapping[str, Any]) -> None:
-    """Insert an acceptance; one statement, made once, since this is the busiest write of all."""
-    session.connection().execute(_INSERT_ACCEPTANCE, values)
+def insert_acceptances(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert acceptances of people whose rows are locked."""
+    session.connection().execute(_INSERT_ACCEPTANCE, rows)
 
 
 def find_acceptance(session: Session, acceptance_id: UUID) -> tuple[Acceptance, Withdrawal | None] | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Exists, and_, delete, exists, func, insert, or_
+from sqlalchemy import Exists, and_, bindparam, delete, exists, func, insert, or_
 from sqlmodel import Session, col, select, update
 
 from registry.catalog.domain import (
@@ -75,6 +75,14 @@ class OwnModel:
     name: str
 
 
+# Made once: every acceptance names the release on the main branch.
+_RELEASE_BY_REF = (
+    select(*_VIEW_COLUMNS)  # type: ignore[call-overload] # more columns than the overloads list
+    .join(Ref, col(Ref.release_id) == col(Release.id))
+    .where(col(Ref.model_id) == bindparam("model_id"), col(Ref.name) == bindparam("name"))
+)
+
+
 def _view(row: Sequence[object]) -> ReleaseView:
     names = (
         *("id", "model_id", "commit", "parent", "message", "summary", "manifest_digest", "published_by"),
@@ -85,11 +93,7 @@ def _view(row: Sequence[object]) -> ReleaseView:
 
 def find_release_by_ref(session: Session, *, model_id: UUID, name: str) -> ReleaseView | None:
     """Return the release that a branch or tag points to."""
-    row = session.exec(
-        select(*_VIEW_COLUMNS)  # type: ignore[call-overload] # more columns than the overloads list
-        .join(Ref, col(Ref.release_id) == col(Release.id))
-        .where(Ref.model_id == model_id, Ref.name == name)
-    ).one_or_none()
+    row = session.connection().execute(_RELEASE_BY_REF, {"model_id": model_id, "name": name}).one_or_none()
     return None if row is None else _view(row)
 
 

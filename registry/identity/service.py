@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlmodel import Session
 
 from registry.identity import store
@@ -387,6 +389,21 @@ def open_profiles(session: Session, *, person_ids: Sequence[UUID], sealer: Seale
     }
 
 
+def lock_people(
+    session: Session, *, person_ids: Sequence[UUID], sealer: Sealer
+) -> Mapping[UUID, tuple[Profile, SubjectKey]]:
+    """Return profile and key of people whose acts wait for each other until the commit; erased ones are absent."""
+    if not person_ids:
+        return {}
+    rows = store.lock_people(session, person_ids)
+    keys = sealer.find_subject_keys(session, person_ids)
+    return {
+        row.id: (_opened(row, row.sealed_email, keys[row.id]), keys[row.id])
+        for row in rows
+        if row.id in keys and row.sealed_email is not None
+    }
+
+
 def find_person_by_email(session: Session, *, email: str, sealer: Sealer) -> UUID | None:
     """Return the person with this address."""
     address = normalise_email(email)
@@ -403,7 +420,7 @@ def _open(session: Session, person: Person, sealer: Sealer) -> Profile | None:
     return _opened(person, person.sealed_email, key)
 
 
-def _opened(person: Person, sealed_email: bytes, key: SubjectKey) -> Profile:
+def _opened(person: Person | Row[Any], sealed_email: bytes, key: SubjectKey) -> Profile:
     return Profile(
         person_id=person.id,
         email=key.open(sealed_email, _EMAIL_CONTEXT + person.id.bytes).decode(),

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import Row, bindparam, func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -26,6 +27,22 @@ def find_person(session: Session, person_id: UUID) -> Person | None:
 def list_people(session: Session, person_ids: Sequence[UUID]) -> Sequence[Person]:
     """Return the people with these ids, in no particular order."""
     return session.exec(select(Person).where(col(Person.id).in_(person_ids)).order_by(col(Person.id))).all()
+
+
+_LOCK_PEOPLE = (
+    select(Person.id, Person.sealed_email, Person.verified_at, Person.created_at)
+    .where(col(Person.id).in_(bindparam("person_ids", expanding=True)))
+    .order_by(col(Person.id))
+    .with_for_update(key_share=True)
+)
+
+
+def lock_people(session: Session, person_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """Return id, sealed address and dates of these people by id; their rows stay locked until the commit.
+
+    Other transactions that lock one of them wait. SQLite needs no lock: its writers exclude each other.
+    """
+    return session.connection().execute(_LOCK_PEOPLE, {"person_ids": list(person_ids)}).all()
 
 
 def insert_person(session: Session, person: Person) -> bool:

@@ -6,6 +6,7 @@ local outbox page, and one line on the console says so.
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -47,8 +48,17 @@ class Mailer(Protocol):
 
 def queue(session: Session, mail: Mail, *, sealer: Sealer, now: datetime) -> None:
     """Send `mail` after the commit; until then it is sealed."""
+    queue_all(session, [(mail, now)], sealer=sealer)
+
+
+def queue_all(session: Session, letters: Sequence[tuple[Mail, datetime]], *, sealer: Sealer) -> None:
+    """Send each letter, queued at its moment, after the commit; until then it is sealed."""
+    outbox.put_all(session, TOPIC, [(_seal(letter, sealer), now) for letter, now in letters])
+
+
+def _seal(mail: Mail, sealer: Sealer) -> bytes:
     plain = msgspec.json.encode({"to": mail.to, "subject": mail.subject, "text": mail.text})
-    outbox.put(session, TOPIC, sealer.seal_system(plain, _CONTEXT), now=now)
+    return sealer.seal_system(plain, _CONTEXT)
 
 
 def unqueue(payload: bytes, *, sealer: Sealer) -> Mail:

@@ -60,19 +60,26 @@ class Message:
 
 def put(session: Session, topic: str, payload: bytes, *, now: datetime) -> UUID:
     """Bring about `topic` once the transaction has committed."""
-    message_id = new_id()
-    session.connection().execute(
-        _INSERT,
+    (message_id,) = put_all(session, topic, [(payload, now)])
+    return message_id
+
+
+def put_all(session: Session, topic: str, payloads: Sequence[tuple[bytes, datetime]]) -> Sequence[UUID]:
+    """Bring about `topic` for each payload, put in at its moment, once the transaction has committed."""
+    rows = [
         {
-            "id": message_id,
+            "id": new_id(),
             "topic": topic,
             "payload": payload,
             "created_at": now,
             "available_at": now,
             "attempts": 0,
-        },
-    )
-    return message_id
+        }
+        for payload, now in payloads
+    ]
+    if rows:
+        session.connection().execute(_INSERT, rows)
+    return [row["id"] for row in rows]  # type: ignore[misc] # the dict's values are of several types
 
 
 def claim(session: Session, *, now: datetime, most: int = 20) -> Sequence[Message]:

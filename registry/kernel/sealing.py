@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import delete, insert
+from sqlalchemy import bindparam, delete, insert
 from sqlmodel import Field, Session, col, select
 
 from registry.kernel.database import Table, UTCDateTime
@@ -37,6 +37,13 @@ class SealingKey(Table, table=True):
     subject_id: UUID = Field(primary_key=True)
     wrapped: bytes
     created_at: datetime = Field(sa_type=UTCDateTime)
+
+
+_SELECT_KEYS = (
+    select(SealingKey.subject_id, SealingKey.wrapped)
+    .where(col(SealingKey.subject_id).in_(bindparam("subject_ids", expanding=True)))
+    .order_by(col(SealingKey.subject_id))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +104,9 @@ class Sealer:
 
     def find_subject_keys(self, session: Session, subject_ids: Sequence[UUID]) -> "dict[UUID, SubjectKey]":
         """Return the data keys of several people; erased ones are absent."""
-        rows = session.exec(
-            select(SealingKey.subject_id, SealingKey.wrapped)
-            .where(col(SealingKey.subject_id).in_(subject_ids))
-            .order_by(col(SealingKey.subject_id))
-        )
+        if not subject_ids:
+            return {}
+        rows = session.connection().execute(_SELECT_KEYS, {"subject_ids": list(subject_ids)})
         return {subject_id: self._unwrap(subject_id, wrapped) for subject_id, wrapped in rows}
 
     def destroy_subject_key(self, session: Session, subject_id: UUID) -> None:

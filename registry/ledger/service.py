@@ -35,13 +35,22 @@ class StaleKeyRing(GatehouseError):
 
 def append(session: Session, *, kind: str, leaf: bytes, now: datetime) -> UUID:
     """Record a fact; its entry is durable, unsequenced, when the transaction commits. Takes no lock."""
-    if len(leaf) > LEAF_MAX_BYTES:
-        raise ValueError(f"leaf is too long: got {len(leaf)} bytes, expected at most {LEAF_MAX_BYTES}")
-    entry_id = new_id()
-    store.insert_entry(
-        session, entry_id=entry_id, kind=kind, leaf=leaf, leaf_hash=tree.hash_leaf(leaf), now=now
-    )
+    (entry_id,) = append_all(session, kind=kind, leaves=[(leaf, now)])
     return entry_id
+
+
+def append_all(session: Session, *, kind: str, leaves: Sequence[tuple[bytes, datetime]]) -> Sequence[UUID]:
+    """Do as `append` for several facts of one kind, each recorded at its moment; return the entries' ids."""
+    longest = max((len(leaf) for leaf, _ in leaves), default=0)
+    if longest > LEAF_MAX_BYTES:
+        raise ValueError(f"leaf is too long: got {longest} bytes, expected at most {LEAF_MAX_BYTES}")
+    rows = [
+        {"id": new_id(), "kind": kind, "leaf": leaf, "leaf_hash": tree.hash_leaf(leaf), "recorded_at": now}
+        for leaf, now in leaves
+    ]
+    if rows:
+        store.insert_entries(session, rows)
+    return [row["id"] for row in rows]  # type: ignore[misc] # the dict's values are of several types
 
 
 def has_pending(session: Session) -> bool:

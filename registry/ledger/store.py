@@ -1,7 +1,6 @@
 """Queries and inserts of the ledger; no rules, no commit."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, text, update
@@ -27,16 +26,11 @@ _SELECT_TILE = sa_select(_TILES.c.hashes).where(
 )
 
 
-def insert_entry(
-    session: Session, *, entry_id: UUID, kind: str, leaf: bytes, leaf_hash: bytes, now: datetime
-) -> None:
-    """Store an entry and put it in the queue of the sequencer."""
+def insert_entries(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
+    """Store entries and put them in the queue of the sequencer."""
     connection = session.connection()
-    connection.execute(
-        _INSERT_ENTRY,
-        {"id": entry_id, "kind": kind, "leaf": leaf, "leaf_hash": leaf_hash, "recorded_at": now},
-    )
-    connection.execute(_INSERT_PENDING, {"entry_id": entry_id})
+    connection.execute(_INSERT_ENTRY, rows)
+    connection.execute(_INSERT_PENDING, [{"entry_id": row["id"]} for row in rows])
 
 
 def lock_sequencer(session: Session) -> None:

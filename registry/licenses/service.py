@@ -218,6 +218,11 @@ def find_terms(session: Session, version_id: UUID) -> Terms:
     return store.terms_of(session, version_id)
 
 
+def list_policies(session: Session, version_id: UUID) -> tuple[Policy, ...]:
+    """Return the policies that a version includes, in order."""
+    return store.policies_of(session, version_id)
+
+
 def get_version(session: Session, slug: str, number: str) -> Version | Refusal:
     """Return the version, or the refusal that says what is missing: the license or the version."""
     version = find_version(session, slug, number)

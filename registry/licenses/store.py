@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_
+from sqlalchemy import Row, bindparam, or_
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import Select
 
@@ -94,7 +94,7 @@ def find_version(session: Session, slug: str, number: str) -> Version | None:
 
 def find_version_by_id(session: Session, version_id: UUID) -> Version | None:
     """Return the version with this id."""
-    return _one_version(session, _versions().where(LicenseVersion.id == version_id))
+    return _one_version(session, _VERSION_BY_ID, version_id=version_id)
 
 
 def latest_version(session: Session, slug: str) -> Version | None:
@@ -150,23 +150,24 @@ def list_licenses(
 
 def terms_of(session: Session, version_id: UUID) -> Terms:
     """Return the policies (in order) and restrictions (by slug) of a version."""
-    policies = session.exec(
-        select(IncludedPolicy)
-        .where(IncludedPolicy.license_version_id == version_id)
-        .order_by(col(IncludedPolicy.position))
-    )
     restrictions = session.exec(
         select(LicenseRestriction)
         .where(LicenseRestriction.license_version_id == version_id)
         .order_by(col(LicenseRestriction.slug))
     )
     return Terms(
-        policies=tuple(
-            Policy(title=row.title, url=row.url, sha256=row.sha256, text=row.text) for row in policies
-        ),
+        policies=policies_of(session, version_id),
         restrictions=tuple(
             Restriction(slug=row.slug, strictness=row.strictness, clause=row.clause) for row in restrictions
         ),
+    )
+
+
+def policies_of(session: Session, version_id: UUID) -> tuple[Policy, ...]:
+    """Return the policies that a version includes, in order."""
+    return tuple(
+        Policy(title=row.title, url=row.url, sha256=row.sha256, text=row.text)
+        for row in session.exec(_POLICIES, params={"version_id": version_id})
     )
 
 
@@ -203,8 +204,19 @@ def _versions() -> Select[LicenseVersion, License]:
     return select(LicenseVersion, License).where(LicenseVersion.license_id == License.id)
 
 
-def _one_version(session: Session, statement: Select[LicenseVersion, License]) -> Version | None:
-    found = session.exec(statement).one_or_none()
+# Made once: every acceptance asks for its version and the policies of it.
+_VERSION_BY_ID = _versions().where(col(LicenseVersion.id) == bindparam("version_id"))
+_POLICIES = (
+    select(IncludedPolicy)
+    .where(col(IncludedPolicy.license_version_id) == bindparam("version_id"))
+    .order_by(col(IncludedPolicy.position))
+)
+
+
+def _one_version(
+    session: Session, statement: Select[LicenseVersion, License], **given: object
+) -> Version | None:
+    found = session.exec(statement, params=given).one_or_none()
     if found is None:
         return None
     version, owner = found

@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session
 
 from registry import acceptances, catalog, ledger, licenses
-from registry.acceptances.service import SALT_BYTES, disclosures_context
+from registry.acceptances.accepting import SALT_BYTES
+from registry.acceptances.service import disclosures_context
 from registry.acceptances.statement import Evidence, sign_statement
 from registry.identity.domain import Profile
 from registry.kernel import sealing

@@ -20,7 +20,7 @@ import psycopg
 from sqlalchemy.engine import make_url
 from sqlmodel import Session
 
-from registry import acceptances, identity
+from registry import acceptances, catalog, identity
 from registry.catalog.domain import ModelView
 from registry.delivery.seaweedfs import StoreAddress
 from registry.identity.domain import Principal, Scope
@@ -209,7 +209,7 @@ def open_scene(database: Database) -> Scene:
     """Publish a license and a gated model with a large file that only its presigned URL gives."""
     world = World(database=database, clock=SystemClock(), sealer=Sealer(MASTER_SECRET))
     model = world.gated_model()
-    release = world.read(lambda session: acceptances.service.catalog.find_current_release(session, model.id))
+    release = world.read(lambda session: catalog.find_current_release(session, model.id))
     return Scene(
         world=world,
         model=model,

@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from litestar import Litestar
-from litestar.testing import AsyncTestClient
+from httpx2 import ASGITransport, AsyncClient
 
 from registry.app import create_app
 from registry.kernel.database import Database
@@ -39,7 +38,7 @@ class KeptMail:
 class Browser:
     """One browser: its cookies, and forms sent from the page that shows them."""
 
-    client: AsyncTestClient[Litestar]
+    client: AsyncClient
     headers: dict[str, str] = field(default_factory=lambda: {"Accept": "text/html"})
 
     async def get(self, path: str, **given: Any) -> Any:
@@ -95,7 +94,7 @@ class Registry:
     world: World
     parts: Parts
     mail: KeptMail
-    open_browser: Callable[[], Any]
+    open_browser: Callable[..., Any]
 
     async def letters(self) -> list[Mail]:
         """Everything mailed so far; what waits is sent first."""
@@ -140,20 +139,12 @@ async def registry(
     mail = KeptMail()
     assert world.store is not None
     parts = build_parts(settings, store=world.store, database=database, clock=clock, mailer=mail)
+    app: Any = create_app(parts)
     async with AsyncExitStack() as stack:
-        app = create_app(parts)
-        keep_open = await stack.enter_async_context(
-            AsyncTestClient(app, base_url=base_url, raise_server_exceptions=False)
-        )
-        keep_open.follow_redirects = False
 
-        async def open_browser() -> Browser:
-            # Browsers share the running application; each has cookies of its own.
-            client: AsyncTestClient[Litestar] = AsyncTestClient(
-                app, base_url=base_url, raise_server_exceptions=False
-            )
-            client.blocking_portal = keep_open.blocking_portal
-            client.follow_redirects = False
+        async def open_browser(address: str = "192.0.2.7") -> Browser:
+            transport = ASGITransport(app, raise_app_exceptions=False, client=(address, 40_000))
+            client = await stack.enter_async_context(AsyncClient(transport=transport, base_url=base_url))
             return Browser(client)
 
         yield Registry(world=world, parts=parts, mail=mail, open_browser=open_browser)

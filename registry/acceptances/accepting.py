@@ -1,0 +1,314 @@
+"""The use case of accepting: many people's acts in one transaction, each with an outcome of its own.
+
+Steps, in this order because each one depends on the last:
+
+1. Lock the rows of the people, in the order of their ids: acts of one person follow each other, so that a
+   double click finds the acceptance of the first one.
+2. Load what has been accepted before, the texts, the releases, the profiles with their keys.
+3. Judge each act; build, sign and seal what is to be recorded.
+4. Insert log entries, acceptances and letters.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import catalog, identity, ledger, licenses
+from registry.acceptances import store
+from registry.acceptances.domain import (
+    AcceptanceSummary,
+    AcceptLicense,
+    Grade,
+    Offer,
+    Ticket,
+    invalid_act,
+    judge_act,
+    judge_actor,
+    nothing_to_accept,
+    read_ticket,
+)
+from registry.acceptances.sd_jwt import Sign
+from registry.acceptances.service import TICKET_SECRET, choose_offer, disclosures_context, summarise
+from registry.acceptances.statement import Evidence, receipt_letter, sign_statement
+from registry.acceptances.store import PastAcceptance
+from registry.catalog.domain import ModelView, ReleaseView
+from registry.catalog.forms import AnswerErrors, CleanAnswers, validate_answers
+from registry.identity.domain import Principal, Profile
+from registry.kernel import mail
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import CorruptRecord, Refusal
+from registry.kernel.sealing import Sealer, SubjectKey
+from registry.licenses.domain import Policy, Version
+
+SALT_BYTES = 16
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What one person does at one gate, and everything it is recorded with."""
+
+    command: AcceptLicense
+    principal: Principal
+    model: ModelView
+    issuer: str
+    sign: Sign
+    sealer: Sealer
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """What the acts of one transaction are judged by and recorded with."""
+
+    people: Mapping[UUID, tuple[Profile, SubjectKey]]
+    past: Mapping[tuple[UUID, UUID], Sequence[PastAcceptance]]
+    """By person and gate."""
+    versions: Callable[[UUID], Version]
+    policies: Callable[[UUID], Sequence[Policy]]
+    releases: Callable[[UUID], ReleaseView | None]
+
+    def past_of(self, act: Act) -> Sequence[PastAcceptance]:
+        """Return what the person has accepted at this gate before."""
+        person_id = act.principal.person_id
+        return self.past.get((person_id, act.model.gate.id), ()) if person_id else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drafted:
+    """An acceptance that is to be recorded."""
+
+    evidence: Evidence
+    statement: str
+    sealed_disclosures: bytes
+
+
+def accept(
+    session: Session,
+    command: AcceptLicense,
+    *,
+    principal: Principal,
+    model: ModelView,
+    issuer: str,
+    sign: Sign,
+    sealer: Sealer,
+    now: datetime,
+) -> AcceptanceSummary | Refusal:
+    """Record the person's acceptance of the text that the page showed; a repeated act gives the same one.
+
+    Acceptance, statement, sealed disclosures and log entry commit together or not at all (P4).
+    """
+    act = Act(
+        command=command,
+        principal=principal,
+        model=model,
+        issuer=issuer,
+        sign=sign,
+        sealer=sealer,
+        now=now,
+    )
+    (outcome,) = accept_all(session, [act])
+    if isinstance(outcome, CorruptRecord):
+        raise outcome
+    return outcome
+
+
+def accept_all(
+    session: Session, acts: Sequence[Act]
+) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
+    """Do as `accept` for each of the acts; what is wrong with one person's records hinders no other."""
+    outcomes: dict[int, AcceptanceSummary | Refusal | CorruptRecord] = {}
+    waiting = dict(enumerate(acts))
+    while waiting:
+        # The second act of a person must see what came of the first one.
+        first = {act.principal.person_id or new_id(): place for place, act in reversed(waiting.items())}
+        chosen = {place: waiting.pop(place) for place in sorted(first.values())}
+        outcomes.update(zip(chosen, _accept_one_each(session, list(chosen.values())), strict=True))
+    return [outcomes[place] for place in range(len(acts))]
+
+
+def _accept_one_each(
+    session: Session, acts: Sequence[Act]
+) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
+    loaded = _load(session, acts)
+    outcomes: list[AcceptanceSummary | Refusal | CorruptRecord | _Drafted] = []
+    for act in acts:
+        try:
+            outcomes.append(_decide(session, act, loaded))
+        except CorruptRecord as error:
+            outcomes.append(error)
+    drafted = [outcome for outcome in outcomes if isinstance(outcome, _Drafted)]
+    recorded = iter(_record(session, drafted, sealer=acts[0].sealer))
+    return [next(recorded) if isinstance(outcome, _Drafted) else outcome for outcome in outcomes]
+
+
+def _load(session: Session, acts: Sequence[Act]) -> _Loaded:
+    person_ids = sorted({act.principal.person_id for act in acts if act.principal.person_id})
+    people = identity.lock_people(session, person_ids=person_ids, sealer=acts[0].sealer)
+    past: dict[tuple[UUID, UUID], list[PastAcceptance]] = {}
+    gate_ids = list({act.model.gate.id for act in acts})
+    for row in store.list_past(session, person_ids=person_ids, gate_ids=gate_ids):
+        past.setdefault((row.person_id, row.gate_id), []).append(row)
+    return _Loaded(
+        people=people,
+        past=past,
+        versions=_once(lambda version_id: licenses.get_version_by_id(session, version_id)),
+        policies=_once(lambda version_id: licenses.list_policies(session, version_id)),
+        releases=_once(lambda model_id: catalog.find_current_release(session, model_id)),
+    )
+
+
+def _once(find: Callable[[Key], Value]) -> Callable[[Key], Value]:
+    """Return a function that asks `find` once for each key."""
+    known: dict[Key, Value] = {}
+
+    def answer(key: Key) -> Value:
+        if key not in known:
+            known[key] = find(key)
+        return known[key]
+
+    return answer
+
+
+def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | Refusal | _Drafted:
+    """Return what is to be recorded, the acceptance that is there already, or why there is none."""
+    ticket = read_ticket(act.command.ticket, act.sealer.derive_secret(TICKET_SECRET))
+    twin = _repeated(session, act, ticket, loaded)
+    if twin is not None:
+        return twin
+    found = _choose(act, ticket, loaded)
+    if found is None:
+        return nothing_to_accept(f"/{act.model.repo_id}")
+    offer, version = found
+    answers = _judge(act, ticket, offer)
+    if isinstance(answers, Refusal):
+        return answers
+    person_id = act.principal.person_id
+    assert person_id is not None and ticket is not None  # noqa: S101, PT018 - _judge has seen to it
+    if person_id not in loaded.people:
+        raise CorruptRecord(f"person {person_id} is signed in but has no profile")
+    profile, key = loaded.people[person_id]
+    evidence = Evidence(
+        acceptance_id=new_id(),
+        issuer=act.issuer,
+        offer=offer,
+        version=version,
+        policies=loaded.policies(version.id),
+        gate=act.model.gate,
+        release=loaded.releases(act.model.id),
+        principal=act.principal,
+        profile=profile,
+        command=act.command,
+        ticket=ticket,
+        answers=answers.values,
+        sequence=sum(
+            past.is_withdrawn and past.license_version_id == version.id for past in loaded.past_of(act)
+        ),
+        salt=os.urandom(SALT_BYTES),
+        accepted_at=act.now,
+    )
+    issued = sign_statement(evidence, act.sign)
+    disclosures = json.dumps(issued.disclosures).encode()
+    return _Drafted(
+        evidence=evidence,
+        statement=issued.jwt,
+        sealed_disclosures=key.seal(disclosures, disclosures_context(evidence.acceptance_id)),
+    )
+
+
+def _repeated(session: Session, act: Act, ticket: Ticket | None, loaded: _Loaded) -> AcceptanceSummary | None:
+    """Return the standing acceptance that this same form has already brought about."""
+    if (
+        ticket is None
+        or act.principal.person_id is None
+        or ticket.person_id != act.principal.person_id
+        or ticket.session_id != act.principal.session_id
+        or act.command.text_sha256 != ticket.text_sha256
+    ):
+        return None
+    for past in loaded.past_of(act):
+        if past.license_version_id == ticket.license_version_id and not past.is_withdrawn:
+            found = store.find_acceptance(session, past.id)
+            return summarise(*found) if found else None
+    return None
+
+
+def _choose(act: Act, ticket: Ticket | None, loaded: _Loaded) -> tuple[Offer, Version] | None:
+    """Return the text that the ticket names among those still missing, else the first of them."""
+    required = [loaded.versions(version_id) for version_id in act.model.gate.license_version_ids]
+    wanted = ticket.license_version_id if ticket else None
+    return choose_offer(act.model, required, loaded.past_of(act), wanted=wanted)
+
+
+def _judge(act: Act, ticket: Ticket | None, offer: Offer) -> CleanAnswers | Refusal:
+    """Return the answers of an act that counts, or why it does not; every field in error is named at once."""
+    if refusal := judge_actor(act.principal, offer):
+        return refusal
+    refusal = judge_act(act.command, ticket, offer, principal=act.principal, now=act.now)
+    if refusal is not None and refusal.status != 422:
+        return refusal
+    answers = validate_answers(act.model.gate.fields, act.command.answers)
+    if isinstance(answers, AnswerErrors):
+        return invalid_act(offer, {**(refusal.errors if refusal else {}), **answers.errors})
+    return refusal or answers
+
+
+def _record(session: Session, drafted: Sequence[_Drafted], *, sealer: Sealer) -> list[AcceptanceSummary]:
+    """Insert the acceptances with their log entries and letters; the people are locked, so none is a double."""
+    if not drafted:
+        return []
+    leaves = [(item.statement.encode("ascii"), item.evidence.accepted_at) for item in drafted]
+    entry_ids = ledger.append_all(session, kind="acceptance", leaves=leaves)
+    store.insert_acceptances(
+        session, [_row(item, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
+    )
+    letters = [(receipt_letter(item.evidence), item.evidence.accepted_at) for item in drafted]
+    mail.queue_all(session, letters, sealer=sealer)
+    return [_summary(item.evidence, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
+
+
+def _row(item: _Drafted, entry_id: UUID) -> dict[str, object]:
+    evidence, offer = item.evidence, item.evidence.offer
+    return {
+        "id": evidence.acceptance_id,
+        "person_id": evidence.profile.person_id,
+        "gate_id": offer.gate_id,
+        "gate_revision_id": offer.gate_revision_id,
+        "license_id": offer.license_id,
+        "license_version_id": offer.license_version_id,
+        "series": offer.series,
+        "sequence": evidence.sequence,
+        "language": evidence.version.language,
+        "grade": Grade.VERIFIED_SIGN_IN.value,
+        "accepted_at": evidence.accepted_at,
+        "statement": item.statement,
+        "sealed_disclosures": item.sealed_disclosures,
+        "entry_id": entry_id,
+    }
+
+
+def _summary(evidence: Evidence, entry_id: UUID) -> AcceptanceSummary:
+    offer = evidence.offer
+    return AcceptanceSummary(
+        id=evidence.acceptance_id,
+        person_id=evidence.profile.person_id,
+        gate_id=offer.gate_id,
+        license_version_id=offer.license_version_id,
+        slug=offer.slug,
+        title=offer.title,
+        number=offer.number,
+        text_sha256=offer.text_sha256,
+        publisher=offer.publisher,
+        model=offer.model,
+        grade=Grade.VERIFIED_SIGN_IN,
+        accepted_at=evidence.accepted_at,
+        withdrawn_at=None,
+        entry_id=entry_id,
+    )
