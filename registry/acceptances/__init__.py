@@ -1,6 +1,6 @@
 """Who agreed to which text, for whom, with what evidence: acceptances, withdrawals, receipts."""
 
-from registry.acceptances.accepting import Act, accept, accept_all
+from registry.acceptances.accepting import Acceptor, Act, PostedForm, accept, accept_all
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
 from registry.acceptances.reading import OpenedAcceptance, count_up_to, list_opened
 from registry.acceptances.service import (
@@ -15,11 +15,13 @@ from registry.acceptances.store import Filter
 __all__ = [
     "AcceptLicense",
     "AcceptanceSummary",
+    "Acceptor",
     "Act",
     "Context",
     "Filter",
     "Offer",
     "OpenedAcceptance",
+    "PostedForm",
     "accept",
     "accept_all",
     "count_up_to",

@@ -11,10 +11,10 @@ Steps, in this order because each one depends on the last:
 
 import json
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from sqlmodel import Session
@@ -39,16 +39,32 @@ from registry.acceptances.statement import Evidence, receipt_letter, sign_statem
 from registry.acceptances.store import PastAcceptance
 from registry.catalog.domain import ModelView, ReleaseView
 from registry.catalog.forms import AnswerErrors, CleanAnswers, validate_answers
-from registry.identity.domain import Principal, Profile
+from registry.identity.domain import ANONYMOUS, Principal, Profile
 from registry.kernel import mail
+from registry.kernel.clock import Clock
+from registry.kernel.database import Batch, Database
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.kernel.sealing import Sealer, SubjectKey
 from registry.licenses.domain import Policy, Version
 
 SALT_BYTES = 16
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+BATCHES_AT_ONCE_POSTGRESQL = 2
+"""One signs and seals while the other waits for the database."""
+REMEMBERED_TEXTS = 64
+"""How many license texts a process keeps in memory for the next acceptances."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedForm:
+    """A form that was sent from the acceptance page of a model."""
+
+    publisher: str
+    model: str
+    principal: Principal
+    sign: Sign
+    read: Callable[[ModelView], AcceptLicense]
+    """Reads the form by the questions that the model's gate asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +80,23 @@ class Act:
     now: datetime
 
 
+class Texts:
+    """License versions and the policies that they include. Neither ever changes, so each is read once."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[UUID, tuple[Version, Sequence[Policy]]] = OrderedDict()
+
+    def find(self, session: Session, version_id: UUID) -> tuple[Version, Sequence[Policy]]:
+        """Return a version, which must exist, and its policies in order."""
+        found = self._known.get(version_id)
+        if found is None:
+            version = licenses.get_version_by_id(session, version_id)
+            found = self._known[version_id] = (version, licenses.list_policies(session, version_id))
+            if len(self._known) > REMEMBERED_TEXTS:
+                self._known.popitem(last=False)
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
     """What the acts of one transaction are judged by and recorded with."""
@@ -71,9 +104,8 @@ class _Loaded:
     people: Mapping[UUID, tuple[Profile, SubjectKey]]
     past: Mapping[tuple[UUID, UUID], Sequence[PastAcceptance]]
     """By person and gate."""
-    versions: Callable[[UUID], Version]
-    policies: Callable[[UUID], Sequence[Policy]]
-    releases: Callable[[UUID], ReleaseView | None]
+    texts: Mapping[UUID, tuple[Version, Sequence[Policy]]]
+    releases: Mapping[UUID, ReleaseView | None]
 
     def past_of(self, act: Act) -> Sequence[PastAcceptance]:
         """Return what the person has accepted at this gate before."""
@@ -88,6 +120,72 @@ class _Drafted:
     evidence: Evidence
     statement: str
     sealed_disclosures: bytes
+
+
+class Acceptor:
+    """Records what people accept; one per process. Forms that arrive together share one commit."""
+
+    def __init__(self, *, database: Database, clock: Clock, sealer: Sealer, issuer: str) -> None:
+        self._clock = clock
+        self._sealer = sealer
+        self._issuer = issuer
+        self._texts = Texts()
+        at_once = 1 if database.dialect == "sqlite" else BATCHES_AT_ONCE_POSTGRESQL
+        self._batch: Batch[PostedForm, AcceptanceSummary | Refusal | CorruptRecord] = Batch(
+            database.submit, self._accept_posted, at_once=at_once
+        )
+
+    async def accept(self, posted: PostedForm) -> AcceptanceSummary | Refusal:
+        """Do as the function `accept`; the acceptance is durable by then.
+
+        Raises:
+            Unavailable: the database cannot be reached; nothing was accepted.
+            CorruptRecord: what is stored about the person or the text does not fit; nothing was accepted.
+        """
+        outcome = await self._batch.submit(posted)
+        if isinstance(outcome, CorruptRecord):
+            raise outcome
+        return outcome
+
+    def _accept_posted(
+        self, session: Session, posted: Sequence[PostedForm]
+    ) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
+        now = self._clock.now()
+        found = _find_models(session, posted)
+        acts = [
+            Act(
+                command=form.read(model),
+                principal=form.principal,
+                model=model,
+                issuer=self._issuer,
+                sign=form.sign,
+                sealer=self._sealer,
+                now=now,
+            )
+            for form, model in zip(posted, found, strict=True)
+            if not isinstance(model, Refusal)
+        ]
+        outcomes = iter(accept_all(session, acts, texts=self._texts))
+        return [model if isinstance(model, Refusal) else next(outcomes) for model in found]
+
+
+def _find_models(session: Session, posted: Sequence[PostedForm]) -> Sequence[ModelView | Refusal]:
+    """Return the model of each form, or why its sender may not know of it. A public one is looked up once."""
+    public: dict[tuple[str, str], ModelView | Refusal] = {}
+    found: list[ModelView | Refusal] = []
+    for form in posted:
+        name = (form.publisher, form.model)
+        if name not in public:
+            public[name] = catalog.find_model(
+                session, publisher=form.publisher, name=form.model, principal=ANONYMOUS
+            )
+        model = public[name]
+        if isinstance(model, Refusal):
+            model = catalog.find_model(
+                session, publisher=form.publisher, name=form.model, principal=form.principal
+            )
+        found.append(model)
+    return found
 
 
 def accept(
@@ -114,14 +212,14 @@ def accept(
         sealer=sealer,
         now=now,
     )
-    (outcome,) = accept_all(session, [act])
+    (outcome,) = accept_all(session, [act], texts=Texts())
     if isinstance(outcome, CorruptRecord):
         raise outcome
     return outcome
 
 
 def accept_all(
-    session: Session, acts: Sequence[Act]
+    session: Session, acts: Sequence[Act], *, texts: Texts
 ) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
     """Do as `accept` for each of the acts; what is wrong with one person's records hinders no other."""
     outcomes: dict[int, AcceptanceSummary | Refusal | CorruptRecord] = {}
@@ -130,14 +228,14 @@ def accept_all(
         # The second act of a person must see what came of the first one.
         first = {act.principal.person_id or new_id(): place for place, act in reversed(waiting.items())}
         chosen = {place: waiting.pop(place) for place in sorted(first.values())}
-        outcomes.update(zip(chosen, _accept_one_each(session, list(chosen.values())), strict=True))
+        outcomes.update(zip(chosen, _accept_one_each(session, list(chosen.values()), texts), strict=True))
     return [outcomes[place] for place in range(len(acts))]
 
 
 def _accept_one_each(
-    session: Session, acts: Sequence[Act]
+    session: Session, acts: Sequence[Act], texts: Texts
 ) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
-    loaded = _load(session, acts)
+    loaded = _load(session, acts, texts)
     outcomes: list[AcceptanceSummary | Refusal | CorruptRecord | _Drafted] = []
     for act in acts:
         try:
@@ -149,7 +247,7 @@ def _accept_one_each(
     return [next(recorded) if isinstance(outcome, _Drafted) else outcome for outcome in outcomes]
 
 
-def _load(session: Session, acts: Sequence[Act]) -> _Loaded:
+def _load(session: Session, acts: Sequence[Act], texts: Texts) -> _Loaded:
     person_ids = sorted({act.principal.person_id for act in acts if act.principal.person_id})
     people = identity.lock_people(session, person_ids=person_ids, sealer=acts[0].sealer)
     past: dict[tuple[UUID, UUID], list[PastAcceptance]] = {}
@@ -159,22 +257,15 @@ def _load(session: Session, acts: Sequence[Act]) -> _Loaded:
     return _Loaded(
         people=people,
         past=past,
-        versions=_once(lambda version_id: licenses.get_version_by_id(session, version_id)),
-        policies=_once(lambda version_id: licenses.list_policies(session, version_id)),
-        releases=_once(lambda model_id: catalog.find_current_release(session, model_id)),
+        texts={
+            version_id: texts.find(session, version_id)
+            for version_id in {item for act in acts for item in act.model.gate.license_version_ids}
+        },
+        releases={
+            model_id: catalog.find_current_release(session, model_id)
+            for model_id in {act.model.id for act in acts}
+        },
     )
-
-
-def _once(find: Callable[[Key], Value]) -> Callable[[Key], Value]:
-    """Return a function that asks `find` once for each key."""
-    known: dict[Key, Value] = {}
-
-    def answer(key: Key) -> Value:
-        if key not in known:
-            known[key] = find(key)
-        return known[key]
-
-    return answer
 
 
 def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | Refusal | _Drafted:
@@ -200,9 +291,9 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
         issuer=act.issuer,
         offer=offer,
         version=version,
-        policies=loaded.policies(version.id),
+        policies=loaded.texts[version.id][1],
         gate=act.model.gate,
-        release=loaded.releases(act.model.id),
+        release=loaded.releases[act.model.id],
         principal=act.principal,
         profile=profile,
         command=act.command,
@@ -242,7 +333,7 @@ def _repeated(session: Session, act: Act, ticket: Ticket | None, loaded: _Loaded
 
 def _choose(act: Act, ticket: Ticket | None, loaded: _Loaded) -> tuple[Offer, Version] | None:
     """Return the text that the ticket names among those still missing, else the first of them."""
-    required = [loaded.versions(version_id) for version_id in act.model.gate.license_version_ids]
+    required = [loaded.texts[version_id][0] for version_id in act.model.gate.license_version_ids]
     wanted = ticket.license_version_id if ticket else None
     return choose_offer(act.model, required, loaded.past_of(act), wanted=wanted)
 

@@ -16,9 +16,8 @@ from sqlmodel import Session
 
 from registry import catalog, ledger, licenses
 from registry.acceptances import service, views
-from registry.acceptances.accepting import accept
+from registry.acceptances.accepting import Acceptor, PostedForm
 from registry.acceptances.domain import (
-    AcceptanceSummary,
     AcceptLicense,
     Context,
     Offer,
@@ -89,6 +88,7 @@ class AcceptPages(Controller):
         request: AnyRequest,
         desk: NamedDependency[Desk],
         keys: NamedDependency[ledger.KeyRing],
+        acceptor: NamedDependency[Acceptor],
         publisher: FromPath[str],
         model: FromPath[str],
     ) -> Response[Any]:
@@ -97,24 +97,15 @@ class AcceptPages(Controller):
         form = await desk.visits.read_form(request, visit)
         if isinstance(form, Refusal):
             return refuse(request, form)
-        now = desk.clock.now()
-
-        def work(session: Session) -> AcceptanceSummary | Refusal:
-            found = catalog.find_model(session, publisher=publisher, name=model, principal=visit.principal)
-            if isinstance(found, Refusal):
-                return found
-            return accept(
-                session,
-                read_command(form, found, request),
+        outcome = await acceptor.accept(
+            PostedForm(
+                publisher=publisher,
+                model=model,
                 principal=visit.principal,
-                model=found,
-                issuer=desk.settings.base_url,
                 sign=lambda payload: keys.sign_jws(payload, {"typ": TYP}),
-                sealer=desk.sealer,
-                now=now,
+                read=lambda found: read_command(form, found, request),
             )
-
-        outcome = await desk.database.write(work)
+        )
         if not isinstance(outcome, Refusal):
             ACCEPTANCES.inc()
             return Redirect(f"/records/{outcome.id}?new=1", status_code=303)

@@ -4,11 +4,14 @@ The issuer-signed part, without any disclosure, is what the ledger keeps; nothin
 """
 
 import base64
+import binascii
 import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.outcomes import CorruptRecord
@@ -17,6 +20,8 @@ MEDIA_TYPE = "application/sd-jwt"
 TYP = "gatehouse-acceptance+sd-jwt"
 SALT_BYTES = 16
 """128 bits, as RFC 9901 §9.3 asks, so that contact data cannot be guessed from a digest."""
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 Sign = Callable[[bytes], str]
 """Returns the compact JWS over a payload, with `typ` already set."""
@@ -32,7 +37,7 @@ class Disclosure:
 
     def encoded(self) -> str:
         """Return the disclosure as it travels (RFC 9901 §4.2.1)."""
-        return encode(json.dumps([self.salt, self.name, self.value], ensure_ascii=False).encode())
+        return encode(msgspec.json.encode((self.salt, self.name, self.value)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +127,7 @@ def hidden_digests(payload: Json) -> frozenset[str]:
 
 def encode(data: bytes) -> str:
     """Return unpadded base64url (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def decode(text: str) -> bytes:

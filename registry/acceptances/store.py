@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from registry.acceptances.tables import Acceptance, Withdrawal
+from registry.kernel.inserting import insert_many
 
 BATCH_ROWS = 500
-_INSERT_ACCEPTANCE = insert(Acceptance.metadata.tables["acceptance"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def latest_of_license(
 
 def insert_acceptances(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert acceptances of people whose rows are locked."""
-    session.connection().execute(_INSERT_ACCEPTANCE, rows)
+    insert_many(session, Acceptance, rows)
 
 
 def find_acceptance(session: Session, acceptance_id: UUID) -> tuple[Acceptance, Withdrawal | None] | None:

@@ -110,7 +110,7 @@ class Resolver:
         self._sql = statements_for(database.dialect)
         self._files: OrderedDict[tuple[UUID, str], _StoredFile] = OrderedDict()
         at_once = 1 if database.dialect == "sqlite" else BATCHES_AT_ONCE_POSTGRESQL
-        self._batch: Batch[_Item, Outcome] = Batch(database, self._resolve_batch, at_once=at_once)
+        self._batch: Batch[_Item, Outcome] = Batch(database.submit_raw, self._resolve_batch, at_once=at_once)
 
     async def resolve(self, file: FileRequest, asker: Asker) -> Outcome:
         """Return the file's URL, its text, the bare right to it, or a refusal; records are durable by then.

@@ -136,7 +136,7 @@ class Database:
         Raises:
             Unavailable: the database cannot be reached, is locked or full. Nothing was written.
         """
-        return await asyncio.wrap_future(self._submit_write(work))
+        return await asyncio.wrap_future(self.submit(work))
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a transaction that cannot write."""
@@ -144,11 +144,17 @@ class Database:
 
     def write_now(self, work: Work[T]) -> T:
         """Do as `write`, for callers without an event loop."""
-        return self._submit_write(work).result()
+        return self.submit(work).result()
 
     def read_now(self, work: Work[T]) -> T:
         """Do as `read`, for callers without an event loop."""
         return self._read(work)
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Start `write`; the future is done when the commit is durable."""
+        if self._writer is not None:
+            return self._writer.submit(_SessionJob(work))
+        return self._on_thread(self._write, work)
 
     def submit_raw(self, work: Callable[[Any], T]) -> Future[T]:
         """Run `work` on the bare driver connection in one write transaction (the hot path)."""
@@ -163,11 +169,6 @@ class Database:
         self._threads.shutdown()
         self._reader.dispose()
         self.engine.dispose()
-
-    def _submit_write(self, work: Work[T]) -> Future[T]:
-        if self._writer is not None:
-            return self._writer.submit(_SessionJob(work))
-        return self._on_thread(self._write, work)
 
     def _on_thread(self, run: Callable[[Callable[[Any], T]], T], work: Callable[[Any], T]) -> Future[T]:
         try:
@@ -192,22 +193,27 @@ class Batch(Generic[Item, Result]):
     """Gives concurrent items to one handler call and one commit.
 
     The items that arrive while a batch runs make up the next one. `submit` returns when the commit of the
-    item's batch is durable; if the batch fails, each of its items raises.
+    item's batch is durable. A batch that fails by a defect is undone and its items are handled one by one, so
+    that only the one at fault raises; where the database is out of reach, each of them raises.
+
+    `run` gives the handler its transaction: `Database.submit` with a session, `Database.submit_raw` bare.
     """
 
     def __init__(
         self,
-        database: Database,
+        run: Callable[[Callable[[Any], Sequence[Result]]], "Future[Sequence[Result]]"],
         handler: Callable[[Any, Sequence[Item]], Sequence[Result]],
         *,
         most: int = GROUP_COMMIT_MOST,
         at_once: int = 1,
     ) -> None:
-        self._database = database
+        self._run = run
         self._handler = handler
         self._most = most
         self._free = at_once
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._alone: list[tuple[Item, asyncio.Future[Result]]] = []
+        """What was in a batch that failed; each is tried by itself, before anything else."""
 
     async def submit(self, item: Item) -> Result:
         """Return the handler's result for `item` after its commit."""
@@ -221,13 +227,16 @@ class Batch(Generic[Item, Result]):
         return await future
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        if self._alone:
+            batch = [self._alone.pop(0)]
+        else:
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
         if not batch:
             self._free += 1
             return
         items = [item for item, _ in batch]
         try:
-            running = self._database.submit_raw(lambda connection: self._handler(connection, items))
+            running = self._run(lambda transaction: self._handler(transaction, items))
         except Unavailable as error:
             running = Future()
             running.set_exception(error)
@@ -240,6 +249,10 @@ class Batch(Generic[Item, Result]):
         done: Future[Sequence[Result]],
     ) -> None:
         error = done.exception()
+        if error is not None and len(batch) > 1 and not isinstance(error, Unavailable):
+            self._alone.extend(batch)
+            self._flush(loop)
+            return
         results: Sequence[Any] = [None] * len(batch) if error else done.result()
         for (_, future), result in zip(batch, results, strict=True):
             if future.done():

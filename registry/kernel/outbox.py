@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Index, insert, text, update
+from sqlalchemy import Index, text, update
 from sqlmodel import Field, Session, col, select
 
 from registry.kernel.database import Table, UTCDateTime
 from registry.kernel.identifiers import new_id
+from registry.kernel.inserting import insert_many
 
 LEASE = timedelta(seconds=60)
 """How long a claimed message is hidden from other workers."""
@@ -43,9 +44,6 @@ class OutboxMessage(Table, table=True):
     attempts: int = 0
     done_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     last_error: str | None = Field(default=None, max_length=300)
-
-
-_INSERT = insert(OutboxMessage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +75,7 @@ def put_all(session: Session, topic: str, payloads: Sequence[tuple[bytes, dateti
         }
         for payload, now in payloads
     ]
-    if rows:
-        session.connection().execute(_INSERT, rows)
+    insert_many(session, OutboxMessage, rows)
     return [row["id"] for row in rows]  # type: ignore[misc] # the dict's values are of several types
 
 

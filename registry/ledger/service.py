@@ -48,8 +48,7 @@ def append_all(session: Session, *, kind: str, leaves: Sequence[tuple[bytes, dat
         {"id": new_id(), "kind": kind, "leaf": leaf, "leaf_hash": tree.hash_leaf(leaf), "recorded_at": now}
         for leaf, now in leaves
     ]
-    if rows:
-        store.insert_entries(session, rows)
+    store.insert_entries(session, rows)
     return [row["id"] for row in rows]  # type: ignore[misc] # the dict's values are of several types
 
 

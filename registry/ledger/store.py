@@ -8,6 +8,7 @@ from sqlalchemy import select as sa_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from registry.kernel.inserting import insert_many
 from registry.kernel.outcomes import CorruptRecord
 from registry.ledger import tree
 from registry.ledger.domain import Entry, ListedEntry, SignedCheckpoint
@@ -16,9 +17,6 @@ from registry.ledger.tables import LedgerCheckpoint, LedgerEntry, LedgerLeaf, Le
 SEQUENCER_LOCK = 0x6761_7465_6C6F_6731
 """Key of the PostgreSQL advisory lock that lets one sequencer work at a time; any constant will do."""
 
-# Statements without the ORM: appending is part of every acceptance.
-_INSERT_ENTRY = insert(LedgerEntry.metadata.tables["ledger_entry"])
-_INSERT_PENDING = insert(LedgerEntry.metadata.tables["ledger_pending"])
 _INSERT_LEAF = insert(LedgerEntry.metadata.tables["ledger_leaf"])
 _TILES = LedgerTile.metadata.tables["ledger_tile"]
 _SELECT_TILE = sa_select(_TILES.c.hashes).where(
@@ -28,9 +26,8 @@ _SELECT_TILE = sa_select(_TILES.c.hashes).where(
 
 def insert_entries(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
     """Store entries and put them in the queue of the sequencer."""
-    connection = session.connection()
-    connection.execute(_INSERT_ENTRY, rows)
-    connection.execute(_INSERT_PENDING, [{"entry_id": row["id"]} for row in rows])
+    insert_many(session, LedgerEntry, rows)
+    insert_many(session, LedgerPending, [{"entry_id": row["id"]} for row in rows])
 
 
 def lock_sequencer(session: Session) -> None:

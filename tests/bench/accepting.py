@@ -67,20 +67,20 @@ def _measure_one(ground: Ground, kind: str, url: str) -> Result:
 
 
 def accept_rate(scene: Scene, acts: list[tuple[Principal, AcceptLicense]]) -> float:
-    """Return how many acceptances a second `Database.write` takes from callers that each wait for theirs."""
+    """Return how many acceptances a second the page's own way takes from callers that each wait for theirs."""
     world = scene.world
+    acceptor = acceptances.Acceptor(
+        database=world.database, clock=world.clock, sealer=world.sealer, issuer=BASE_URL
+    )
 
     async def one(person: Principal, command: AcceptLicense) -> None:
-        outcome: Any = await world.database.write(
-            lambda session: acceptances.accept(
-                session,
-                command,
+        outcome: Any = await acceptor.accept(
+            acceptances.PostedForm(
+                publisher=scene.model.publisher,
+                model=scene.model.name,
                 principal=person,
-                model=scene.model,
-                issuer=BASE_URL,
                 sign=world.sign,
-                sealer=world.sealer,
-                now=world.now,
+                read=lambda _model: command,
             )
         )
         assert not isinstance(outcome, Refusal), outcome

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,11 @@ def test_the_order_in_which_members_were_put_in_makes_no_difference(value: dict[
     turned = dict(reversed(list(value.items())))
     assert canonical_bytes(turned) == canonical_bytes(value)  # type: ignore[arg-type]
     assert canonical_digest(turned) == canonical_digest(value)  # type: ignore[arg-type]
+
+
+@given(values | st.dictionaries(st.text(max_size=6) | st.text("abz_{\x7f", max_size=3), values, max_size=5))
+def test_the_fast_encoder_writes_what_the_library_writes(value: object) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
 def test_the_example_of_rfc_8785_is_reproduced() -> None:

@@ -65,9 +65,9 @@ def together(database: Database, *works: Callable[[Any], Any]) -> list[Future[An
         busy.set()
         assert go.wait(10)
 
-    first = database._submit_write(hold)
+    first = database.submit(hold)
     assert busy.wait(10)
-    futures = [database._submit_write(work) for work in works]
+    futures = [database.submit(work) for work in works]
     go.set()
     first.result(10)
     return futures
@@ -132,9 +132,9 @@ def test_raw_work_and_session_work_share_one_commit(kernel: Database, file: Path
         raise LookupError
 
     busy, go = threading.Event(), threading.Event()
-    first = kernel._submit_write(lambda _session: (busy.set(), go.wait(10)))
+    first = kernel.submit(lambda _session: (busy.set(), go.wait(10)))
     assert busy.wait(10)
-    futures = [kernel.submit_raw(raw), kernel.submit_raw(raw_breaks), kernel._submit_write(say("session"))]
+    futures = [kernel.submit_raw(raw), kernel.submit_raw(raw_breaks), kernel.submit(say("session"))]
     go.set()
     first.result(10)
     assert futures[0].result(10) == 1
@@ -182,12 +182,12 @@ def test_work_that_ends_the_transaction_itself_fails_the_whole_commit(kernel: Da
         connection.execute("ROLLBACK")
 
     busy, go = threading.Event(), threading.Event()
-    first = kernel._submit_write(lambda _session: (busy.set(), go.wait(10)))
+    first = kernel.submit(lambda _session: (busy.set(), go.wait(10)))
     assert busy.wait(10)
     futures = [
-        kernel._submit_write(say("one")),
+        kernel.submit(say("one")),
         kernel.submit_raw(rolls_back),
-        kernel._submit_write(say("two")),
+        kernel.submit(say("two")),
     ]
     go.set()
     first.exception(10)
@@ -222,7 +222,7 @@ def test_work_handed_over_before_closing_is_done(file: Path) -> None:
             text("CREATE TABLE word (id INTEGER PRIMARY KEY, said TEXT UNIQUE, bulk BLOB)")
         )
     )
-    futures = [database._submit_write(say(f"w{number}")) for number in range(600)]
+    futures = [database.submit(say(f"w{number}")) for number in range(600)]
     database.close()
     assert [future.result(10) for future in futures] == [f"w{number}" for number in range(600)]
     assert len(said(file)) == 600
@@ -271,7 +271,7 @@ async def test_a_batch_gives_each_item_its_own_result_in_order(kernel: Database)
         sizes.append(len(items))
         return [item * 10 for item in items]
 
-    batch = Batch(kernel, handle, most=16)
+    batch = Batch(kernel.submit_raw, handle, most=16)
     got = await asyncio.gather(*(batch.submit(number) for number in range(100)))
     assert got == [number * 10 for number in range(100)]
     assert sum(sizes) == 100
@@ -279,23 +279,40 @@ async def test_a_batch_gives_each_item_its_own_result_in_order(kernel: Database)
     assert len(sizes) < 100
 
 
-async def test_a_failed_batch_fails_each_of_its_items_and_no_other(kernel: Database, file: Path) -> None:
+async def test_a_defect_in_one_item_of_a_batch_fails_that_item_alone(kernel: Database, file: Path) -> None:
+    sizes: list[int] = []
+
     def handle(connection: Any, items: Any) -> list[str]:
+        sizes.append(len(items))
         for item in items:
             connection.execute("INSERT INTO word (said) VALUES (?)", [item])
         if "bad" in items:
             raise ValueError("one is bad")
         return list(items)
 
-    batch = Batch(kernel, handle)
+    batch = Batch(kernel.submit_raw, handle)
     outcomes = await asyncio.gather(*map(batch.submit, ("a", "bad", "b")), return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [ValueError] * 3
+    assert [type(outcome) for outcome in outcomes] == [str, ValueError, str]
     assert await batch.submit("c") == "c"
-    assert said(file) == ["c"]
+    assert said(file) == ["a", "b", "c"]
+    assert sizes == [3, 1, 1, 1, 1]
+
+
+async def test_an_outage_fails_each_item_of_a_batch_at_once(kernel: Database) -> None:
+    sizes: list[int] = []
+
+    def handle(_connection: Any, items: Any) -> list[str]:
+        sizes.append(len(items))
+        raise Unavailable("database", "it is away")
+
+    batch = Batch(kernel.submit_raw, handle)
+    outcomes = await asyncio.gather(*map(batch.submit, ("a", "b", "c")), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert sizes == [3]
 
 
 async def test_an_item_whose_caller_has_gone_does_not_hurt_the_others(kernel: Database) -> None:
-    batch = Batch(kernel, lambda _connection, items: list(items))
+    batch = Batch(kernel.submit_raw, lambda _connection, items: list(items))
     gone = asyncio.ensure_future(batch.submit("gone"))
     stays = asyncio.ensure_future(batch.submit("stays"))
     await asyncio.sleep(0)
@@ -306,7 +323,7 @@ async def test_an_item_whose_caller_has_gone_does_not_hurt_the_others(kernel: Da
 
 async def test_a_batch_over_a_closed_database_fails_and_does_not_hang(file: Path) -> None:
     database = Database(f"sqlite:///{file}")
-    batch = Batch(database, lambda _connection, items: list(items))
+    batch = Batch(database.submit_raw, lambda _connection, items: list(items))
     database.close()
     for _ in range(2):
         with pytest.raises(Unavailable):
