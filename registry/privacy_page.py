@@ -1,11 +1,12 @@
 """`/privacy`: what is kept about people, why, who reads it, and how long. It says what the registry does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
+from registry.acceptances.kept import UNTIL_ERASED, Kept, kept_of_acceptance
 from registry.identity.visits import Desk
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest
@@ -22,16 +23,6 @@ class Answerable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One kind of thing that is kept."""
-
-    what: str
-    why: str
-    readers: str
-    kept: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacyView:
     """`about/privacy.html`."""
 
@@ -44,43 +35,40 @@ class PrivacyView:
 
 _ROWS = (
     Kept(
-        what="E-mail address",
+        label="E-mail address",
+        what="the address that you sign in with",
         why="to sign you in by a mailed link, and to say who accepted",
         readers="you; the publishers of models that you accepted a license for",
-        kept="encrypted with a key of your own, until you are erased",
+        kept=UNTIL_ERASED,
+    ),
+    *(
+        replace(row, label=f"At an acceptance: {row.label.lower()}")
+        for row in kept_of_acceptance("the publisher")
     ),
     Kept(
-        what="Acceptance: which text, for which model, when",
-        why="evidence of the contract between you and the publisher",
-        readers="you and the publisher; its fingerprint stands in the public log",
-        kept="for good; after erasure it names nobody",
-    ),
-    Kept(
-        what="Your name and answers as you typed them, IP address and browser at the acceptance",
-        why="evidence of who accepted, and how",
-        readers="you and the publisher; address and browser in a dispute only",
-        kept="encrypted with a key of your own, until you are erased",
-    ),
-    Kept(
-        what="Download records: which file, when, with which program",
+        label="Download records",
+        what="which file, when, with which program",
         why="so that a publisher can say who was given its weights",
         readers="you and the publisher",
         kept=_ON_RECORD,
     ),
     Kept(
-        what="Refused requests: which file, when, why not",
+        label="Refused requests",
+        what="which file, when, why not",
         why="to answer questions about refusals and to notice abuse",
         readers="you and the operators",
         kept=_ON_RECORD,
     ),
     Kept(
-        what="Signed-in browsers and access tokens",
+        label="Signed-in browsers and access tokens",
+        what="since when, until when, which browser, which scopes",
         why="to keep you signed in, and to let you end it",
         readers="you; their secrets are stored as digests that nobody can turn back",
         kept="sessions end after 14 days, tokens after the time you chose; the record that they existed stays",
     ),
     Kept(
-        what="Looks at your data by a publisher’s staff",
+        label="Looks at your data by a publisher’s staff",
+        what="who looked at which list, when",
         why="so that reading personal data leaves a trace",
         readers="the operators",
         kept="in the registry’s own log, as ids only",

@@ -17,8 +17,11 @@ from registry.kernel.identifiers import Digest, sha256
 from registry.kernel.outcomes import Refusal, Remedy
 
 TICKET_LIFETIME = timedelta(hours=24)
+CLOCK_TOLERANCE = timedelta(minutes=2)
+"""How far the clock that showed the page may be ahead of the one that takes the form: another server's, or a
+clock that was set back."""
 NAME_MAX_CHARACTERS = 200
-TEMPLATE_REVISION = "accept/1"
+TEMPLATE_REVISION = "accept/2"
 """Revision of the acceptance page; a page that looks or reads otherwise gets the next number."""
 
 
@@ -210,6 +213,8 @@ def judge_act(
         return _stale(offer, "The form was not made for this sign-in", "form-not-yours")
     if now - ticket.presented_at > TICKET_LIFETIME:
         return _stale(offer, "The page was opened more than a day ago", "form-too-old")
+    if ticket.presented_at - now > CLOCK_TOLERANCE:
+        return _from_the_future(offer)
     if (
         ticket.license_version_id != offer.license_version_id
         or ticket.gate_revision_id != offer.gate_revision_id
@@ -225,11 +230,16 @@ def judge_act(
     return invalid_act(offer, errors) if errors else None
 
 
+def presented_at(ticket: Ticket, *, now: datetime) -> datetime:
+    """Return when the page was shown: never after the form came back, whatever the clocks said."""
+    return min(ticket.presented_at, now)
+
+
 def end_reached_at(ticket: Ticket, milliseconds: int | None, *, now: datetime) -> datetime | None:
     """Return when the end of the text was reached, if the browser said so and it can be true."""
     if milliseconds is None or milliseconds < 0:
         return None
-    moment = ticket.presented_at + timedelta(milliseconds=min(milliseconds, 10**9))
+    moment = presented_at(ticket, now=now) + timedelta(milliseconds=min(milliseconds, 10**9))
     return moment if moment <= now else None
 
 
@@ -266,6 +276,19 @@ def _stale(offer: Offer, title: str, code: str) -> Refusal:
         detail=f"Nothing was accepted. The text to accept now is {offer.title} {offer.number}, {offer.text_sha256}.",
         remedy=Remedy(
             text=f"Read {offer.title} {offer.number} as it is shown now, then accept it", url=offer.page
+        ),
+        decider="You do",
+    )
+
+
+def _from_the_future(offer: Offer) -> Refusal:
+    return Refusal(
+        code="form-from-the-future",
+        status=409,
+        title="The page says it was opened later than now",
+        detail="The registry's clock was set back since, so no time of this act could be trusted. Nothing was accepted.",
+        remedy=Remedy(
+            text=f"Read {offer.title} {offer.number} on a page opened now, then accept it", url=offer.page
         ),
         decider="You do",
     )

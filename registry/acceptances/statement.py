@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from registry.acceptances.domain import ACT, AcceptLicense, Grade, Offer, Ticket, act_digest, end_reached_at
+from registry.acceptances.domain import (
+    ACT,
+    AcceptLicense,
+    Grade,
+    Offer,
+    Ticket,
+    act_digest,
+    end_reached_at,
+    presented_at,
+)
 from registry.acceptances.sd_jwt import Issued, Sign, encode, issue
 from registry.catalog.domain import GateView, ReleaseView
 from registry.identity.domain import Principal, Profile
@@ -120,9 +129,10 @@ def _license_claims(version: Version, policies: Sequence[Policy]) -> dict[str, J
 
 def _time_claims(evidence: Evidence) -> dict[str, Json]:
     end = end_reached_at(evidence.ticket, evidence.command.end_reached_ms, now=evidence.accepted_at)
+    shown = iso(presented_at(evidence.ticket, now=evidence.accepted_at))
     return {
-        "presented": iso(evidence.ticket.presented_at),
-        "viewed": iso(evidence.ticket.presented_at),
+        "presented": shown,
+        "viewed": shown,
         "end_reached": iso(end) if end else None,
         "accepted": iso(evidence.accepted_at),
         "client_offset_ms": _client_offset_ms(evidence),

@@ -7,6 +7,7 @@ from datetime import datetime
 from markupsafe import Markup
 
 from registry.acceptances.domain import ACT, NAME_MAX_CHARACTERS, Offer
+from registry.acceptances.kept import kept_of_acceptance
 from registry.catalog import forms
 from registry.catalog.cards import GatePrompt
 from registry.catalog.countries import COUNTRIES
@@ -208,26 +209,10 @@ def accept_view(
 
 def recorded_rows(publisher: str) -> Sequence[Recorded]:
     """Return what an acceptance records, who reads it and how long it is kept."""
-    return (
-        Recorded(
-            label="Your act",
-            what="which text, which version, when",
-            kept="signed, with a fingerprint in the public log that names nobody; kept for good",
-        ),
-        Recorded(
-            label="Your details",
-            what="name, e-mail address, answers above",
-            kept=f"encrypted; read by the maintainers of {publisher}; kept while the license runs and 6 years after",
-        ),
-        Recorded(
-            label="Connection",
-            what="IP address, browser",
-            kept="encrypted with your details; read in a dispute",
-        ),
-        Recorded(
-            label="Times", what="page shown, license accepted", kept="in your receipt and in the record"
-        ),
-    )
+    return [
+        Recorded(label=row.label, what=row.what, kept=f"read by {row.readers}; kept {row.kept}")
+        for row in kept_of_acceptance(publisher)
+    ]
 
 
 def answer_name(index: int) -> str:
@@ -248,11 +233,7 @@ def question_fields(
             error=errors.get(question.key),
             required=question.required,
             options=_options(question, answers.get(question.key, "")),
-            why=(
-                "The registry adds its guess of your country from your address; you type nothing."
-                if question.type is forms.FieldType.IP_LOCATION
-                else None
-            ),
+            why=(forms.LOCATION_NOT_RECORDED if question.type is forms.FieldType.IP_LOCATION else None),
         )
         for index, question in enumerate(questions)
     ]

@@ -309,6 +309,9 @@ def _read_type(key: str, attributes: Mapping[str, Any], problems: list[CardProbl
         return FieldType.SELECT
     written = _as_text(attributes.get("type"))
     name = (written or "").lower().replace("-", "_")
+    if name == FieldType.IP_LOCATION:
+        message = f"The field `{key[:60]}` asks for a location; this registry does not record one."
+        _report(problems, "location-not-recorded", message)
     if name in _FIELD_TYPES:
         return FieldType(name)
     shown = f"`{written[:60]}`" if written else "missing"

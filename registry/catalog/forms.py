@@ -42,7 +42,11 @@ class FieldType(StrEnum):
     COUNTRY = "country"
     SELECT = "select"
     IP_LOCATION = "ip_location"
-    """Nothing: the registry adds its guess of the country, from the address."""
+    """Nothing: on the Hub the country guessed from the address; this registry records none."""
+
+
+LOCATION_NOT_RECORDED = "Nothing to fill in: this registry does not guess or record your location."
+"""Guessing a country needs a database of addresses, and no operator can provide one yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +171,7 @@ def validate_answers(
 ) -> CleanAnswers | AnswerErrors:
     """Return the answers as they are stored, or what is wrong with each.
 
-    `ip_location` fields take no answer: the registry fills them. Optional fields that are left empty
+    `ip_location` fields take no answer and get none (see `LOCATION_NOT_RECORDED`). Optional fields that are left empty
     are absent from the result.
     """
     clean: dict[str, str] = {}

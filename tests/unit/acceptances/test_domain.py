@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.acceptances.domain import (
+    CLOCK_TOLERANCE,
     TICKET_LIFETIME,
     AcceptLicense,
     Context,
@@ -122,6 +123,8 @@ def test_only_a_person_in_a_browser_may_accept(principal: Principal, code: str |
         ({}, {}, timedelta(0), None),
         ({}, {}, TICKET_LIFETIME, None),
         ({}, {}, TICKET_LIFETIME + timedelta(milliseconds=1), "form-too-old"),
+        ({}, {}, -CLOCK_TOLERANCE, None),
+        ({}, {}, -CLOCK_TOLERANCE - timedelta(milliseconds=1), "form-from-the-future"),
         ({"person_id": UUID(int=9)}, {}, timedelta(0), "form-not-yours"),
         ({"session_id": "other"}, {}, timedelta(0), "form-not-yours"),
         ({"gate_revision_id": UUID(int=9)}, {}, timedelta(0), "text-changed"),

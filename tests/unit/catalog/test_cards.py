@@ -68,17 +68,24 @@ def test_every_gating_key_is_understood() -> None:
     assert gating.asks()
 
 
+def test_a_location_field_is_read_and_reported_as_not_recorded() -> None:
+    front = "extra_gated_fields:\n  geo: ip_location"
+    assert fields_of(front) == [("geo", FieldType.IP_LOCATION)]
+    (problem,) = card(front).problems
+    assert problem.code == "location-not-recorded"
+    assert "`geo`" in problem.message
+
+
 @pytest.mark.parametrize(
     ("front", "fields"),
     [
         (
-            "extra_gated_fields:\n  A: text\n  B: checkbox\n  C: date_picker\n  D: country\n  geo: ip_location",
+            "extra_gated_fields:\n  A: text\n  B: checkbox\n  C: date_picker\n  D: country",
             [
                 ("A", FieldType.TEXT),
                 ("B", FieldType.CHECKBOX),
                 ("C", FieldType.DATE_PICKER),
                 ("D", FieldType.COUNTRY),
-                ("geo", FieldType.IP_LOCATION),
             ],
         ),
         ("extra_gated_fields:\n  A:\n    type: select\n    options: [x, y]", [("A", FieldType.SELECT)]),
@@ -213,4 +220,4 @@ def test_the_form_of_a_real_card_with_all_field_types_is_understood(shared: Path
     kinds = [field.type for field in found.gating.fields]
     assert len(kinds) == 8
     assert set(kinds) == set(FieldType)
-    assert found.problems == ()
+    assert [problem.code for problem in found.problems] == ["location-not-recorded"]

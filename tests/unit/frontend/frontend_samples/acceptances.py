@@ -17,6 +17,7 @@ from frontend_samples.shared import (
     hexdigest,
 )
 from frontend_samples.texts import TITLE, difference, plain_text, policy_text, text
+from registry.acceptances.kept import kept_of_acceptance
 from registry.kernel.page_parts import Check, FieldKind, FormField, Link, Notice, Option, Tone
 
 _COUNTRIES = [Option(value="IS", label="Iceland"), Option(value="JP", label="Japan"), Option(value="PT",
@@ -31,7 +32,8 @@ _FIELDS = [
     FormField(name="answer.4", label="Describe the use in two sentences", kind=FieldKind.LONG_TEXT,
               max_characters=600, why="At most 600 characters."),
     FormField(name="answer.5", label="I will not use the model on photographs of people", kind=FieldKind.CHECKBOX),
-    FormField(name="answer.6", label="Region", kind=FieldKind.IP_LOCATION),
+    FormField(name="answer.6", label="Region", kind=FieldKind.IP_LOCATION,
+              why="Nothing to fill in: this registry does not guess or record your location."),
     FormField(name="answer.7", label="Work address", kind=FieldKind.EMAIL, autocomplete="email", required=False),
     FormField(name="answer.8", label=RTL),
 ]  # fmt: skip
@@ -64,12 +66,8 @@ FORM: dict[str, Any] = {
     "declaration_error": None,
     "typed_name": _NAME,
     "recorded": [
-        {"label": "Your act", "what": "which text, which version, when",
-         "kept": "signed, with a fingerprint in the public log; kept for good, names nobody"},
-        {"label": "Your details", "what": "name, e-mail address, answers above",
-         "kept": "encrypted; read by the maintainers of kelp; kept while the license runs and 6 years after"},
-        {"label": "Connection", "what": "network address, browser", "kept": "90 days, then shortened"},
-        {"label": "Times", "what": "page shown, end of text reached, accepted", "kept": "in your receipt"}],
+        {"label": row.label, "what": row.what, "kept": f"read by {row.readers}; kept {row.kept}"}
+        for row in kept_of_acceptance("kelp")],
     "hidden": {"ticket": "t-0195", "text_sha256": digest("text 1.1"), "form_digest": digest("form")},
     "post_url": "/kelp/frond-1b/accept",
     "erasure_url": "/privacy#erasure",

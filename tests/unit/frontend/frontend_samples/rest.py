@@ -4,6 +4,7 @@ from typing import Any
 
 from frontend_samples.shared import ANONYMOUS, LONG_NAME, MEMBER, MORE, NOW, PERSON, RTL, Case, ago
 from frontend_samples.texts import TITLE
+from registry.acceptances.kept import kept_of_acceptance
 from registry.kernel.page_parts import Badge, Link, Shape, Tone
 
 _DOCUMENT = '{\n  "type": "/problems/license-not-accepted",\n  "status": 403\n}'
@@ -67,10 +68,7 @@ CASES = [
                "links": []}),
     Case(name="privacy", template="about/privacy.html", page=ANONYMOUS,
          view={"controller": {"name": "Kelp Forest Institute", "contact": "privacy@kelpforest.example"},
-               "rows": [{"what": "Acceptance", "why": "evidence of the contract", "readers": "you, the maintainers",
-                         "kept": "while the license runs and 6 years after"},
-                        {"what": "Download record", "why": "to trace a leak", "readers": "the maintainers",
-                         "kept": "24 months"}],
+               "rows": kept_of_acceptance("the publisher"),
                "log_says": ["Which text was accepted, when, and a number that means nothing to outsiders."],
                "erasure": ["Your name, address and answers are destroyed.", "The evidence stays and names nobody."],
                "rights": ["You can export everything we hold about you from “My records”."]}),

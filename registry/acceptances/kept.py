@@ -1,0 +1,63 @@
+"""What an acceptance leaves behind: what, why, who reads it, how long. The one source of all pages that say so.
+
+It states what the software does, not what would be good: nothing is deleted after a time yet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+FOR_GOOD = "for good; after erasure it names nobody"
+UNTIL_ERASED = "encrypted with a key of your own, until you are erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One kind of thing that is kept about people."""
+
+    label: str
+    what: str
+    why: str
+    readers: str
+    kept: str
+
+
+def kept_of_acceptance(publisher: str) -> Sequence[Kept]:
+    """Return what each acceptance leaves behind; `publisher` as the sentence names it."""
+    staff = f"you; the staff of {publisher} who may read its records"
+    return (
+        Kept(
+            label="Your act",
+            what="which text, for which model, what you pressed and ticked",
+            why="evidence of the contract between you and the publisher",
+            readers=f"{staff}; its fingerprint stands in the public log",
+            kept=FOR_GOOD,
+        ),
+        Kept(
+            label="Times",
+            what="page shown, end of the text reached, license accepted, how far your browser's clock was off",
+            why="evidence that the text could be read before",
+            readers=staff,
+            kept=FOR_GOOD,
+        ),
+        Kept(
+            label="Sign-in",
+            what="when and how you signed in, the number of the browser session and of the request",
+            why="evidence that it was you",
+            readers=staff,
+            kept=FOR_GOOD,
+        ),
+        Kept(
+            label="Your details",
+            what="name as you typed it, e-mail address, answers to the publisher's questions",
+            why="evidence of who accepted",
+            readers=staff,
+            kept=UNTIL_ERASED,
+        ),
+        Kept(
+            label="Connection",
+            what="IP address, browser",
+            why="to settle a dispute about who accepted",
+            readers="you, in your receipt and your export; no page shows it to the publisher",
+            kept=UNTIL_ERASED,
+        ),
+    )
