@@ -2,7 +2,7 @@
 
 from registry.access.domain import BlockSummary, Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
-from registry.access.reading import choose_models, note_look, read_span
+from registry.access.reading import check_parameters, choose_models, choose_versions, note_look, read_span
 from registry.access.service import (
     block_person,
     explain,
@@ -23,7 +23,9 @@ __all__ = [
     "ReasonCode",
     "assemble",
     "block_person",
+    "check_parameters",
     "choose_models",
+    "choose_versions",
     "decide",
     "explain",
     "gather_by_ids",

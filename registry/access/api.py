@@ -199,15 +199,8 @@ def load_whoami(session: Session, desk: Desk, principal: Principal) -> WhoamiOut
             OwnRoleOut(name=role.publisher, role=role.role.value)
             for role in catalog.list_roles_of(session, person_id=principal.person_id)
         ]
-        held = identity.list_tokens(session, person_id=principal.person_id) if principal.token_id else ()
-        token = next(
-            (
-                TokenOut(name=one.name, expires_at=iso(one.expires_at))
-                for one in held
-                if one.id == principal.token_id
-            ),
-            None,
-        )
+        held = identity.find_token(session, token_id=principal.token_id) if principal.token_id else None
+        token = TokenOut(name=held.name, expires_at=iso(held.expires_at)) if held is not None else None
     return WhoamiOut(
         person=person,
         channel=principal.channel.value,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from urllib.parse import quote
 from uuid import UUID
 
+from registry.access.transitions import STATE_WORDS, RequestState
 from registry.catalog.domain import GateMode
 from registry.identity.domain import Channel, Principal, Scope
 from registry.kernel.outcomes import Refusal, Remedy
@@ -27,6 +28,7 @@ class ReasonCode(StrEnum):
     SCOPE = "scope"
     GATE_OPEN = "gate-open"
     LICENSE = "license-accepted"
+    REVIEW = "review-passed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,27 @@ class BlockSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantFact:
+    """A grant that stands: a reviewer approved the person's request, and its end has not come."""
+
+    id: UUID
+    granted_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFact:
+    """The person's newest request at the gate; no right follows from it."""
+
+    id: UUID
+    state: RequestState
+    since: datetime
+    reapply_at: datetime | None
+    grant_ended_at: datetime | None
+    """When the grant that it brought about ran out by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that the decision depends on, gathered at one moment."""
 
@@ -89,6 +112,10 @@ class Facts:
     mode: GateMode
     requirements: tuple[Requirement, ...]
     block: BlockFact | None = None
+    grant: GrantFact | None = None
+    """Only a gate of mode `manual` looks at it."""
+    request: RequestFact | None = None
+    """Only gathered to explain a refusal."""
     earlier: tuple[Earlier, ...] = ()
     """Only gathered to explain a refusal; no right follows from it."""
     contact: str = ""
@@ -113,6 +140,7 @@ class Permit:
     principal: Principal
     model_id: UUID
     acceptance_ids: tuple[UUID, ...]
+    grant_id: UUID | None = None
     reasons: tuple[Reason, ...]
 
 
@@ -142,6 +170,7 @@ def decide(facts: Facts) -> Permit | Denial:
             for requirement in facts.requirements
             if requirement.acceptance_id is not None
         ),
+        grant_id=facts.grant.id if facts.grant and facts.mode is GateMode.MANUAL else None,
         reasons=reasons,
     )
 
@@ -177,14 +206,38 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
                 title="The token may read" if reads else "The token lacks the scope read",
             )
         )
-    if facts.mode is not GateMode.AUTO:
+    if facts.mode is GateMode.CLOSED:
         reasons.append(
             Reason(code=ReasonCode.GATE_OPEN, met=False, title="The publisher has closed this gate")
-            if facts.mode is GateMode.CLOSED
-            else Reason(code=ReasonCode.GATE_OPEN, met=False, title="The publisher reviews each request")
         )
     reasons.extend(_license_reason(requirement, facts.earlier) for requirement in facts.requirements)
+    if facts.mode is GateMode.MANUAL:
+        reasons.append(_review_reason(facts))
     return tuple(reasons)
+
+
+def _review_reason(facts: Facts) -> Reason:
+    if facts.grant is not None:
+        return Reason(
+            code=ReasonCode.REVIEW,
+            met=True,
+            title="Request approved",
+            detail=f"Until {facts.grant.ends_at:%-d %B %Y}." if facts.grant.ends_at else "",
+            since=facts.grant.granted_at,
+        )
+    request = facts.request
+    if request is None:
+        return Reason(code=ReasonCode.REVIEW, met=False, title="Access not asked for yet")
+    if request.grant_ended_at is not None:
+        return Reason(
+            code=ReasonCode.REVIEW, met=False, title="The access has expired", since=request.grant_ended_at
+        )
+    return Reason(
+        code=ReasonCode.REVIEW,
+        met=False,
+        title=f"Request: {STATE_WORDS[request.state].lower()}",
+        since=request.since,
+    )
 
 
 def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Reason:
@@ -254,22 +307,52 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
         )
     if reason.code is ReasonCode.GATE_OPEN:
         return Refusal(
-            code="gate-closed" if facts.mode is GateMode.CLOSED else "review-needed",
+            code="gate-closed",
             status=403,
-            title=(
-                f"{repo} is closed"
-                if facts.mode is GateMode.CLOSED
-                else f"{repo} is opened by its maintainers, person by person"
-            ),
-            detail=(
-                "No file was sent. The publisher gives no access now."
-                if facts.mode is GateMode.CLOSED
-                else "No file was sent. Requests cannot be made through this registry yet."
-            ),
+            title=f"{repo} is closed",
+            detail="No file was sent. The publisher gives no access now.",
             remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
             decider=f"The maintainers of {facts.publisher}",
         )
+    if reason.code is ReasonCode.REVIEW:
+        return _refuse_review(reason, facts)
     return _refuse_license(reason, facts, accept)
+
+
+def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
+    """Return the refusal of a person whose request is not approved, in the words of where it stands."""
+    repo = f"{facts.publisher}/{facts.model}"
+    request = facts.request
+    state = request.state if request else None
+    ask, mine = f"/{repo}/request", f"/requests/{request.id}" if request else ""
+    code, title, text, url = "review-needed", f"{repo} is opened by review", "Ask for access", ask
+    until = None
+    if request is not None and request.grant_ended_at is not None:
+        code, title, text = "access-expired", f"Your access to {repo} has expired", "Ask for it anew"
+    elif state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}:
+        code, title = "awaiting-review", f"Your request for {repo} is not decided yet"
+        text, url = "Wait for the mail, or look at the request", mine
+    elif state is RequestState.CHANGES_REQUESTED:
+        code, title = "changes-requested", f"Your request for {repo} was sent back for changes"
+        text, url = "Read what is asked for, change the request, send it again", mine
+    elif state is RequestState.DRAFT:
+        code, title, text = "request-not-sent", f"Your request for {repo} is a draft", "Finish and send it"
+    elif state is RequestState.REJECTED and request is not None:
+        code, title = "request-rejected", f"Your request for {repo} was rejected"
+        text, url, until = "Read the reason; appeal once, or ask again later", mine, request.reapply_at
+    elif state is RequestState.REVOKED:
+        code, title = "access-revoked", f"Your access to {repo} was revoked"
+        text, url = "Read the reason", mine
+    return Refusal(
+        code=code,
+        status=403,
+        title=title,
+        detail="No file was sent.",
+        remedy=Remedy(text=text, url=url),
+        decider=f"The reviewers of {facts.publisher}",
+        since=reason.since,
+        until=until,
+    )
 
 
 def _refuse_license(reason: Reason, facts: Facts, accept: str) -> Refusal:

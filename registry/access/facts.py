@@ -6,7 +6,7 @@ the contexts below in one round trip; nothing is written through it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,9 @@ from uuid import UUID
 from sqlalchemy import Integer, String, TextClause, Uuid, bindparam, text
 from sqlmodel import Session
 
-from registry.access.domain import BlockFact, Earlier, Facts, Requirement
+from registry import catalog
+from registry.access import request_store
+from registry.access.domain import BlockFact, Earlier, Facts, GrantFact, RequestFact, Requirement
 from registry.catalog.domain import GateMode
 from registry.identity.domain import Principal
 from registry.kernel.database import UTCDateTime
@@ -28,7 +30,11 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
            AND x.block_id IS NULL AND (b.until IS NULL OR b.until > :now)
          ORDER BY b.blocked_at LIMIT 1) AS block_id,
        (SELECT MIN(pr.role) FROM publisher_role pr
-         WHERE pr.publisher_id = p.id AND pr.person_id = :person_id AND pr.ended_at IS NULL) AS role
+         WHERE pr.publisher_id = p.id AND pr.person_id = :person_id AND pr.ended_at IS NULL) AS role,
+       CASE WHEN r.mode = 'manual' THEN
+         (SELECT t.id FROM access_grant t LEFT JOIN access_grant_end e ON e.grant_id = t.id
+           WHERE t.person_id = :person_id AND t.gate_id = g.id AND e.grant_id IS NULL
+             AND (t.ends_at IS NULL OR t.ends_at > :now) ORDER BY t.granted_at DESC LIMIT 1) END AS grant_id
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate g ON g.id = m.gate_id
@@ -77,6 +83,7 @@ class Row:
     accepted_at: datetime | None
     block_id: UUID | None
     role: str | None
+    grant_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +163,7 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
         mode=GateMode(first.mode),
         requirements=tuple(requirements.values()),
         block=_UNEXPLAINED_BLOCK if first.block_id is not None else None,
+        grant=_unexplained_grant(first.grant_id),
     )
     return Gathered(facts=facts, private=first.private, has_role=first.role is not None)
 
@@ -163,6 +171,12 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
 _UNEXPLAINED_BLOCK = BlockFact(
     reason="see the model's page for the reason", since=datetime.fromtimestamp(0, UTC), until=None
 )
+
+
+def _unexplained_grant(grant_id: UUID | None) -> GrantFact | None:
+    if grant_id is None:
+        return None
+    return GrantFact(id=grant_id, granted_at=datetime.fromtimestamp(0, UTC), ends_at=None)
 
 
 def _explained(session: Session, gathered: Gathered, principal: Principal, *, now: datetime) -> Gathered:
@@ -183,19 +197,33 @@ def _explained(session: Session, gathered: Gathered, principal: Principal, *, no
             typed, {"model_id": facts.model_id, "person_id": principal.person_id}
         )
         earlier = tuple(Earlier(**row) for row in found.mappings())
-    if block is facts.block and not earlier:
-        return gathered
-    explained = Facts(
-        principal=facts.principal,
-        model_id=facts.model_id,
-        publisher=facts.publisher,
-        model=facts.model,
-        mode=facts.mode,
-        requirements=facts.requirements,
-        block=block,
-        earlier=earlier,
+    grant, request = facts.grant, None
+    if facts.mode is GateMode.MANUAL and principal.person_id:
+        grant, request = _explain_review(session, facts, principal.person_id, now=now)
+    return replace(gathered, facts=replace(facts, block=block, earlier=earlier, grant=grant, request=request))
+
+
+def _explain_review(
+    session: Session, facts: Facts, person_id: UUID, *, now: datetime
+) -> tuple[GrantFact | None, RequestFact | None]:
+    """Return the grant with its dates, and the newest request of the person at the model's gate."""
+    gate_id = catalog.get_model(session, facts.model_id).gate.id
+    grant = facts.grant
+    if grant is not None:
+        row = request_store.find_standing_grant(session, person_id=person_id, gate_id=gate_id, now=now)
+        grant = GrantFact(id=row.id, granted_at=row.granted_at, ends_at=row.ends_at) if row else grant
+    request = request_store.find_newest(session, person_id=person_id, gate_id=gate_id)
+    if request is None:
+        return grant, None
+    given = request_store.find_grant(session, request.id)
+    ended = given[0].ends_at if given and given[1] is None and grant is None else None
+    return grant, RequestFact(
+        id=request.id,
+        state=request.state,
+        since=request.state_since,
+        reapply_at=request.reapply_at,
+        grant_ended_at=ended,
     )
-    return Gathered(facts=explained, private=gathered.private, has_role=gathered.has_role)
 
 
 def find_block_fact(
@@ -242,6 +270,7 @@ def _typed(statement: TextClause) -> Any:
         accepted_at=UTCDateTime,
         block_id=Uuid,
         role=String,
+        grant_id=Uuid,
     )
 
 
@@ -260,4 +289,5 @@ def _row(row: Mapping[str, Any]) -> Row:
         accepted_at=row["accepted_at"],
         block_id=row["block_id"],
         role=row["role"],
+        grant_id=row["grant_id"],
     )

@@ -1,13 +1,14 @@
-"""What everybody who reads a publisher's records needs: which models, which days, and the note of the look."""
+"""What everybody who reads a publisher's records needs: what they are narrowed by, and the note of the look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 import structlog
+from sqlmodel import Session
 
-from registry import catalog
-from registry.catalog.refusals import malformed, no_such_model
+from registry import catalog, licenses
+from registry.catalog.refusals import malformed, no_such_license, no_such_model
 from registry.identity.domain import Principal
 from registry.kernel.outcomes import Refusal
 
@@ -27,6 +28,27 @@ def note_look(
         subject=str(subject) if subject else None,
         export=export,
     )
+
+
+def check_parameters(given: Iterable[str], known: Iterable[str]) -> Refusal | None:
+    """Return why a query cannot be answered as it was meant, or None: what is not understood never widens it."""
+    names = sorted(known)
+    errors = {name: f"not a parameter here; expected {', '.join(names)}" for name in given if name not in names}
+    return malformed("The records cannot be narrowed like this", errors) if errors else None
+
+
+def choose_versions(session: Session, text: str) -> Sequence[UUID] | Refusal | None:
+    """Return the version that `slug@1.1` names, all that `slug` names, or None where no license is asked for."""
+    if not text:
+        return None
+    reference = licenses.parse_reference(text)
+    if reference is None:
+        return no_such_license(text)
+    if reference.number is not None:
+        version = licenses.find_version(session, reference.slug, reference.number)
+        return [version.id] if version else no_such_license(text)
+    versions = licenses.list_versions(session, reference.slug)
+    return [version.id for version in versions] or no_such_license(text)
 
 
 def choose_models(

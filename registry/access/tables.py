@@ -1,12 +1,13 @@
-"""The deny list: blocks and their ends, facts both."""
+"""Tables of access: the deny list, requests with their steps, grants and their ends."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Column, Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from registry.kernel.database import Table, UTCDateTime
+from registry.access.transitions import RequestEvent, RequestState
+from registry.kernel.database import Table, UTCDateTime, enum_column
 
 
 class Block(Table, table=True):
@@ -32,4 +33,93 @@ class BlockLift(Table, table=True):
     block_id: UUID = Field(primary_key=True, foreign_key="block.id")
     lifted_by: UUID = Field(foreign_key="person.id")
     lifted_at: datetime = Field(sa_type=UTCDateTime)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+
+
+class AccessRequest(Table, table=True):
+    """A person's application for a gate. What happened to it are its events; the mutable columns repeat the last."""
+
+    __table_args__ = (
+        Index(
+            "uq_access_request_open",
+            "person_id",
+            "gate_id",
+            unique=True,
+            sqlite_where=text("is_open"),
+            postgresql_where=text("is_open"),
+        ),
+        Index("ix_access_request_person", "person_id", "id"),
+        Index("ix_access_request_queue", "publisher_id", "state", "id"),
+        Index(
+            "ix_access_request_due",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id")
+    gate_id: UUID = Field(foreign_key="gate.id", index=True)
+    publisher_id: UUID = Field(foreign_key="publisher.id")
+    model_id: UUID = Field(foreign_key="model.id")
+    """Where the person asked; the grant opens every model of the gate."""
+    previous_id: UUID | None = Field(default=None, foreign_key="access_request.id")
+    """The request that this one follows: after a rejection, or to renew a grant."""
+    started_at: datetime = Field(sa_type=UTCDateTime)
+    state: RequestState = Field(sa_column=Column(enum_column(RequestState), nullable=False))
+    state_since: datetime = Field(sa_type=UTCDateTime)
+    is_open: bool
+    due_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When it lapses."""
+    warned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When the applicant was told that it will lapse."""
+    reapply_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """After a rejection: from when one may ask again."""
+    assigned_to: UUID | None = Field(default=None, foreign_key="person.id")
+
+
+class RequestStep(Table, table=True):
+    """One thing that somebody did with a request; inserted once, never changed."""
+
+    __table_args__ = (UniqueConstraint("request_id", "number"),)
+
+    id: UUID = Field(primary_key=True)
+    request_id: UUID = Field(foreign_key="access_request.id")
+    number: int
+    event: RequestEvent = Field(sa_column=Column(enum_column(RequestEvent), nullable=False))
+    state: RequestState = Field(sa_column=Column(enum_column(RequestState), nullable=False))
+    """The state that it led to."""
+    actor_id: UUID | None = Field(default=None, foreign_key="person.id")
+    """None: the registry itself."""
+    at: datetime = Field(sa_type=UTCDateTime)
+    reason: str | None = Field(default=None, max_length=32)
+    until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    gate_revision_id: UUID = Field(foreign_key="gate_revision.id")
+    """The gate as it was then: form and terms."""
+    sealed: bytes | None = None
+    """Note and answers, sealed by the applicant's key."""
+
+
+class AccessGrant(Table, table=True):
+    """An approved request gave a person the gate's models, until an end."""
+
+    __table_args__ = (Index("ix_access_grant_standing", "person_id", "gate_id"),)
+
+    id: UUID = Field(primary_key=True)
+    request_id: UUID = Field(foreign_key="access_request.id", unique=True)
+    person_id: UUID = Field(foreign_key="person.id")
+    gate_id: UUID = Field(foreign_key="gate.id", index=True)
+    granted_at: datetime = Field(sa_type=UTCDateTime)
+    ends_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+
+
+class AccessGrantEnd(Table, table=True):
+    """A grant ended before its time: closed without blame, or revoked."""
+
+    grant_id: UUID = Field(primary_key=True, foreign_key="access_grant.id")
+    revoked: bool
+    ended_by: UUID = Field(foreign_key="person.id")
+    ended_at: datetime = Field(sa_type=UTCDateTime)
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)

@@ -22,6 +22,14 @@ from registry.catalog.domain import (
     may_any,
 )
 from registry.catalog.fsck import check_leaf, find_discrepancies
+from registry.catalog.gates import (
+    GateChange,
+    GateDemand,
+    change_gate,
+    create_model,
+    is_fresh,
+    preview_gate,
+)
 from registry.catalog.inspection import Flag, Severity
 from registry.catalog.publishing import PublishRelease, create_tag, publish_release
 from registry.catalog.reading import (
@@ -41,6 +49,7 @@ from registry.catalog.reading import (
     list_gate_history,
     list_models,
     list_own_models,
+    list_people_who_may,
     list_refs,
     list_releases,
     list_required_licenses,
@@ -52,11 +61,8 @@ from registry.catalog.reading import (
 )
 from registry.catalog.release_store import OwnModel
 from registry.catalog.service import (
-    GateDemand,
     add_role,
     authorise,
-    change_gate,
-    create_model,
     create_publisher,
     end_role,
     find_model,
@@ -73,6 +79,7 @@ __all__ = [
     "FileView",
     "Flag",
     "FoundRelease",
+    "GateChange",
     "GateDemand",
     "GateKind",
     "GateMode",
@@ -115,10 +122,12 @@ __all__ = [
     "find_text",
     "get_model",
     "get_signed_manifest",
+    "is_fresh",
     "list_files",
     "list_gate_history",
     "list_models",
     "list_own_models",
+    "list_people_who_may",
     "list_refs",
     "list_releases",
     "list_required_licenses",
@@ -131,6 +140,7 @@ __all__ = [
     "name_commits",
     "name_models",
     "parse_card",
+    "preview_gate",
     "publish_release",
     "sees",
     "weigh_files",

@@ -15,6 +15,7 @@ from registry.catalog.domain import (
     PAGE_MAX_FILES,
     PAGE_MAX_MODELS,
     SEARCH_MAX_CHARACTERS,
+    Command,
     FileView,
     GateKind,
     GateMode,
@@ -24,6 +25,7 @@ from registry.catalog.domain import (
     RefView,
     ReleaseView,
     SignedManifest,
+    may,
 )
 from registry.catalog.release_store import OwnModel
 from registry.catalog.upload_store import UploadLine
@@ -200,9 +202,9 @@ def get_signed_manifest(session: Session, *, release_id: UUID) -> SignedManifest
     return release_store.get_manifest(session, release_id)
 
 
-def list_gate_history(session: Session, *, gate_id: UUID) -> list[GateView]:
-    """Return every revision of a gate, newest first."""
-    return store.list_revisions(session, gate_id)
+def list_gate_history(session: Session, *, gate_id: UUID, limit: int = 20) -> list[GateView]:
+    """Return the newest revisions of a gate, newest first."""
+    return store.list_revisions(session, gate_id, limit=limit)
 
 
 def describe_requirements(session: Session, version_ids: Sequence[UUID]) -> dict[UUID, Requirement]:
@@ -234,3 +236,9 @@ def list_same_weights(
         sees_all=principal.is_operator,
         limit=limit,
     )
+
+
+def list_people_who_may(session: Session, *, publisher_id: UUID, command: Command) -> list[UUID]:
+    """Return who may do `command` at a publisher by a live role, each once."""
+    live = [role for role in store.list_roles(session, publisher_id=publisher_id) if role.ended_at is None]
+    return list(dict.fromkeys(role.person_id for role in live if may(role.role, command)))

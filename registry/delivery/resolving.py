@@ -219,6 +219,7 @@ class Resolver:
             accepted_at=None,
             block_id=sql.read_id(row[12]) if row[12] is not None else None,
             role=row[13],
+            grant_id=sql.read_id(row[14]) if row[14] is not None else None,
         )
 
     def _answer(

@@ -1,12 +1,15 @@
 """Who is asking: people, web sessions, e-mail links, access tokens."""
 
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Scope
+from registry.identity.notices import count_unread, list_notices, mark_read, notify
+from registry.identity.oauth_service import list_logins
 from registry.identity.service import (
     authenticate_session,
     authenticate_token,
     create_token,
     ensure_person,
     find_person_by_email,
+    find_token,
     issue_local_link,
     link_url,
     list_sessions,
@@ -25,14 +28,20 @@ __all__ = [
     "Scope",
     "authenticate_session",
     "authenticate_token",
+    "count_unread",
     "create_token",
     "ensure_person",
     "find_person_by_email",
+    "find_token",
     "issue_local_link",
     "link_url",
+    "list_notices",
+    "list_logins",
     "list_sessions",
     "list_tokens",
     "lock_people",
+    "mark_read",
+    "notify",
     "open_profile",
     "open_profiles",
     "revoke_token",

@@ -118,6 +118,28 @@ class SignedIn:
     next_path: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is to be told, in plain sentences; newlines never reach a header."""
+
+    kind: str
+    """Stable, kebab-case; names the template, so that a translation can take its place."""
+    subject: str
+    text: str
+    page: str
+    """Path on this registry where one acts or reads on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeView:
+    """A notice, opened for its reader."""
+
+    id: UUID
+    message: Message
+    at: datetime
+    read_at: datetime | None
+
+
 def new_secret() -> str:
     """Return 256 random bits, URL-safe."""
     return secrets.token_urlsafe(SECRET_BYTES)

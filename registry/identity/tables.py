@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Index
 from sqlmodel import Field
 
 from registry.kernel.database import Table, UTCDateTime
@@ -48,7 +49,7 @@ class WebSession(Table, table=True):
 
 
 class AccessToken(Table, table=True):
-    """A personal access token, stored as a digest."""
+    """An access token, stored as a digest: a person's own, or one of a program's login."""
 
     id: UUID = Field(primary_key=True)
     digest: str = Field(unique=True, max_length=64)
@@ -59,3 +60,17 @@ class AccessToken(Table, table=True):
     expires_at: datetime = Field(sa_type=UTCDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    login_id: UUID | None = Field(default=None, foreign_key="program_login.id", index=True)
+    """The program's login that it follows from; None for a personal access token."""
+
+
+class Notice(Table, table=True):
+    """Something that a person was told; sealed by their key."""
+
+    __table_args__ = (Index("ix_notice_person", "person_id", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id")
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    read_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    sealed: bytes

@@ -1,0 +1,53 @@
+"""Refusals of asking for access, and their wording; those of the moves stand in `transitions`."""
+
+from datetime import datetime
+
+from registry.kernel.outcomes import Refusal, Remedy
+
+
+def no_such_request() -> Refusal:
+    """Return the refusal of a request that does not exist, or is none of the caller's business."""
+    return Refusal(
+        code="request-unknown",
+        status=404,
+        title="There is no such request here, or you may not see it",
+        detail="Requests are shown to who made them, and to the reviewers of the publisher.",
+        remedy=Remedy(text="Look at your own requests", url="/requests"),
+    )
+
+
+def nothing_to_ask(repo_id: str) -> Refusal:
+    """Return the refusal of a request that the gate does not ask for."""
+    return Refusal(
+        code="request-not-needed",
+        status=409,
+        title="No request is needed here",
+        detail="The maintainers do not review requests for this model. Nothing was recorded.",
+        remedy=Remedy(text="See on the model's page what is asked for", url=f"/{repo_id}"),
+        decider="You do; no review follows",
+    )
+
+
+def already_granted(repo_id: str, until: datetime | None) -> Refusal:
+    """Return the refusal of a request by somebody who has access."""
+    return Refusal(
+        code="request-granted",
+        status=409,
+        title="You have access already",
+        detail="Nothing was recorded. An access with an end can be renewed in its last 30 days.",
+        remedy=Remedy(text="Download the files", url=f"/{repo_id}"),
+        until=until,
+    )
+
+
+def ask_first(page: str, until: datetime) -> Refusal:
+    """Return the refusal of a new request before the time that came with the rejection."""
+    return Refusal(
+        code="request-too-early",
+        status=409,
+        title="The last request was rejected; another one is possible later",
+        detail="Nothing was recorded.",
+        remedy=Remedy(text="Read the reason, or appeal to another reviewer", url=page),
+        decider="The reviewers of the publisher",
+        until=until,
+    )

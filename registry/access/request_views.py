@@ -1,0 +1,45 @@
+"""What the use cases of requests are given, and what they give back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from registry.access.transitions import Actor, RequestState, ReviewPolicy, Step, Transition
+from registry.catalog.domain import ModelView
+from registry.identity.domain import Principal
+from registry.kernel.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What every use case here works with besides the session."""
+
+    principal: Principal
+    sealer: Sealer
+    base_url: str
+    now: datetime
+    as_registry: bool = False
+    """The worker acts because time has passed; never set for a request from outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestView:
+    """A request with what happened to it, opened for its applicant or a reviewer."""
+
+    id: UUID
+    person_id: UUID
+    model: ModelView
+    state: RequestState
+    state_since: datetime
+    started_at: datetime
+    due_at: datetime | None
+    reapply_at: datetime | None
+    assigned_to: UUID | None
+    previous_id: UUID | None
+    position: int | None
+    """How many undecided requests of the publisher are before this one."""
+    steps: tuple[Step, ...]
+    grant_ends_at: datetime | None
+    policy: ReviewPolicy
+    acts_as: frozenset[Actor]
+    possible: tuple[Transition, ...]

@@ -1,0 +1,438 @@
+"""Use cases of access requests: ask, move, read, lapse. What may happen stands in `transitions`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import catalog, ledger
+from registry.access import facts, request_store, telling
+from registry.access.domain import Denial, ReasonCode, decide
+from registry.access.request_refusals import already_granted, ask_first, no_such_request, nothing_to_ask
+from registry.access.request_views import Office, RequestView
+from registry.access.tables import AccessGrant, AccessGrantEnd, AccessRequest, RequestStep
+from registry.access.transitions import (
+    BY_EVENT,
+    LAPSE_WARNING,
+    OPEN,
+    Actor,
+    Cause,
+    Move,
+    RequestEvent,
+    RequestState,
+    ReviewPolicy,
+    Standing,
+    Step,
+    Transition,
+    due_after,
+    judge_move,
+    possible,
+    progress_of,
+)
+from registry.catalog.domain import Command, GateMode, ModelView
+from registry.catalog.forms import AnswerErrors, validate_answers
+from registry.catalog.refusals import malformed
+from registry.identity.domain import ANONYMOUS, not_signed_in
+from registry.kernel.canonical import canonical_bytes
+from registry.kernel.clock import iso
+from registry.kernel.identifiers import new_id
+from registry.kernel.outcomes import CorruptRecord, Refusal
+from registry.kernel.sealing import Sealer
+
+RENEWAL_WINDOW = timedelta(days=30)
+"""How long before its end a grant may be renewed."""
+POSITION_MOST = 100
+PAGE_MOST = 50
+
+
+def ask(
+    session: Session,
+    office: Office,
+    *,
+    publisher: str,
+    model: str,
+    answers: Mapping[str, object],
+    note: str,
+    as_draft: bool = False,
+) -> RequestView | Refusal:
+    """Return the person's request for the gate of a model: sent, sent again after changes, or kept as a draft.
+
+    Asking twice gives the same request. A grant that stands is renewed only in its last days.
+    """
+    # Load.
+    found = catalog.find_model(session, publisher=publisher, name=model, principal=office.principal)
+    if isinstance(found, Refusal):
+        return found
+    person_id = office.principal.person_id
+    if person_id is None or office.principal.session_id is None:
+        return not_signed_in(f"/{found.repo_id}/request")
+    open_one = request_store.find_open(session, person_id=person_id, gate_id=found.gate.id)
+    newest = open_one or request_store.find_newest(session, person_id=person_id, gate_id=found.gate.id)
+    # Decide.
+    if refusal := _judge_asking(session, office, found, newest):
+        return refusal
+    clean = validate_answers(found.gate.fields, answers)
+    if isinstance(clean, AnswerErrors) and not as_draft:
+        return malformed("The request is not sent yet", clean.errors, code="request-incomplete")
+    given = {} if isinstance(clean, AnswerErrors) else clean.values
+    # Record.
+    row = open_one or _start(session, office, found, newest)
+    if as_draft:
+        return view(session, office, row)
+    event = RequestEvent.RESUBMIT if row.state is RequestState.CHANGES_REQUESTED else RequestEvent.SUBMIT
+    if row.state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}:
+        return view(session, office, row)
+    return move(session, office, request_id=row.id, wanted=Move(event=event, note=note), answers=given)
+
+
+def _judge_asking(
+    session: Session, office: Office, model: ModelView, newest: AccessRequest | None
+) -> Refusal | None:
+    gathered = facts.gather_by_name(
+        session, office.principal, publisher=model.publisher, model=model.name, now=office.now
+    )
+    if gathered is None:
+        return nothing_to_ask(model.repo_id)
+    verdict = decide(gathered.facts)
+    if isinstance(verdict, Denial):
+        unmet = next(reason for reason in verdict.reasons if not reason.met)
+        if unmet.code is not ReasonCode.REVIEW:
+            return verdict.refusal
+    if model.gate.mode is not GateMode.MANUAL:
+        return nothing_to_ask(model.repo_id)
+    grant = request_store.find_standing_grant(
+        session, person_id=office.principal.person_id or new_id(), gate_id=model.gate.id, now=office.now
+    )
+    if grant is not None and (grant.ends_at is None or grant.ends_at - office.now > RENEWAL_WINDOW):
+        return already_granted(model.repo_id, grant.ends_at)
+    if newest is not None and newest.reapply_at is not None and office.now < newest.reapply_at:
+        return ask_first(f"/requests/{newest.id}", newest.reapply_at)
+    return None
+
+
+def _start(session: Session, office: Office, model: ModelView, newest: AccessRequest | None) -> AccessRequest:
+    assert office.principal.person_id is not None  # noqa: S101 - `ask` has seen to it
+    row = AccessRequest(
+        id=new_id(),
+        person_id=office.principal.person_id,
+        gate_id=model.gate.id,
+        publisher_id=model.publisher_id,
+        model_id=model.id,
+        previous_id=newest.id if newest else None,
+        started_at=office.now,
+        state=RequestState.DRAFT,
+        state_since=office.now,
+        is_open=True,
+    )
+    if request_store.insert_request(session, row):
+        _put_step(session, office, row, BY_EVENT[RequestEvent.START], number=1, model=model)
+        return row
+    # The same person asked in another window at the same moment; that request is this one.
+    twin = request_store.find_open(session, person_id=row.person_id, gate_id=row.gate_id)
+    if twin is None:
+        raise CorruptRecord("a request was refused as a double and its twin is not there")
+    return twin
+
+
+def move(
+    session: Session,
+    office: Office,
+    *,
+    request_id: UUID,
+    wanted: Move,
+    answers: Mapping[str, str] | None = None,
+) -> RequestView | Refusal:
+    """Return the request after the move; a grant begins or ends in the same transaction."""
+    # Load.
+    row = request_store.lock_request(session, request_id)
+    standing = _standing(session, office, row) if row else None
+    if row is None or standing is None:
+        return no_such_request()
+    model = catalog.get_model(session, row.model_id)
+    policy = policy_of(model)
+    # Decide.
+    page = f"/requests/{request_id}"
+    taken = judge_move(wanted, standing, policy, page=page, now=office.now)
+    if isinstance(taken, Refusal):
+        return taken
+    # Record.
+    target = taken.target or row.state
+    until = _until(wanted, taken, policy, office.now)
+    steps = request_store.list_steps(session, row.id)
+    _put_step(
+        session,
+        office,
+        row,
+        taken,
+        number=len(steps) + 1,
+        model=model,
+        wanted=wanted,
+        until=until,
+        answers=answers,
+    )
+    wait = due_after(target, policy)
+    request_store.move_request(
+        session,
+        row,
+        state=target,
+        now=office.now,
+        due_at=office.now + wait if wait else None,
+        reapply_at=until if target is RequestState.REJECTED else None,
+        assigned_to=_assigned(row, taken, office),
+    )
+    _change_grant(session, office, row, taken, until=until)
+    moved = view(session, office, request_store.lock_request(session, request_id) or row)
+    telling.tell(session, moved, taken, wanted, office=office)
+    return moved
+
+
+def _until(wanted: Move, taken: Transition, policy: ReviewPolicy, now: datetime) -> datetime | None:
+    if taken.event is RequestEvent.APPROVE:
+        return wanted.until or (now + timedelta(days=policy.grant_days) if policy.grant_days else None)
+    if taken.event is RequestEvent.REJECT:
+        return wanted.until or now + timedelta(days=policy.reapply_days)
+    return None
+
+
+def _assigned(row: AccessRequest, taken: Transition, office: Office) -> UUID | None:
+    if taken.event is RequestEvent.TAKE:
+        return office.principal.person_id
+    return None if taken.event is RequestEvent.APPEAL else row.assigned_to
+
+
+def _put_step(
+    session: Session,
+    office: Office,
+    row: AccessRequest,
+    taken: Transition,
+    *,
+    number: int,
+    model: ModelView,
+    wanted: Move | None = None,
+    until: datetime | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> None:
+    step_id = new_id()
+    said = {"note": wanted.note.strip() if wanted else "", "answers": dict(answers or {})}
+    sealed = None
+    key = office.sealer.find_subject_key(session, row.person_id)
+    if key is not None and any(said.values()):
+        sealed = key.seal(json.dumps(said).encode(), _context(step_id))
+    request_store.insert_step(
+        session,
+        RequestStep(
+            id=step_id,
+            request_id=row.id,
+            number=number,
+            event=taken.event,
+            state=taken.target or row.state,
+            actor_id=None if taken.actor is Actor.REGISTRY else office.principal.person_id,
+            at=office.now,
+            reason=wanted.reason.value if wanted and wanted.reason and taken.needs_reason else None,
+            until=until,
+            gate_revision_id=model.gate.revision_id,
+            sealed=sealed,
+        ),
+    )
+
+
+def _change_grant(
+    session: Session, office: Office, row: AccessRequest, taken: Transition, *, until: datetime | None
+) -> None:
+    if taken.event is RequestEvent.APPROVE:
+        grant = AccessGrant(
+            id=new_id(),
+            request_id=row.id,
+            person_id=row.person_id,
+            gate_id=row.gate_id,
+            granted_at=office.now,
+            ends_at=until,
+            entry_id=new_id(),
+        )
+        leaf = grant_leaf(grant, act="granted", at=office.now)
+        grant.entry_id = ledger.append(session, kind="grant", leaf=leaf, now=office.now)
+        request_store.insert_grant(session, grant)
+        return
+    if taken.target not in {RequestState.CLOSED, RequestState.REVOKED}:
+        return
+    found = request_store.find_grant(session, row.id)
+    if found is None or found[1] is not None:
+        raise CorruptRecord(f"request {row.id} is approved and its grant does not stand")
+    revoked = taken.target is RequestState.REVOKED
+    leaf = grant_leaf(found[0], act="revoked" if revoked else "closed", at=office.now)
+    entry_id = ledger.append(session, kind="grant", leaf=leaf, now=office.now)
+    assert office.principal.person_id is not None  # noqa: S101 - a person ends a grant, never the registry
+    end = AccessGrantEnd(
+        grant_id=found[0].id,
+        revoked=revoked,
+        ended_by=office.principal.person_id,
+        ended_at=office.now,
+        entry_id=entry_id,
+    )
+    request_store.insert_grant_end(session, end)
+
+
+def get_request(session: Session, office: Office, request_id: UUID) -> RequestView | Refusal:
+    """Return the request, for its applicant and for reviewers of its publisher."""
+    row = request_store.find_request(session, request_id)
+    if row is None or _standing(session, office, row) is None:
+        return no_such_request()
+    return view(session, office, row)
+
+
+def list_own(session: Session, office: Office, *, after: UUID | None = None) -> Sequence[RequestView]:
+    """Return a page of the caller's requests, newest first."""
+    if office.principal.person_id is None:
+        return ()
+    rows = request_store.list_of_person(
+        session, person_id=office.principal.person_id, after=after, limit=PAGE_MOST
+    )
+    return [view(session, office, row) for row in rows]
+
+
+def list_queue(
+    session: Session,
+    office: Office,
+    *,
+    publisher: str,
+    states: Sequence[RequestState],
+    after: UUID | None = None,
+    limit: int = PAGE_MOST,
+) -> Sequence[RequestView] | Refusal:
+    """Return a page of a publisher's requests in these states, oldest first, for its reviewers."""
+    found = catalog.authorise(session, publisher, Command.REVIEW_REQUESTS, principal=office.principal)
+    if isinstance(found, Refusal):
+        return found
+    rows = request_store.list_queue(session, publisher_id=found.id, states=states, after=after, limit=limit)
+    return [view(session, office, row) for row in rows]
+
+
+def view(session: Session, office: Office, row: AccessRequest) -> RequestView:
+    """Return the request as this principal sees it: who reviews sees no other opinion before their own."""
+    standing = _standing(session, office, row)
+    if standing is None:
+        raise CorruptRecord(f"request {row.id} is shown to somebody without a part in it")
+    model = catalog.get_model(session, row.model_id)
+    policy = policy_of(model)
+    grant = request_store.find_grant(session, row.id) if row.state is RequestState.APPROVED else None
+    undecided = row.state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}
+    before = request_store.count_before(session, row, most=POSITION_MOST) if undecided else None
+    return RequestView(
+        id=row.id,
+        person_id=row.person_id,
+        model=model,
+        state=row.state,
+        state_since=row.state_since,
+        started_at=row.started_at,
+        due_at=row.due_at,
+        reapply_at=row.reapply_at,
+        assigned_to=row.assigned_to,
+        previous_id=row.previous_id,
+        position=before,
+        steps=_blinded(_open_steps(session, office, row), standing),
+        grant_ends_at=grant[0].ends_at if grant else None,
+        policy=policy,
+        acts_as=standing.acts_as,
+        possible=possible(standing, policy, now=office.now),
+    )
+
+
+def policy_of(model: ModelView) -> ReviewPolicy:
+    """Return how the model's gate reviews."""
+    del model
+    return ReviewPolicy()
+
+
+def lapse_due(session: Session, *, sealer: Sealer, base_url: str, now: datetime, most: int = 100) -> int:
+    """Let requests lapse whose time has come, and warn those whose time comes; return how many moved."""
+    office = Office(principal=ANONYMOUS, sealer=sealer, base_url=base_url, now=now, as_registry=True)
+    moved = 0
+    for row in request_store.list_due(session, before=office.now, warned=True, limit=most):
+        outcome = move(session, office, request_id=row.id, wanted=Move(event=RequestEvent.LAPSE))
+        moved += not isinstance(outcome, Refusal)
+    soon = office.now + LAPSE_WARNING
+    for row in request_store.list_due(session, before=soon, warned=False, limit=most):
+        request_store.mark_warned(session, row.id, now=office.now)
+        telling.warn(session, view(session, office, row), office=office)
+        moved += 1
+    return moved
+
+
+def _standing(session: Session, office: Office, row: AccessRequest) -> Standing | None:
+    """Return as what the principal acts on the request; None where they have no part in it."""
+    person_id = office.principal.person_id
+    acts_as = set()
+    if person_id is not None and person_id == row.person_id:
+        acts_as.add(Actor.APPLICANT)
+    if office.as_registry:
+        acts_as.add(Actor.REGISTRY)
+    if person_id is not None:
+        publisher = catalog.get_model(session, row.model_id).publisher
+        allowed = catalog.authorise(session, publisher, Command.REVIEW_REQUESTS, principal=office.principal)
+        if not isinstance(allowed, Refusal):
+            acts_as.add(Actor.REVIEWER)
+    if not acts_as:
+        return None
+    return Standing(
+        state=row.state,
+        progress=progress_of(_open_steps(session, office, row, sealed=False)),
+        person_id=person_id,
+        acts_as=frozenset(acts_as),
+        is_own=person_id == row.person_id,
+    )
+
+
+def _open_steps(
+    session: Session, office: Office, row: AccessRequest, *, sealed: bool = True
+) -> tuple[Step, ...]:
+    key = office.sealer.find_subject_key(session, row.person_id) if sealed else None
+    steps = []
+    for step in request_store.list_steps(session, row.id):
+        said = json.loads(key.open(step.sealed, _context(step.id))) if key and step.sealed else {}
+        steps.append(
+            Step(
+                event=step.event,
+                state=step.state,
+                actor_id=step.actor_id,
+                at=step.at,
+                reason=Cause(step.reason) if step.reason else None,
+                until=step.until,
+                note=said.get("note", ""),
+                answers=said.get("answers", {}),
+            )
+        )
+    return tuple(steps)
+
+
+def _blinded(steps: Sequence[Step], standing: Standing) -> tuple[Step, ...]:
+    """Leave out what other reviewers think as long as the request is undecided."""
+    if standing.state not in OPEN:
+        return tuple(steps)
+    return tuple(
+        step
+        for step in steps
+        if step.event is not RequestEvent.ENDORSE or step.actor_id == standing.person_id
+    )
+
+
+def grant_leaf(grant: AccessGrant, *, act: str, at: datetime) -> bytes:
+    """Return the canonical bytes of a grant or its end: the leaf of its ledger entry."""
+    return canonical_bytes(
+        {
+            "v": 1,
+            "kind": "grant",
+            "act": act,
+            "at": iso(at),
+            "grant": str(grant.id),
+            "request": str(grant.request_id),
+            "person": str(grant.person_id),
+            "gate": str(grant.gate_id),
+            "until": iso(grant.ends_at) if grant.ends_at else None,
+        }
+    )
+
+
+def _context(step_id: UUID) -> bytes:
+    return b"request_step:" + step_id.bytes

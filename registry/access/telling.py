@@ -1,0 +1,80 @@
+"""What people are told about requests: one message for each step, in the words of the step."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import catalog, identity
+from registry.access.request_views import Office, RequestView
+from registry.access.transitions import CAUSE_WORDS, STATE_WORDS, Move, RequestEvent, Transition
+from registry.catalog.domain import Command
+from registry.identity.domain import Message
+
+_TO_REVIEWERS = frozenset({RequestEvent.SUBMIT, RequestEvent.RESUBMIT, RequestEvent.APPEAL})
+_SILENT = frozenset({RequestEvent.START, RequestEvent.ENDORSE, RequestEvent.PROPOSE_REVOCATION,
+                     RequestEvent.DROP_REVOCATION})  # fmt: skip
+"""Steps that are not the applicant's news: drafts, and what reviewers settle among themselves."""
+
+
+def tell(session: Session, request: RequestView, taken: Transition, wanted: Move, *, office: Office) -> None:
+    """Tell the applicant, and for what waits for them the reviewers."""
+    repo = request.model.repo_id
+    page = f"/requests/{request.id}"
+    if taken.event not in _SILENT:
+        lines = [f"{taken.past}: your request for {repo}."]
+        if taken.needs_reason and wanted.reason is not None:
+            lines.append(f"Reason: {CAUSE_WORDS[wanted.reason]}.")
+        if request.grant_ends_at is not None:
+            lines.append(f"The access ends on {request.grant_ends_at:%-d %B %Y}.")
+        if request.reapply_at is not None:
+            lines.append(f"You can ask again from {request.reapply_at:%-d %B %Y}.")
+        lines.append(
+            f"It stands at: {STATE_WORDS[request.state].lower()}. The page shows all of it, and what"
+        )
+        lines.append("you can do next.")
+        message = Message(
+            kind=f"request-{taken.event.value}",
+            subject=f"{taken.past}: {repo}",
+            text="\n".join(lines),
+            page=page,
+        )
+        _send(session, [request.person_id], message, office=office)
+    if taken.event in _TO_REVIEWERS:
+        reviewers = catalog.list_people_who_may(
+            session, publisher_id=request.model.publisher_id, command=Command.REVIEW_REQUESTS
+        )
+        message = Message(
+            kind="request-waits",
+            subject=f"A request for {repo} waits for review",
+            text=f"{taken.past}. The request for {repo} waits for a reviewer.",
+            page=page,
+        )
+        _send(session, [one for one in reviewers if one != request.person_id], message, office=office)
+
+
+def warn(session: Session, request: RequestView, *, office: Office) -> None:
+    """Tell the applicant that the request will lapse, and the reviewers that it waits."""
+    repo = request.model.repo_id
+    due = f"{request.due_at:%-d %B %Y}" if request.due_at else "soon"
+    message = Message(
+        kind="request-will-lapse",
+        subject=f"Your request for {repo} lapses on {due}",
+        text=f"Your request for {repo} lapses on {due}, unless it moves on before.",
+        page=f"/requests/{request.id}",
+    )
+    reviewers = catalog.list_people_who_may(
+        session, publisher_id=request.model.publisher_id, command=Command.REVIEW_REQUESTS
+    )
+    _send(session, [request.person_id], message, office=office)
+    waiting = Message(
+        kind="request-will-lapse",
+        subject=f"A request for {repo} lapses on {due}",
+        text=f"A request for {repo} lapses on {due} without a decision.",
+        page=f"/requests/{request.id}",
+    )
+    _send(session, [one for one in reviewers if one != request.person_id], waiting, office=office)
+
+
+def _send(session: Session, people: Sequence[UUID], message: Message, *, office: Office) -> None:
+    identity.notify(session, people, message, base_url=office.base_url, sealer=office.sealer, now=office.now)
