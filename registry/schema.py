@@ -1,6 +1,9 @@
 """Every table of the registry, for migrations; and the migrations themselves."""
 
 import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 
 from registry.acceptances import tables as _acceptances
 from registry.access import tables as _access
@@ -18,6 +21,7 @@ from registry.identity import tables as _identity
 from registry.kernel import outbox as _outbox
 from registry.kernel import sealing as _sealing
 from registry.kernel.database import Database, Table
+from registry.kernel.outcomes import GatehouseError
 from registry.ledger import tables as _ledger
 from registry.licenses import tables as _licenses
 
@@ -44,17 +48,19 @@ def migrate(database: Database) -> str:
     newest = str(ScriptDirectory.from_config(config).get_current_head())
     if database.dialect == "sqlite" and current_revision(database) not in {None, newest}:
         _copy_aside(database)
-    with database.engine.connect() as connection:
+    with database.engine.connect() as connection, _references_unenforced(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        _require_references(connection)
         connection.commit()
     return newest
 
 
 def current_revision(database: Database) -> str | None:
     """Return the schema revision the database is at, None if it is empty."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    return database.read_now(
+        lambda session: MigrationContext.configure(session.connection()).get_current_revision()
+    )
 
 
 def is_current(database: Database) -> bool:
@@ -62,6 +68,33 @@ def is_current(database: Database) -> bool:
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()))
     return current_revision(database) == ScriptDirectory.from_config(config).get_current_head()
+
+
+@contextmanager
+def _references_unenforced(connection: Connection) -> Iterator[None]:
+    """Let SQLite tables be rebuilt to which others point; it changes most of a table only by a new one.
+
+    The switch does nothing inside a transaction (https://sqlite.org/lang_altertable.html §7), so it is turned
+    on the bare connection, which has not begun one, and back when none is open any more.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment] # by the dialect
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _require_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise GatehouseError(f"a migration broke a reference from {broken[0]} to {broken[2]}; it was undone")
 
 
 def _copy_aside(database: Database) -> None:

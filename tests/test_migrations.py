@@ -1,0 +1,252 @@
+"""Migrations: they make the tables that the code expects, can be undone, and keep every row."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from registry import audit, schema
+from registry.kernel.database import Database
+from registry.kernel.outcomes import GatehouseError
+from tests.clock import SettableClock
+from tests.world import World
+
+VERSION_TABLE = "alembic_version"
+NEXT = "9999"
+NEXT_REVISION = '''"""a next revision that rebuilds tables which others point to"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    for table in ("person", "gate", "acceptance"):
+        with op.batch_alter_table(table, recreate="auto" if {postgres} else "always") as batch:
+            batch.add_column(sa.Column("remark", sa.String(length=40), nullable=True))
+
+
+def downgrade() -> None:
+    for table in ("person", "gate", "acceptance"):
+        with op.batch_alter_table(table) as batch:
+            batch.drop_column("remark")
+'''
+BROKEN_REVISION = '''"""a next revision that fails half-way"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("SELECT * FROM nothing_of_that_name")
+
+
+def downgrade() -> None:
+    op.drop_table("half")
+'''
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'gatehouse.db'}")
+        yield database
+        database.close()
+        return
+    server = request.getfixturevalue("postgres_url")
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        database = Database(sa.make_url(server).set(database=name).render_as_string(hide_password=False))
+        yield database
+        database.close()
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run(database: Database, deed: Any, *arguments: Any) -> None:
+    """Run one of Alembic's commands over the database."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.migrations_folder()))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        deed(config, *arguments)
+        connection.commit()
+
+
+def revisions() -> list[str]:
+    """Every revision, oldest first."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.migrations_folder()))
+    return [
+        script.revision for script in reversed(list(ScriptDirectory.from_config(config).walk_revisions()))
+    ]
+
+
+def shape(database: Database) -> dict[str, Any]:
+    """Tables with their columns, keys, indexes and checks, as the database tells them."""
+    with database.engine.connect() as connection:
+        look = sa.inspect(connection)
+        return {
+            table: {
+                "columns": [
+                    (column["name"], str(column["type"]), column["nullable"])
+                    for column in look.get_columns(table)
+                ],
+                "primary": look.get_pk_constraint(table)["constrained_columns"],
+                "foreign": sorted(str(sorted(key.items())) for key in look.get_foreign_keys(table)),
+                "unique": sorted(
+                    str(sorted(key["column_names"])) for key in look.get_unique_constraints(table)
+                ),
+                "indexes": sorted(
+                    f"{one['name']} {one['column_names']} {one['unique']}" for one in look.get_indexes(table)
+                ),
+                "checks": sorted(
+                    f"{one['name']} {one['sqltext']}" for one in look.get_check_constraints(table)
+                ),
+            }
+            for table in look.get_table_names()
+            if table != VERSION_TABLE
+        }
+
+
+def rows(database: Database, tables: list[str] | None = None) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of the tables."""
+    with database.engine.connect() as connection:
+        found = sa.MetaData()
+        found.reflect(connection)
+        return {
+            name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
+            for name, table in found.tables.items()
+            if name != VERSION_TABLE and (tables is None or name in tables)
+        }
+
+
+def populate(database: Database, clock: SettableClock) -> World:
+    """A publisher, a license, a model and an acceptance in the log."""
+    world = World(database=database, clock=clock)
+    model = world.gated_model()
+    world.accept(world.person(), model)
+    world.integrate()
+    return world
+
+
+def test_the_tables_of_the_code_are_those_of_the_migrations(empty: Database) -> None:
+    schema.migrate(empty)
+    run(empty, command.check)
+    assert schema.is_current(empty)
+    assert set(shape(empty)) == set(schema.METADATA.tables)
+
+
+def test_a_table_that_no_migration_makes_is_noticed(empty: Database) -> None:
+    schema.migrate(empty)
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE download_record")
+    with pytest.raises(CommandError, match="download_record"):
+        run(empty, command.check)
+
+
+def test_every_step_can_be_undone_and_done_again(empty: Database) -> None:
+    shapes: dict[str, Any] = {}
+    for revision in revisions():
+        run(empty, command.upgrade, revision)
+        shapes[revision] = shape(empty)
+    for revision in reversed(revisions()):
+        assert shape(empty) == shapes[revision]
+        run(empty, command.downgrade, "-1")
+    assert shape(empty) == {}
+    assert schema.migrate(empty) == revisions()[-1]
+    assert shape(empty) == shapes[revisions()[-1]]
+
+
+def test_an_upgrade_keeps_every_row_of_the_revision_before(empty: Database, clock: SettableClock) -> None:
+    schema.migrate(empty)
+    populate(empty, clock)
+    run(empty, command.downgrade, "-1")
+    before = rows(empty)
+    schema.migrate(empty)
+    after = rows(empty)
+    for table, kept in before.items():
+        assert len(after[table]) == len(kept), table
+
+
+def test_migrating_what_is_newest_changes_nothing(empty: Database, clock: SettableClock) -> None:
+    schema.migrate(empty)
+    populate(empty, clock)
+    before = rows(empty)
+    schema.migrate(empty)
+    assert rows(empty) == before
+    assert copies(empty) == []
+
+
+def test_a_next_revision_may_rebuild_tables_that_others_point_to(
+    empty: Database, clock: SettableClock, next_revision: Any
+) -> None:
+    schema.migrate(empty)
+    world = populate(empty, clock)
+    before = rows(empty)
+    next_revision(NEXT_REVISION.format(head=revisions()[-1], postgres=empty.dialect == "postgresql"))
+    assert not schema.is_current(empty)
+    assert schema.migrate(empty) == NEXT
+    assert schema.is_current(empty)
+    with empty.engine.begin() as connection:
+        for table in ("person", "gate", "acceptance"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN remark")
+    assert rows(empty) == before
+    assert world.read(audit.find_discrepancies, sealer=world.sealer) == []
+    with pytest.raises(sa.exc.IntegrityError), empty.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM person")
+    assert len(copies(empty)) == (1 if empty.dialect == "sqlite" else 0)
+
+
+def test_a_revision_that_fails_leaves_the_database_as_it_was(
+    empty: Database, clock: SettableClock, next_revision: Any
+) -> None:
+    schema.migrate(empty)
+    populate(empty, clock)
+    before, head = rows(empty), revisions()[-1]
+    next_revision(BROKEN_REVISION.format(head=head))
+    with pytest.raises((GatehouseError, sa.exc.DBAPIError)):
+        schema.migrate(empty)
+    assert schema.current_revision(empty) == head
+    assert rows(empty) == before
+
+
+def copies(database: Database) -> list[Path]:
+    """The files that were copied aside before an upgrade."""
+    if database.dialect != "sqlite":
+        return []
+    file = Path(str(database.engine.url.database))
+    return list(file.parent.glob(f"{file.name}.before-*"))
+
+
+@pytest.fixture
+def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Puts one more revision after the newest."""
+
+    def add(text: str) -> None:
+        folder = tmp_path / "alembic"
+        shutil.copytree(schema.migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "versions" / "9999_next.py").write_text(text)
+        monkeypatch.setattr(schema, "migrations_folder", lambda: folder)
+
+    return add
