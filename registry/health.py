@@ -3,17 +3,17 @@
 import asyncio
 import ipaddress
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from registry.delivery.s3 import PROBE_KEY
 from registry.identity.authentication import bearer_token
 from registry.identity.domain import not_signed_in
-from registry.kernel.outcomes import GatehouseError
+from registry.kernel.outcomes import Unavailable
 from registry.kernel.problems import AnyRequest, refuse
 from registry.kernel.telemetry import METRICS
 from registry.parts import Parts
@@ -21,6 +21,7 @@ from registry.schema import is_current
 from registry.settings import Settings
 
 CHECK_TIMEOUT_S = 3.0
+OK = "ok"
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,31 +32,41 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthChecks:
-    """Asks each part whether it answers."""
+    """Asks each part whether it answers; one question to each part at a time, on threads of its own."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self._questions: Mapping[str, Callable[[], str]] = {
+            "database": lambda: OK if is_current(parts.database) else "migration needed",
+            "object store": lambda: OK if parts.store.is_ready() else "does not serve our links",
+        }
+        self._threads = ThreadPoolExecutor(len(self._questions), thread_name_prefix="health")
+        self._asked: dict[str, asyncio.Future[str]] = {}
 
     async def check(self) -> Readiness:
         """Return what answers now; a part that is slow counts as one that does not."""
-        parts = self._parts
-        found = await asyncio.gather(
-            self._ask(asyncio.to_thread(is_current, parts.database)),
-            self._ask(asyncio.to_thread(lambda: parts.store.head(PROBE_KEY) is None or True)),
-        )
-        named = dict(zip(("database", "object store"), found, strict=True))
-        return Readiness(ready=all(word == "ok" for word in named.values()), parts=named)
+        found = await asyncio.gather(*map(self._ask, self._questions))
+        named = dict(zip(self._questions, found, strict=True))
+        return Readiness(ready=all(word == OK for word in named.values()), parts=named)
 
-    async def _ask(self, question: Awaitable[bool]) -> str:
+    async def _ask(self, part: str) -> str:
+        asked = self._asked.get(part)
+        if asked is None or asked.done():
+            # A part that hangs is not asked again before it has answered, so questions do not pile up.
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, _word, self._questions[part])
+            self._asked[part] = asked
         try:
-            answer = await asyncio.wait_for(question, CHECK_TIMEOUT_S)
+            return await asyncio.wait_for(asyncio.shield(asked), CHECK_TIMEOUT_S)
         except TimeoutError:
             return "slow"
-        except GatehouseError as error:
-            return type(error).__name__
-        except Exception as error:  # noqa: BLE001 - whatever it is, the part does not answer
-            return type(error).__name__
-        return "ok" if answer else "migration needed"
+
+
+def _word(question: Callable[[], str]) -> str:
+    try:
+        return question()
+    except Unavailable:
+        return "unavailable"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the part does not answer
+        return type(error).__name__
 
 
 class HealthApi(Controller):

@@ -116,6 +116,7 @@ def connect_store(settings: Settings, *, clock: Clock | None = None) -> S3Object
         addressing=Addressing.PATH if settings.s3_path_style else Addressing.VIRTUAL,
         clock=clock or SystemClock(),
         public_endpoint=settings.s3_public_endpoint,
+        timeout_s=settings.s3_timeout_seconds,
     )
 
 

@@ -47,6 +47,8 @@ class Settings:
     """Secret of that identity."""
     s3_path_style: bool = True
     """Path-style addresses (`host/bucket/key`); false for virtual-hosted ones."""
+    s3_timeout_seconds: int = 30
+    """How long the object store may stay silent before the registry gives up on it, 1 to 300."""
     url_ttl_seconds: int = 300
     """How long a presigned download URL is good for, 10 to 3600."""
     smtp_host: str = ""
@@ -93,6 +95,10 @@ class Settings:
             )
         if not 10 <= self.url_ttl_seconds <= 3600:
             raise GatehouseError(f"GATEHOUSE_URL_TTL_SECONDS is {self.url_ttl_seconds}; expected 10 to 3600")
+        if not 1 <= self.s3_timeout_seconds <= 300:
+            raise GatehouseError(
+                f"GATEHOUSE_S3_TIMEOUT_SECONDS is {self.s3_timeout_seconds}; expected 1 to 300"
+            )
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
             raise GatehouseError(
                 "GATEHOUSE_S3_ENDPOINT needs GATEHOUSE_S3_ACCESS_KEY and GATEHOUSE_S3_SECRET_KEY"

@@ -1,6 +1,5 @@
 """Pages for a publisher's staff: what is published and on its way, roles, blocks."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from registry.access.domain import BlockSummary
 from registry.audit import publisher_views as views
 from registry.audit.publisher_views import Draft
 from registry.catalog.domain import Command, Role, UploadState, may_any
-from registry.catalog.storage import ObjectStore
+from registry.catalog.storage import ObjectStore, ask
 from registry.identity.domain import Principal, invalid_email, normalise_email, not_signed_in
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal, Unavailable
@@ -54,7 +53,7 @@ class PublisherPages(Controller):
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
         found, roles, models, uploads, people = loaded
-        stored = await asyncio.to_thread(ask_progress, store, uploads)
+        stored = await ask(store, ask_progress, store, uploads)
         view = views.publishing_view(found, roles, models, uploads, stored=stored, people=people, after=after)
         return respond(desk.pages.render("manage/publish_status.html", page=visit.page, view=view))
 

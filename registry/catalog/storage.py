@@ -1,8 +1,14 @@
 """What the catalog needs of an object store. The composition root passes one in; every call may block."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +22,11 @@ class StoredPart:
 
 class ObjectStore(Protocol):
     """An S3 bucket. Each function raises `Unavailable` when the store cannot be reached."""
+
+    @property
+    def threads(self) -> Executor:
+        """Where calls of this store may block."""
+        ...
 
     def start_multipart(self, key: str) -> str:
         """Begin an upload in parts and return its id."""
@@ -56,3 +67,14 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; succeeds where there is none."""
         ...
+
+
+async def ask(
+    objects: ObjectStore,
+    call: Callable[Parameters, Answer],
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
+) -> Answer:
+    """Return what a blocking call gives, on the store's own threads: one that stalls holds up no page."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(objects.threads, partial(call, *args, **kwargs))

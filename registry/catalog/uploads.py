@@ -37,7 +37,7 @@ from registry.catalog.domain import (
 )
 from registry.catalog.inspection import Inspection, Inspector
 from registry.catalog.manifests import GitBlobHasher, check_entry
-from registry.catalog.storage import ObjectStore, StoredPart
+from registry.catalog.storage import ObjectStore, StoredPart, ask
 from registry.identity.domain import Principal
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
@@ -199,7 +199,7 @@ async def open_uploads(
 async def _look(objects: ObjectStore, upload: UploadView) -> OpenUpload:
     if upload.state is not UploadState.OPEN or upload.multipart_id is None:
         return OpenUpload(upload=upload, parts=())
-    parts = await asyncio.to_thread(objects.list_parts, upload.storage_key, upload.multipart_id)
+    parts = await ask(objects, objects.list_parts, upload.storage_key, upload.multipart_id)
     return OpenUpload(upload=upload, parts=tuple(parts or ()))
 
 
@@ -207,10 +207,10 @@ async def _start(database: Database, objects: ObjectStore, upload: UploadView) -
     """Return the multipart id of an open upload, beginning it in the store when its first part is sent."""
     if upload.multipart_id is not None:
         return upload.multipart_id
-    started = await asyncio.to_thread(objects.start_multipart, upload.storage_key)
+    started = await ask(objects, objects.start_multipart, upload.storage_key)
     kept = await database.write(lambda session: upload_store.set_multipart(session, upload.id, started))
     if kept != started:
-        await asyncio.to_thread(objects.abort_multipart, upload.storage_key, started)
+        await ask(objects, objects.abort_multipart, upload.storage_key, started)
     return kept
 
 
@@ -288,7 +288,7 @@ async def verify_upload(
     try:
         outcome = await _measure_while_leased(database, objects, upload, clock=clock)
         if isinstance(outcome, Measured):
-            await asyncio.to_thread(_adopt, objects, upload)
+            await ask(objects, _adopt, objects, upload)
             now = clock.now()
             await database.write(lambda session: _record_verified(session, upload, outcome, now=now))
         else:
@@ -303,13 +303,13 @@ async def verify_upload(
         pause = clock.now() + RETRY_PAUSE
         await database.write(lambda session: upload_store.set_lease(session, upload.id, until=pause))
         raise
-    await asyncio.to_thread(objects.delete, upload.storage_key)
+    await ask(objects, objects.delete, upload.storage_key)
 
 
 async def _measure_while_leased(
     database: Database, objects: ObjectStore, upload: UploadView, *, clock: Clock
 ) -> Measured | str:
-    working = asyncio.create_task(asyncio.to_thread(_measure, objects, upload))
+    working = asyncio.create_task(ask(objects, _measure, objects, upload))
     while True:
         done, _ = await asyncio.wait({working}, timeout=LEASE.total_seconds() / 3)
         if done:
@@ -372,7 +372,7 @@ async def abandon_stale(database: Database, objects: ObjectStore, *, now: dateti
     )
     for upload in stale:
         if upload.multipart_id is not None:
-            await asyncio.to_thread(objects.abort_multipart, upload.storage_key, upload.multipart_id)
+            await ask(objects, objects.abort_multipart, upload.storage_key, upload.multipart_id)
         problem = f"The upload was not completed within {UPLOAD_LIFETIME.days} days."
         await database.write(
             lambda session, upload=upload, problem=problem: upload_store.finish(  # type: ignore[misc]  # Defaults bind the loop's values.

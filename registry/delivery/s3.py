@@ -1,6 +1,6 @@
 """The object store over S3: boto3 for everything but presigning, which every gated download needs.
 
-Timeouts: 3 s to connect, 30 s between bytes. Retries: the SDK's standard rule, three tries in all, for
+Timeouts: 3 s to connect, 30 s of silence unless set otherwise. Retries: the SDK's standard rule, three tries in all, for
 outages, throttling and 5xx; a stream that breaks while it is read is not retried here. What goes wrong
 leaves as `Unavailable` or `MissingObject`, which name the store's error code, never a URL, key or secret.
 """
@@ -8,7 +8,8 @@ leaves as `Unavailable` or `MissingObject`, which name the store's error code, n
 import base64
 import hashlib
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,8 @@ from registry.kernel.outcomes import GatehouseError, Unavailable
 
 PART = "object store"
 CONNECT_TIMEOUT_S = 3
-READ_TIMEOUT_S = 30
+SILENCE_TIMEOUT_S = 30
+"""How long the store may say nothing; putting a large object together takes it a while."""
 ATTEMPTS_MAX = 3
 CONNECTIONS_MAX = 32
 PART_LINK_S = 900
@@ -40,6 +42,7 @@ COPY_PART_BYTES = 256 * 1024 * 1024
 PROBE_KEY = "gatehouse-probe"
 PROBE_CONTENT = b"Gatehouse checks here that nobody reads without a signature.\n"
 PROBE_TIMEOUT_S = 10.0
+READINESS_TIMEOUT_S = 2.0
 _REFUSED = frozenset({401, 403})
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound"})
 
@@ -71,10 +74,12 @@ class S3ObjectStore:
         clock: Clock,
         public_endpoint: str = "",
         prefix: str = "",
+        timeout_s: float = SILENCE_TIMEOUT_S,
     ) -> None:
         self._bucket = bucket
         self._prefix = prefix
         self._clock = clock
+        self.threads: Executor = ThreadPoolExecutor(CONNECTIONS_MAX, thread_name_prefix="object-store")
         self._inner, self._public = (
             Presigner(
                 endpoint=address,
@@ -97,8 +102,8 @@ class S3ObjectStore:
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": addressing.value},
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
+                connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
+                read_timeout=timeout_s,
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
                 max_pool_connections=CONNECTIONS_MAX,
                 # Other S3 services than Amazon's do not all know the newer checksums.
@@ -133,7 +138,7 @@ class S3ObjectStore:
         """Return the id of a new multipart upload."""
         with _translated():
             answer = self._client.create_multipart_upload(**self._name(key))
-        return str(answer["UploadId"])
+        return _upload_id(answer)
 
     def list_parts(self, key: str, multipart_id: str) -> list[StoredPart] | None:
         """Return the parts stored so far, by number; None where no such upload is open."""
@@ -142,6 +147,7 @@ class S3ObjectStore:
             with _translated():
                 paginator = self._client.get_paginator("list_parts")
                 for page in paginator.paginate(**self._name(key), UploadId=multipart_id):
+                    _upload_id(page)  # an answer cut to nothing must not pass for an upload without parts
                     parts.extend(
                         StoredPart(number=part["PartNumber"], size=part["Size"], etag=part["ETag"])
                         for part in page.get("Parts", ())
@@ -221,6 +227,12 @@ class S3ObjectStore:
         with _translated():
             self._client.delete_object(**self._name(key))
 
+    def is_ready(self) -> bool:
+        """Whether the store answers a signed request for the probe's object now; one short try."""
+        url = self._inner.get(self._prefix + PROBE_KEY, now=self._clock.now(), expires_s=60)
+        with httpx2.Client(timeout=READINESS_TIMEOUT_S, trust_env=not _is_loopback(url)) as client:
+            return _status(client, url) == httpx2.codes.OK
+
     def probe(self) -> None:
         """Return only if our own signed links work and nobody gets in without one (threat G5).
 
@@ -267,6 +279,13 @@ def _status(client: httpx2.Client, url: str) -> int:
     except httpx2.HTTPError as error:
         reason = type(error).__name__
     raise Unavailable(PART, reason)
+
+
+def _upload_id(answer: Mapping[str, Any]) -> str:
+    """Return the upload that an answer is about; the SDK reads a body that broke off at once as an empty answer."""
+    if not answer.get("UploadId"):
+        raise Unavailable(PART, "EmptyAnswer")
+    return str(answer["UploadId"])
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal, Remedy, Unavailable
 from registry.kernel.pages import is_cross_origin
-from registry.kernel.problems import AnyRequest, refuse, unavailable_refusal
+from registry.kernel.problems import AnyRequest, handle_unavailable, refuse
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_AUTHENTICATION = "own_authentication"
@@ -74,7 +74,9 @@ class Authentication(ASGIMiddleware):
         try:
             outcome = await self._authenticate(request)
         except Unavailable as error:
-            outcome = unavailable_refusal(error)
+            response = handle_unavailable(request, error)
+            await response.to_asgi_response(None, request)(scope, receive, send)
+            return
         if isinstance(outcome, Refusal):
             response = refuse(request, outcome)
             await response.to_asgi_response(None, request)(scope, receive, send)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,7 @@ class MemoryStore:
 
     objects: dict[str, bytes] = field(default_factory=dict)
     multiparts: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    threads: Executor = field(default_factory=ThreadPoolExecutor)
     down: bool = False
     chunk: int = 64 * 1024
     before_read: Callable[[str], None] | None = None
