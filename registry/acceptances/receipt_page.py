@@ -49,7 +49,8 @@ def receipt_view(
     version = licenses.get_version_by_id(session, summary.license_version_id)
     owner = summary.person_id == visit.principal.person_id
     proof = ledger.prove_entry(session, summary.entry_id)
-    steps = verification_steps(session, statement, disclosures, version.text, proof)
+    policies = licenses.list_policies(session, version.id)
+    steps = verification_steps(session, statement, disclosures, version.text, policies, proof)
     live = owner and not summary.withdrawn_at
     files = f"/{summary.publisher}/{summary.model}/files"
     return SimpleNamespace(
@@ -138,6 +139,7 @@ def verification_steps(
     statement: str,
     disclosures: Sequence[str],
     text: bytes,
+    policies: Sequence[licenses.Policy],
     proof: ledger.EntryProof | None,
 ) -> Sequence[Check]:
     """Return the checks that anybody holding the receipt can repeat offline, made now on what is stored."""
@@ -165,13 +167,7 @@ def verification_steps(
             ),
         )
     )
-    same = licenses.exact_digest(text) == claims["license"]["sha256"]
-    steps.append(
-        Check(
-            tone=Tone.OK if same else Tone.STOP,
-            verdict="The license text is the one in the statement" if same else "The license text differs",
-        )
-    )
+    steps.extend(_text_steps(claims["license"], text, policies))
     if proof is None:
         steps.append(
             Check(
@@ -189,6 +185,34 @@ def verification_steps(
                 at=proof.checkpoint.signed_at,
             )
         )
+    return steps
+
+
+def _text_steps(signed: Any, text: bytes, policies: Sequence[licenses.Policy]) -> Sequence[Check]:
+    same = licenses.exact_digest(text) == signed["sha256"]
+    steps = [
+        Check(
+            tone=Tone.OK if same else Tone.STOP,
+            verdict="The license text is the one in the statement" if same else "The license text differs",
+        )
+    ]
+    if not policies and not signed["policies"]:
+        return steps
+    digests = [
+        licenses.exact_digest(policy.text) if policy.text is not None else policy.sha256
+        for policy in policies
+    ]
+    fitting = digests == [policy["sha256"] for policy in signed["policies"]]
+    steps.append(
+        Check(
+            tone=Tone.OK if fitting else Tone.STOP,
+            verdict=(
+                f"{len(digests)} text(s) included by reference are those in the statement"
+                if fitting
+                else "A text included by reference differs"
+            ),
+        )
+    )
     return steps
 
 

@@ -19,14 +19,25 @@ FORMAT = "gatehouse-receipt/1"
 MEDIA_TYPE = "application/vnd.gatehouse.receipt+json"
 
 
+class ReceiptPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that the license includes by reference, as the statement names it."""
+
+    title: str
+    url: str | None
+    sha256: str | None
+    text: str | None
+    """None where the registry holds only its digest."""
+
+
 class ReceiptLicense(msgspec.Struct, frozen=True, kw_only=True):
-    """The text that was accepted, whole."""
+    """The text that was accepted, whole, with what it includes by reference, in its order."""
 
     slug: str
     number: str
     title: str
     sha256: str
     text: str
+    policies: list[ReceiptPolicy]
 
 
 class ReceiptLedger(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +81,19 @@ def build_receipt(session: Session, *, acceptance_id: UUID, base_url: str, seale
             title=version.title,
             sha256=version.sha256,
             text=version.text.decode("utf-8"),
+            policies=[_policy(policy) for policy in licenses.list_policies(session, version.id)],
         ),
         ledger=_ledger_part(ledger.prove_entry(session, summary.entry_id)),
         keys=[key.jwk() for key in _keys(session)],
+    )
+
+
+def _policy(policy: licenses.Policy) -> ReceiptPolicy:
+    return ReceiptPolicy(
+        title=policy.title,
+        url=policy.url,
+        sha256=policy.sha256,
+        text=policy.text.decode("utf-8") if policy.text is not None else None,
     )
 
 

@@ -23,7 +23,7 @@ INLINE_MAX_BYTES = 8 << 20
 """Longest file that the registry may serve itself; longer ones come from the store."""
 PAGES_MAX_COUNT = 10_000
 RECEIPT_MEDIA_TYPE = "application/vnd.gatehouse.receipt+json"
-RECEIPT_MAX_BYTES = 16 << 20
+RECEIPT_MAX_BYTES = 64 << 20
 LICENSE_TEXT_MAX_BYTES = 4 << 20
 
 _MODEL = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}\Z")

@@ -9,7 +9,18 @@ from registry.client.sd_jwt import UnverifiedSDJWT, split_sd_jwt
 from registry.client.wire import Fields, parse_json
 
 FORMAT = "gatehouse-receipt/1"
-RECEIPT_MAX_BYTES = 16 << 20
+RECEIPT_MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyCopy:
+    """A text that the license includes by reference, as the receipt carries it."""
+
+    title: str
+    url: str | None
+    sha256: str | None
+    text: bytes | None
+    """None where the registry held only its digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +33,8 @@ class LicenseCopy:
     sha256: str
     """`sha256:` and 64 hex digits."""
     text: bytes
+    policies: tuple[PolicyCopy, ...] | None
+    """None in a receipt that was made before receipts carried them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +84,27 @@ def parse_receipt(data: bytes) -> Receipt:
             number=terms.text("number"),
             title=terms.text("title"),
             sha256=terms.text("sha256"),
-            text=_utf8(terms.text("text")),
+            text=_utf8(terms.text("text"), where="receipt.license.text"),
+            policies=None if terms.value.get("policies") is None else _parse_policies(terms),
         ),
         ledger=None if ledger is None else _parse_proof(ledger),
         keys=parse_keys(fields.values("keys"), where="receipt.keys"),
     )
+
+
+def _parse_policies(terms: Fields) -> tuple[PolicyCopy, ...]:
+    copies = []
+    for one in terms.members("policies"):
+        text = one.maybe_text("text")
+        copies.append(
+            PolicyCopy(
+                title=one.text("title"),
+                url=one.maybe_text("url"),
+                sha256=one.maybe_text("sha256"),
+                text=None if text is None else _utf8(text, where=f"{one.where}.text"),
+            )
+        )
+    return tuple(copies)
 
 
 def _parse_proof(fields: Fields) -> LedgerProof:
@@ -104,8 +133,8 @@ def _parse_proof(fields: Fields) -> LedgerProof:
     )
 
 
-def _utf8(text: str) -> bytes:
+def _utf8(text: str, *, where: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Malformed("receipt.license.text holds half of a character pair") from None
+        raise Malformed(f"{where} holds half of a character pair") from None

@@ -11,7 +11,8 @@ order of `CHECKS`; a step runs only if all before it have passed, so what it use
  5. hash-name   `_sd_alg` is `sha-256` (RFC 9901 §4.1.1)
  6. disclosures each digest stands once, each disclosure belongs to a digest (RFC 9901 §7.1 steps 3c, 4, 5)
  7. claims      no disclosure brings a reserved name or one that is already there (RFC 9901 §7.1 step 3c)
- 8. license     the text in the receipt has the digest that the statement names
+ 8. license     the text in the receipt has the digest that the statement names; so have the texts that the
+                license includes by reference, where the receipt carries them
  9. leaf        the log's leaf is the statement itself: SHA-256(0x00 || ASCII of the issuer-signed JWT) (RFC 6962 §2.1)
 10. inclusion   index, tree size and proof lead to one root (RFC 9162 §2.1.3.2)
 11. checkpoint  the signed tree head has that size and that root, and the log's key has signed it (C2SP)
@@ -32,7 +33,7 @@ from registry.client.jws import check_signature, find_key
 from registry.client.keys import KeyUse, PublicKey
 from registry.client.merkle import leaf_hash, root_from_path
 from registry.client.notes import Checkpoint, check_checkpoint, find_signers, parse_checkpoint
-from registry.client.receipt import LedgerProof, Receipt, parse_receipt
+from registry.client.receipt import LedgerProof, PolicyCopy, Receipt, parse_receipt
 from registry.client.sd_jwt import Discloser, check_hash_name, parse_disclosures, read_claims
 from registry.client.wire import Fields, JsonObject
 
@@ -277,7 +278,47 @@ def _check_license(evidence: _Evidence) -> str:
         raise VerificationFailed(
             f"license digest differs: got {digest}, the receipt says {printable(copy.sha256, limit=80)}"
         )
-    return f"the text in the receipt is {copy.slug} {copy.number}, {digest}"
+    said = f"the text in the receipt is {copy.slug} {copy.number}, {digest}"
+    return said + _check_policies(copy.policies, _signed_policies(signed))
+
+
+def _signed_policies(signed: Fields) -> list[Fields]:
+    return [] if signed.value.get("policies") is None else signed.members("policies")
+
+
+def _check_policies(copies: tuple[PolicyCopy, ...] | None, signed: list[Fields]) -> str:
+    """Compare what the license includes with the statement, in order; return what is to be said about it."""
+    if copies is None:
+        return f"; the receipt does not carry the {len(signed)} text(s) it includes" if signed else ""
+    if len(copies) != len(signed):
+        raise VerificationFailed(
+            f"policies differ: the receipt carries {len(copies)}, the statement names {len(signed)}"
+        )
+    for copy, expected in zip(copies, signed, strict=True):
+        _check_policy(copy, expected)
+    held = sum(copy.text is not None for copy in copies)
+    return (
+        f"; of the {len(copies)} text(s) it includes the receipt carries {held}, unaltered" if copies else ""
+    )
+
+
+def _check_policy(copy: PolicyCopy, signed: Fields) -> None:
+    named = {"title": copy.title, "url": copy.url, "sha256": copy.sha256}
+    for name, got in named.items():
+        expected = signed.maybe_text(name)
+        if got != expected:
+            raise VerificationFailed(
+                f"policy {name} differs: the receipt has {printable(got or 'none', limit=80)}, "
+                f"the statement names {printable(expected or 'none', limit=80)}"
+            )
+    if copy.text is None:
+        return
+    digest = "sha256:" + hashlib.sha256(copy.text).hexdigest()
+    if digest != copy.sha256:
+        raise VerificationFailed(
+            f"policy text differs: {printable(copy.title, limit=80)} in the receipt is {digest}, "
+            f"the statement names {printable(copy.sha256 or 'no digest', limit=80)}"
+        )
 
 
 def _check_leaf(evidence: _Evidence) -> str:

@@ -4,14 +4,19 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from registry import acceptances
+from registry import acceptances, licenses
+from registry.acceptances import receipts
+from registry.client.receipt import parse_receipt
+from registry.client.verify import Trust, TrustedKeys, verify_receipt
 from registry.kernel.clock import parse_iso
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
 from tests.clock import SettableClock
-from tests.world import World, claims_of
+from tests.integration.acceptances.policies import PINNED, POLICY, UNSEEN, publish, require
+from tests.world import BASE_URL, World, claims_of
 
 
 @pytest.fixture
@@ -22,6 +27,28 @@ def world(database: Database, clock: SettableClock) -> World:
 def claims(world: World, acceptance_id: UUID) -> dict[str, Any]:
     statement, _ = world.read(acceptances.open_disclosures, acceptance_id=acceptance_id, sealer=world.sealer)
     return claims_of(statement)
+
+
+def test_p3_the_statement_binds_every_policy_and_the_receipt_carries_their_texts(world: World) -> None:
+    _ = world.keys
+    publish(world, policies=PINNED)
+    model = require(world, "sample-openrail-m@1.0")
+    person = world.person()
+    summary = world.accept(person, model, answers={})
+    world.integrate()
+    bound = claims(world, summary.id)["license"]["policies"]
+    assert [policy["sha256"] for policy in bound] == [licenses.exact_digest(POLICY), UNSEEN]
+    receipt = world.read(
+        receipts.build_receipt, acceptance_id=summary.id, base_url=BASE_URL, sealer=world.sealer
+    )
+    assert [policy.text for policy in receipt.license.policies] == [POLICY.decode(), None]
+    data = msgspec.json.encode(receipt)
+    trusted = TrustedKeys(keys=parse_receipt(data).keys, source=Trust.GIVEN)
+    assert verify_receipt(data, trusted=trusted).is_verified
+    altered = data.replace(b"Do not spam", b"Do now spam")
+    failure = verify_receipt(altered, trusted=trusted).failure
+    assert failure is not None
+    assert failure.step == "license"
 
 
 def test_a_page_from_the_future_is_refused_and_nothing_is_recorded(

@@ -31,6 +31,7 @@ from tests.vectors.receipt.writer import (
     keys,
     log_proof,
     node,
+    policies,
     receipt,
     sign_jwt,
     sign_note,
@@ -46,7 +47,23 @@ def good_receipts() -> dict[str, Receipt]:
         "first-leaf-of-one": receipt(index=0, size=1),
         "last-leaf-of-seven": receipt(index=6, size=7),
         "leaf-of-a-million": with_long_path(),
+        "with-policies": with_policies(policies()),
+        "policies-not-carried": with_policies(None),
     }
+
+
+def with_policies(carried: list[dict[str, Any]] | None) -> Receipt:
+    """Return a receipt whose statement names two policies; it carries these, or is of the time before it did."""
+    payload, disclosures = claims()
+    signed = [{name: value for name, value in one.items() if name != "text"} for one in policies()]
+    made = receipt(payload | {"license": payload["license"] | {"policies": signed}}, disclosures)
+    if carried is not None:
+        made["license"] |= {"policies": carried}
+    return made
+
+
+def with_policy(**members: Any) -> Receipt:
+    return with_policies([policies()[0] | members, policies()[1]])
 
 
 def with_long_path() -> Receipt:
@@ -259,6 +276,35 @@ def refused_receipts() -> dict[str, tuple[str, str, Receipt]]:
         "other-number": ("license", "another version number", in_license(number="1.2")),
         "other-title": ("license", "another title", in_license(title="Apache License")),
         "other-slug": ("license", "another license", in_license(slug="imagined-openrail-d")),
+        "policy-text-changed": (
+            "license",
+            "one character of an included policy",
+            with_policy(text=policies()[0]["text"].replace("not", "now")),
+        ),
+        "policy-other-digest": (
+            "license",
+            "another policy with its own digest",
+            with_policy(text="Be rude.", sha256="sha256:" + hashlib.sha256(b"Be rude.").hexdigest()),
+        ),
+        "policy-other-title": ("license", "another title of a policy", with_policy(title="House rules")),
+        "policy-other-address": (
+            "license",
+            "another address of a policy",
+            with_policy(url="https://example.org/other"),
+        ),
+        "policy-missing": ("license", "one policy of two", with_policies(policies()[:1])),
+        "policy-too-many": (
+            "license",
+            "a policy that was not signed",
+            with_policies([*policies(), policies()[0]]),
+        ),
+        "policies-in-another-order": ("license", "policies swapped", with_policies(policies()[::-1])),
+        "policies-not-signed": (
+            "license",
+            "policies without any in the statement",
+            in_license(policies=policies()),
+        ),
+        "policies-not-a-list": ("format", "policies are a string", in_license(policies="x")),
         "no-proof-yet": ("leaf", "the log has not published it", edited(ledger=None)),
         "leaf-of-another": (
             "leaf",

@@ -16,6 +16,7 @@ ORIGIN = "models.example.org/ledger"
 IAT = 1_795_445_851  # 2026-11-23T14:57:31Z
 LICENSE_TEXT = "Imagined OpenRAIL-M 1.1\r\n\r\nYou may use the model. You may not use it to do harm – ever.\n"
 HIDDEN = {"email": "ada@example.org", "organisation": "Analytical Engines", "typed_name": "Ada Lovelace"}
+POLICY_TEXT = "Imagined use policy\r\n\r\nBe kind, and do not spam – ever.\n"
 ANSWERS = {"purpose": "studying tides", "country": "GB"}
 
 Receipt = dict[str, Any]
@@ -82,6 +83,24 @@ def claims() -> tuple[dict[str, Any], list[str]]:
         "_sd_alg": "sha-256",
     }
     return payload, [*flat, *group, element]
+
+
+def policies() -> list[dict[str, Any]]:
+    """Return what the license of some receipts includes: a text, and one that is known by its digest only."""
+    return [
+        {
+            "title": "Imagined use policy",
+            "url": "https://example.org/use-policy",
+            "sha256": "sha256:" + hashlib.sha256(POLICY_TEXT.encode()).hexdigest(),
+            "text": POLICY_TEXT,
+        },
+        {
+            "title": "Imagined house rules",
+            "url": None,
+            "sha256": "sha256:" + hashlib.sha256(b"never seen here").hexdigest(),
+            "text": None,
+        },
+    ]
 
 
 def node(left: bytes, right: bytes) -> bytes:
