@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import declared_attr
@@ -121,7 +121,7 @@ class Database:
                 pool_timeout=10,
                 connect_args={
                     "connect_timeout": POSTGRESQL_CONNECT_TIMEOUT_S,
-                    "options": f"-c statement_timeout={POSTGRESQL_STATEMENT_TIMEOUT_MS}",
+                    "options": _postgresql_options(parsed),
                 },
             )
             self._reader = self.engine.execution_options(postgresql_readonly=True)
@@ -392,6 +392,12 @@ def _is_defect(error: DBAPIError) -> bool:
 
 def _is_defect_text(text: str) -> bool:
     return any(mark in text for mark in ("no such table", "no such column", "syntax error", "readonly"))
+
+
+def _postgresql_options(url: URL) -> str:
+    """Return the options of each connection; those of the URL come last, so that they win."""
+    ours, theirs = f"-c statement_timeout={POSTGRESQL_STATEMENT_TIMEOUT_MS}", url.query.get("options", ())
+    return " ".join([ours, theirs] if isinstance(theirs, str) else [ours, *theirs])
 
 
 def _sqlite_engine(url: str, *, begin: str, query_only: bool, pool_size: int) -> Engine:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 
@@ -152,17 +153,41 @@ def cookie_of(world: World, person: Principal) -> str:
     return f"gatehouse_session={secret}"
 
 
-def acceptance_form(client: httpx2.Client, repo: str) -> dict[str, str]:
-    """The form of the acceptance page, filled in."""
-    page = client.get(f"/{repo}/accept")
+@dataclass(frozen=True)
+class FilledForm:
+    """The acceptance page as one person's browser holds it, filled in."""
+
+    service: Service
+    cookie: str
+    path: str
+    fields: dict[str, str]
+
+    def post(self, *, at: Service | None = None) -> httpx2.Response:
+        """Send it, to another process where one is named."""
+        with (at or self.service).client(Cookie=self.cookie, Origin=self.service.url) as browser:
+            return browser.post(self.path, data=self.fields)
+
+
+def fill_form(service: Service, world: World, person: Principal, repo: str) -> FilledForm:
+    """Open the acceptance page of a model as the person, and fill it in."""
+    cookie = cookie_of(world, person)
+    with service.client(Cookie=cookie) as browser:
+        page = browser.get(f"/{repo}/accept")
     assert page.status_code == 200, page.text[:2000]
-    return {
+    fields = {
         **dict(HIDDEN.findall(page.text)),
         "declaration": "on",
         "typed_name": "Mara Lindqvist",
         "answer-0": "Nordlab Institute",
         "answer-1": "NO",
     }
+    return FilledForm(service=service, cookie=cookie, path=f"/{repo}/accept", fields=fields)
+
+
+def receipt_id(answer: httpx2.Response) -> UUID:
+    """The acceptance that a posted form led to."""
+    assert answer.status_code == 303, (answer.status_code, answer.text[:1000])
+    return UUID(answer.headers["location"].removeprefix("/records/").partition("?")[0])
 
 
 def is_problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:

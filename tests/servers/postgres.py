@@ -36,6 +36,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "timezone": "Pacific/Chatham",  # UTC+12:45: a moment stored without its zone shows at once
 }
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def find_binaries() -> Path:
@@ -57,8 +58,12 @@ def find_binaries() -> Path:
 class PostgresServer:
     """One cluster on a free port of 127.0.0.1; run as `nobody` when the tests run as root."""
 
-    def __init__(self, run_folder: Path) -> None:
+    def __init__(self, run_folder: Path, **settings: str) -> None:
         del run_folder  # pytest's folders are closed to other users
+        self._settings = settings
+        self._command: list[str] = []
+        self._user: dict[str, Any] = {}
+        self._url = ""
         self._folder = Path(tempfile.mkdtemp(prefix="gatehouse-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,11 +75,28 @@ class PostgresServer:
             self.stop()
             raise
 
-    def stop(self) -> None:
-        """End the cluster and remove its files."""
+    def kill(self) -> None:
+        """Stop at once, as after a crash (PostgreSQL's immediate shutdown); the files stay."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
+
+    def launch(self) -> None:
+        """Start over the files that are there, on the same port, and wait until it answers."""
+        self._process = subprocess.Popen(
+            self._command,
+            cwd="/",
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- the keeper has one thread
+            **self._user,
+        )
+        _wait_until_ready(self._url, self._process)
+
+    def stop(self) -> None:
+        """End the cluster and remove its files."""
+        self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> dict[str, Any]:
@@ -87,7 +109,6 @@ class PostgresServer:
             if not _is_open_to_others(binaries):
                 binaries = Path(shutil.copytree(binaries.parent, self._folder / "install")) / "bin"
         data = self._folder / "data"
-        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         subprocess.run(
             [
                 binaries / "initdb",
@@ -105,25 +126,20 @@ class PostgresServer:
             ],
             check=True,
             cwd="/",
-            env=environment,
+            env=ENVIRONMENT,
             stdout=subprocess.DEVNULL,
             **user,
         )
         port = _free_port()
-        settings = SETTINGS | {"port": str(port), "unix_socket_directories": str(self._folder)}
-        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        self._process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *options],
-            cwd="/",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- the keeper has one thread
-            **user,
+        settings = (
+            SETTINGS | self._settings | {"port": str(port), "unix_socket_directories": str(self._folder)}
         )
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        _wait_until_ready(url, self._process)
-        return {"url": url}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        self._command = [str(binaries / "postgres"), "-D", str(data), *options]
+        self._user = user
+        self._url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self.launch()
+        return {"url": self._url}
 
 
 def _die_with_parent() -> None:
