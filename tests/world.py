@@ -184,7 +184,8 @@ class World:
         private: bool = False,
     ) -> ModelView:
         _ = self.keys
-        files = files or {"README.md": CARD, "config.json": b"{}", "model.safetensors": WEIGHTS}
+        weights = WEIGHTS if name == "quarry-15b" else WEIGHTS + name.encode()
+        files = files or {"README.md": CARD, "config.json": b"{}", "model.safetensors": weights}
         stated = []
         for path, content in files.items():
             is_text = path.endswith((".md", ".json", ".txt")) or path == "LICENSE"

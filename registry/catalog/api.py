@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 from sqlmodel import Session
 
 from registry import ledger
-from registry.catalog import inputs, publishing, reading, schemas, service
+from registry.catalog import gates, inputs, publishing, reading, schemas, service
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
     PAGE_MAX_FILES,
@@ -192,13 +192,19 @@ class ModelsApi(Controller):
         clock: NamedDependency[SkipValidation[Clock]],
     ) -> Response[schemas.GateOut]:
         """Change what a model demands; takes a fresh sign-in, is recorded for ever."""
-        demand = service.GateDemand(
+        demand = gates.GateDemand(
             mode=data.mode, licenses=tuple(data.licenses), fields=inputs.read_fields(data.form_fields)
         )
 
         def change(session: Session) -> schemas.GateOut | Refusal:
-            gate = service.change_gate(
-                session, publisher=publisher, name=name, demand=demand, principal=principal, now=clock.now()
+            gate = gates.change_gate(
+                session,
+                publisher=publisher,
+                name=name,
+                demand=demand,
+                principal=principal,
+                now=clock.now(),
+                revision=data.revision,
             )
             if isinstance(gate, Refusal):
                 return gate

@@ -274,6 +274,8 @@ class GateView:
     license_version_ids: tuple[UUID, ...]
     """In the order in which they are asked for."""
     created_at: datetime
+    created_by: UUID | None
+    entry_id: UUID
 
     def is_open(self) -> bool:
         """Whether anybody may download without accepting anything."""

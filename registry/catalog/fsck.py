@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from registry import ledger
-from registry.catalog import publishing, release_store, service
+from registry.catalog import gates, publishing, release_store, service
 from registry.catalog.domain import GATE_CHANGED, RELEASE_PUBLISHED, ROLE_CHANGED
 from registry.catalog.manifests import commit_id, find_manifest_defects, manifest_bytes, parse_manifest
 from registry.catalog.store import list_requirements
@@ -106,7 +106,7 @@ def _check_revision(session: Session, revision_id: UUID) -> Iterator[Discrepancy
     ).one()
     if sha256(row.form_schema) != row.form_digest:
         yield Discrepancy(table="gate_revision", row_id=str(row.id), problem="form digest differs")
-    leaf = service.gate_leaf(
+    leaf = gates.gate_leaf(
         gate_id=row.gate_id,
         publisher_id=publisher_id,
         revision_id=row.id,

@@ -71,6 +71,8 @@ class GateInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     mode: GateMode
     licenses: Annotated[list[Reference], Meta(max_length=REQUIREMENTS_MAX_COUNT)] = []
     form_fields: Annotated[list[FieldInput], Meta(max_length=FIELDS_MAX_COUNT)] = []
+    revision: Annotated[int, Meta(ge=1)] | None = None
+    """The revision that the change was made on; where another one is in force, nothing changes."""
 
 
 class FileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

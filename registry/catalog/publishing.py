@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger, licenses
-from registry.catalog import refusals, release_store, service, store
+from registry.catalog import copies, gates, refusals, release_store, service, store
 from registry.catalog.cards import parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -89,7 +89,11 @@ def publish_release(
     blobs = _find_files(session, command.files, publisher.id)
     if isinstance(blobs, Refusal):
         return blobs
-    model = _find_or_create(session, command, blobs, publisher_id=publisher.id, principal=principal, now=now)
+    standing = _find_standing(session, command, publisher.id, principal)
+    if standing is None:
+        model = _create(session, command, blobs, publisher_id=publisher.id, principal=principal, now=now)
+    else:
+        model = _check_terms(session, command, standing) or standing
     if isinstance(model, Refusal):
         return model
     store.lock_model(session, model.id)
@@ -104,6 +108,10 @@ def publish_release(
     parent = _find_parent(session, command, model, head)
     if isinstance(parent, Refusal):
         return parent
+    if standing is not None and (
+        refusal := _check_weights(session, command.files, blobs, model, principal, now)
+    ):
+        return refusal
     manifest = Manifest(
         model_id=model.id,
         name=model.repo_id,
@@ -160,7 +168,18 @@ def _find_files(
     return refusals.files_blocked(blocked) if blocked else blobs
 
 
-def _find_or_create(
+def _find_standing(
+    session: Session, command: PublishRelease, publisher_id: UUID, principal: Principal
+) -> ModelView | None:
+    model = _find_model(session, command, principal)
+    if model is None and command.create:
+        # Whoever publishes the same new model at the same time waits here, and then finds it.
+        store.lock_publisher(session, publisher_id)
+        model = _find_model(session, command, principal)
+    return model
+
+
+def _create(
     session: Session,
     command: PublishRelease,
     blobs: Mapping[str, BlobFacts],
@@ -169,36 +188,75 @@ def _find_or_create(
     principal: Principal,
     now: datetime,
 ) -> ModelView | Refusal:
-    model = _find_model(session, command, principal)
-    if model is None and command.create:
-        # Whoever publishes the same new model at the same time waits here, and then finds it.
-        store.lock_publisher(session, publisher_id)
-        model = _find_model(session, command, principal)
-    if model is None:
-        if not command.create:
-            return refusals.no_such_model(command.publisher, command.name)
-        demand = service.GateDemand(
-            mode=command.gate_mode or GateMode.AUTO,
-            licenses=command.licenses,
-            fields=_form_of_card(command.files, blobs),
-        )
-        return service.create_model(
-            session,
-            publisher=command.publisher,
-            name=command.name,
-            demand=demand,
-            private=command.private,
-            principal=principal,
-            now=now,
-        )
-    versions = service.find_versions(session, command.licenses)
+    if not command.create:
+        return refusals.no_such_model(command.publisher, command.name)
+    demand = gates.GateDemand(
+        mode=command.gate_mode or GateMode.AUTO,
+        licenses=command.licenses,
+        fields=_form_of_card(command.files, blobs),
+    )
+    versions = gates.check_demand(session, demand)
+    if isinstance(versions, Refusal):
+        return versions
+    # Before the model is made: a refusal is committed, and must leave nothing behind.
+    weights = _weights(command.files, blobs, now)
+    copies.lock_files(session, list(weights))
+    refusal = gates.check_copies(
+        session,
+        weights,
+        copies.terms_of(demand.mode, versions),
+        publisher_id=publisher_id,
+        gate_id=None,
+        principal=principal,
+    )
+    return refusal or gates.create_model(
+        session,
+        publisher=command.publisher,
+        name=command.name,
+        demand=demand,
+        private=command.private,
+        principal=principal,
+        now=now,
+    )
+
+
+def _check_terms(session: Session, command: PublishRelease, model: ModelView) -> Refusal | None:
+    versions = gates.find_versions(session, command.licenses)
     if isinstance(versions, Refusal):
         return versions
     other_terms = versions and {version.id for version in versions} != set(model.gate.license_version_ids)
     other_mode = command.gate_mode is not None and command.gate_mode is not model.gate.mode
-    if other_terms or other_mode:
-        return refusals.gate_differs(model.publisher, model.name)
-    return model
+    return refusals.gate_differs(model.publisher, model.name) if other_terms or other_mode else None
+
+
+def _check_weights(
+    session: Session,
+    files: Sequence[StatedFile],
+    blobs: Mapping[str, BlobFacts],
+    model: ModelView,
+    principal: Principal,
+    now: datetime,
+) -> Refusal | None:
+    """Return why the files that are new behind this gate may not stand there."""
+    weights = _weights(files, blobs, now)
+    held = copies.find_held(session, model.gate.id, list(weights))
+    new = {digest: weight for digest, weight in weights.items() if digest not in held}
+    copies.lock_files(session, list(new))
+    return gates.check_copies(
+        session,
+        new,
+        copies.load_terms(session, model.gate.mode, model.gate.license_version_ids),
+        publisher_id=model.publisher_id,
+        gate_id=model.gate.id,
+        principal=principal,
+    )
+
+
+def _weights(
+    files: Sequence[StatedFile], blobs: Mapping[str, BlobFacts], now: datetime
+) -> dict[str, tuple[str, datetime]]:
+    """Return a path of each file that is delivered by URL, by digest."""
+    return {file.sha256: (file.path, now) for file in files if blobs[file.sha256].content is None}
 
 
 def _find_model(session: Session, command: PublishRelease, principal: Principal) -> ModelView | None:

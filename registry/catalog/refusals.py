@@ -282,3 +282,55 @@ def parts_missing(missing: Sequence[int]) -> Refusal:
         remedy=Remedy(text="Send these parts again, then complete the upload"),
         decider=_YOU,
     )
+
+
+def gate_moved(publisher: str, name: str, stated: int, current: int) -> Refusal:
+    """Return the refusal of a change that was made on another state of the gate."""
+    return Refusal(
+        code="gate-moved",
+        status=409,
+        title="The gate has changed since you looked at it",
+        detail=f"The change was made on revision {stated}; revision {current} is in force. Nothing was changed.",
+        remedy=Remedy(
+            text="Look at the gate as it is now, then change it", url=f"{model_url(publisher, name)}/gate"
+        ),
+        decider=_YOU,
+    )
+
+
+def weights_gated_elsewhere(paths: Mapping[str, str | None], *, own: str | None, opens: bool) -> Refusal:
+    """Return the refusal to give out bytes that stand behind a stricter gate.
+
+    `paths` names for each file the model that has it, or None where it may not be named; `own` is a model of the
+    same publisher among them. Who learns of an unnamed one has shown to have the very bytes, by uploading them.
+    """
+    shown = dict(list(paths.items())[:NAMES_SHOWN_COUNT])
+    more = len(paths) - len(shown)
+    named = sorted({model for model in paths.values() if model is not None})
+    detail = "; ".join(
+        f"{path[:100]} stands behind the gate of {model or 'another publisher'}"
+        for path, model in shown.items()
+    )
+    done = "The gate was not changed" if opens else "Nothing was published"
+    if own is not None:
+        remedy = Remedy(
+            text=f"Ask for all that the gate of {own} asks for, or change that gate first", url=f"/{own}/gate"
+        )
+    elif named:
+        remedy = Remedy(
+            text=f"Ask the publisher of {named[0]} to give out these files, or leave them out",
+            url=f"/{named[0]}",
+        )
+    else:
+        remedy = Remedy(text="Leave out these files, or ask the operators of this registry about them")
+    return Refusal(
+        code="weights-gated-elsewhere",
+        status=409,
+        title="These weights stand behind another gate",
+        detail=f"{detail}{f'; and {more:,} more' if more > 0 else ''}. {done}.",
+        remedy=remedy,
+        decider="Whoever maintains the gate that they stand behind",
+        errors={
+            path: f"in {model or 'a model of another publisher'}, gated" for path, model in shown.items()
+        },
+    )

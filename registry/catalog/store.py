@@ -210,13 +210,18 @@ def _gate_view(row: GateRevision, requirements: Iterable[UUID]) -> GateView:
         fields=parse_form_schema(row.form_schema),
         license_version_ids=tuple(requirements),
         created_at=row.created_at,
+        created_by=row.created_by,
+        entry_id=row.entry_id,
     )
 
 
-def list_revisions(session: Session, gate_id: UUID) -> list[GateView]:
-    """Return every revision of a gate, newest first."""
+def list_revisions(session: Session, gate_id: UUID, *, limit: int) -> list[GateView]:
+    """Return the revisions of a gate, newest first."""
     rows = session.exec(
-        select(GateRevision).where(GateRevision.gate_id == gate_id).order_by(col(GateRevision.number).desc())
+        select(GateRevision)
+        .where(GateRevision.gate_id == gate_id)
+        .order_by(col(GateRevision.number).desc())
+        .limit(limit)
     ).all()
     requirements = list_requirements(session, [row.id for row in rows])
     return [_gate_view(row, requirements.get(row.id, ())) for row in rows]

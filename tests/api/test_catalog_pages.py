@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from registry import access, catalog
-from registry.catalog.service import GateDemand
+from registry.catalog import GateDemand
 from registry.kernel.outcomes import Refusal
 from tests.api.conftest import CONTACT, Site
 from tests.world import TEXT_10, TEXT_11
