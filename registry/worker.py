@@ -6,8 +6,11 @@ Runs inside the web process on the embedded default, or as `gatehouse worker` in
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
 import structlog
 
+from registry import catalog
+from registry.access import changed_terms
 from registry.catalog.jobs import run_verification
 from registry.kernel import mail, outbox
 from registry.kernel.outcomes import GatehouseError
@@ -29,7 +32,10 @@ class Worker:
         self._parts = parts
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._handlers: Mapping[str, Handler] = {mail.TOPIC: self._send_mail}
+        self._handlers: Mapping[str, Handler] = {
+            mail.TOPIC: self._send_mail,
+            catalog.TERMS_CHANGED: self._tell_holders,
+        }
 
     async def start(self) -> None:
         """Start the loops."""
@@ -100,6 +106,16 @@ class Worker:
                 await asyncio.to_thread(self._parts.keys.reload)
             except GatehouseError as error:
                 _log.warning("keys.unavailable", error=type(error).__name__)
+
+    async def _tell_holders(self, payload: bytes) -> None:
+        parts = self._parts
+        task = msgspec.json.decode(payload, type=changed_terms.Task)
+        now = parts.clock.now()
+        await parts.database.write(
+            lambda session: changed_terms.tell_holders(
+                session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
+            )
+        )
 
     async def _send_mail(self, payload: bytes) -> None:
         letter = mail.unqueue(payload, sealer=self._parts.sealer)

@@ -42,6 +42,7 @@ EXTRA_FILES = {
         "statement": "the signed fields of an acceptance",
     },
     "access": {
+        "changed_terms": "what holders are told when the terms of a gate change",
         "facts": "the one query that gathers what the decision depends on",
         "model_views": "what the pages of one model show",
         "panel": "the verdict for this person, in words",
@@ -62,6 +63,7 @@ EXTRA_FILES = {
         "copies": "the same bytes behind two gates",
         "countries": "ISO 3166 codes and names",
         "forms": "contact form fields and their answers",
+        "graces": "until when earlier acceptances still suffice",
         "front_matter": "YAML at the head of a card",
         "gates": "use cases of a gate",
         "inputs": "what its routes take from the wire",

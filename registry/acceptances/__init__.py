@@ -2,7 +2,7 @@
 
 from registry.acceptances.accepting import Acceptor, Act, PostedForm, accept, accept_all
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
-from registry.acceptances.reading import OpenedAcceptance, count_up_to, list_opened
+from registry.acceptances.reading import Holder, OpenedAcceptance, count_up_to, list_holders, list_opened
 from registry.acceptances.service import (
     find_offer,
     get_acceptance,
@@ -10,7 +10,7 @@ from registry.acceptances.service import (
     open_disclosures,
     withdraw,
 )
-from registry.acceptances.store import Filter
+from registry.acceptances.store import Filter, is_of_license
 
 __all__ = [
     "AcceptLicense",
@@ -19,6 +19,7 @@ __all__ = [
     "Act",
     "Context",
     "Filter",
+    "Holder",
     "Offer",
     "OpenedAcceptance",
     "PostedForm",
@@ -27,7 +28,9 @@ __all__ = [
     "count_up_to",
     "find_offer",
     "get_acceptance",
+    "is_of_license",
     "list_acceptances",
+    "list_holders",
     "list_opened",
     "open_disclosures",
     "withdraw",

@@ -95,3 +95,29 @@ def _stated(row: Acceptance, key: SubjectKey | None) -> Mapping[str, Json]:
 
 def _text(value: Json) -> str | None:
     return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A person with a standing acceptance of a license at a gate: the newest one they have."""
+
+    person_id: UUID
+    acceptance_id: UUID
+    license_version_id: UUID
+    series: int
+
+
+def list_holders(
+    session: Session, *, gate_id: UUID, license_id: UUID, after: UUID | None, limit: int
+) -> Sequence[Holder]:
+    """Return a page of those who hold a standing acceptance of any version of the license at the gate."""
+    rows = store.list_holders(session, gate_id=gate_id, license_id=license_id, after=after, limit=limit)
+    return [
+        Holder(
+            person_id=row.person_id,
+            acceptance_id=row.id,
+            license_version_id=row.license_version_id,
+            series=row.series,
+        )
+        for row in rows
+    ]

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from registry.acceptances.tables import Acceptance, Withdrawal
@@ -21,9 +23,8 @@ class Filter:
 
     gate_ids: Sequence[UUID] | None = None
     person_id: UUID | None = None
-    license_version_id: UUID | None = None
-    license_ids: Sequence[UUID] | None = None
-    """Any version of these licenses."""
+    license_version_ids: Sequence[UUID] | None = None
+    """Any of these."""
     grade: str | None = None
     standing: bool | None = None
     since: datetime | None = None
@@ -73,6 +74,32 @@ def list_past(
     rows = session.connection().execute(_PAST, {"person_ids": list(person_ids), "gate_ids": list(gate_ids)})
     names = PastAcceptance.__slots__
     return [PastAcceptance(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def list_holders(
+    session: Session, *, gate_id: UUID, license_id: UUID, after: UUID | None, limit: int
+) -> Sequence[Acceptance]:
+    """Return each person's newest standing acceptance of the license at the gate, by its id, after `after`."""
+    newer, taken_back = aliased(Acceptance), aliased(Withdrawal)
+    statement = (
+        select(Acceptance)
+        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+        .where(
+            Acceptance.gate_id == gate_id,
+            Acceptance.license_id == license_id,
+            col(Withdrawal.acceptance_id).is_(None),
+            ~exists().where(
+                col(newer.person_id) == col(Acceptance.person_id),
+                col(newer.gate_id) == gate_id,
+                col(newer.license_id) == license_id,
+                col(newer.id) > col(Acceptance.id),
+                ~exists().where(col(taken_back.acceptance_id) == col(newer.id)),
+            ),
+        )
+    )
+    if after is not None:
+        statement = statement.where(Acceptance.id > after)
+    return session.exec(statement.order_by(col(Acceptance.id)).limit(limit)).all()
 
 
 def latest_of_license(
@@ -139,14 +166,12 @@ def _list(
         statement = statement.where(Acceptance.gate_id == gate_id)
     if newer_than is not None:
         statement = statement.where(Acceptance.id > newer_than)
-    if wanted.license_ids is not None:
-        statement = statement.where(col(Acceptance.license_id).in_(wanted.license_ids))
     if wanted.grade is not None:
         statement = statement.where(Acceptance.grade == wanted.grade)
     if wanted.person_id is not None:
         statement = statement.where(Acceptance.person_id == wanted.person_id)
-    if wanted.license_version_id is not None:
-        statement = statement.where(Acceptance.license_version_id == wanted.license_version_id)
+    if wanted.license_version_ids is not None:
+        statement = statement.where(col(Acceptance.license_version_id).in_(wanted.license_version_ids))
     if wanted.standing is True:
         statement = statement.where(col(Withdrawal.acceptance_id).is_(None))
     if wanted.standing is False:
@@ -158,6 +183,15 @@ def _list(
     if after is not None:
         statement = statement.where(Acceptance.id < after)
     return session.exec(statement.order_by(col(Acceptance.id).desc()).limit(limit)).all()
+
+
+def is_of_license(acceptance_id: Any, license_version_ids: Sequence[UUID]) -> ColumnElement[bool]:
+    """Return the condition that the acceptance a row names is one of these texts; it is looked up by its id."""
+    return (
+        exists()
+        .where(col(Acceptance.id) == acceptance_id)
+        .where(col(Acceptance.license_version_id).in_(license_version_ids))
+    )
 
 
 def count_up_to(

@@ -42,6 +42,8 @@ class Requirement:
     acceptance_id: UUID | None = None
     """The standing acceptance that satisfies it, of this version or another of its series."""
     accepted_at: datetime | None = None
+    reaccept_by: datetime | None = None
+    """The acceptance is of an earlier series; it satisfies until this moment, then no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,8 @@ class Permit:
     model_id: UUID
     acceptance_ids: tuple[UUID, ...]
     grant_id: UUID | None = None
+    reaccept_by: datetime | None = None
+    """Access goes on until then by an acceptance of earlier terms; the new ones are to be accepted before."""
     reasons: tuple[Reason, ...]
 
 
@@ -170,6 +174,7 @@ def decide(facts: Facts) -> Permit | Denial:
             for requirement in facts.requirements
             if requirement.acceptance_id is not None
         ),
+        reaccept_by=min((one.reaccept_by for one in facts.requirements if one.reaccept_by), default=None),
         grant_id=facts.grant.id if facts.grant and facts.mode is GateMode.MANUAL else None,
         reasons=reasons,
     )
@@ -242,6 +247,15 @@ def _review_reason(facts: Facts) -> Reason:
 
 def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Reason:
     name = f"{requirement.title} {requirement.number}"
+    if requirement.acceptance_id is not None and requirement.reaccept_by is not None:
+        return Reason(
+            code=ReasonCode.LICENSE,
+            met=True,
+            title=f"{name} to be accepted by {requirement.reaccept_by:%-d %B %Y}",
+            detail="You accepted earlier terms; until then they suffice, after it they do not.",
+            since=requirement.accepted_at,
+            acceptance_id=requirement.acceptance_id,
+        )
     if requirement.acceptance_id is not None:
         return Reason(
             code=ReasonCode.LICENSE,

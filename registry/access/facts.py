@@ -17,6 +17,7 @@ from sqlmodel import Session
 from registry import catalog
 from registry.access import request_store
 from registry.access.domain import BlockFact, Earlier, Facts, GrantFact, RequestFact, Requirement
+from registry.access.transitions import RequestState
 from registry.catalog.domain import GateMode
 from registry.identity.domain import Principal
 from registry.kernel.database import UTCDateTime
@@ -25,6 +26,9 @@ _SELECT = """
 SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS private, r.mode AS mode,
        q.position AS position, v.id AS license_version_id, l.slug AS slug, l.title AS title, v.number AS number,
        a.id AS acceptance_id, a.accepted_at AS accepted_at,
+       CASE WHEN a.series <> v.series THEN
+         (SELECT y.until FROM gate_grace y
+           WHERE y.gate_revision_id = r.id AND y.license_id = v.license_id AND y.series = a.series) END AS reaccept_by,
        (SELECT b.id FROM block b LEFT JOIN block_lift x ON x.block_id = b.id
          WHERE b.person_id = :person_id AND (b.publisher_id IS NULL OR b.publisher_id = p.id)
            AND x.block_id IS NULL AND (b.until IS NULL OR b.until > :now)
@@ -43,7 +47,10 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
   LEFT JOIN license_version v ON v.id = q.license_version_id
   LEFT JOIN license l ON l.id = v.license_id
   LEFT JOIN acceptance a ON a.person_id = :person_id AND a.gate_id = g.id
-        AND a.license_id = v.license_id AND a.series = v.series
+        AND a.license_id = v.license_id
+        AND (a.series = v.series OR EXISTS (
+              SELECT 1 FROM gate_grace y WHERE y.gate_revision_id = r.id AND y.license_id = v.license_id
+                 AND y.series = a.series AND y.until > :now))
         AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.acceptance_id = a.id)
 """
 # Not ordered by `a.id` at once: SQLite would then read all acceptances of the gate in the order of their ids
@@ -53,6 +60,16 @@ BY_NAME_SQL = (
     + "WHERE p.name_key = :publisher_key AND m.name_key = :model_key ORDER BY q.position, a.accepted_at, a.id"
 )
 _BY_IDS_SQL = _SELECT + "WHERE m.id IN :model_ids ORDER BY m.id, q.position, a.accepted_at, a.id"
+
+_REQUESTS_SQL = """
+SELECT m.id AS model_id, q.id AS id, q.state AS state, q.state_since AS since, q.reapply_at AS reapply_at,
+       CASE WHEN q.state = 'approved' AND t.ends_at <= :now THEN t.ends_at END AS grant_ended_at
+  FROM model m
+  JOIN access_request q ON q.person_id = :person_id AND q.gate_id = m.gate_id
+  LEFT JOIN access_grant t ON t.request_id = q.id
+ WHERE m.id IN :model_ids
+ ORDER BY q.id
+"""
 
 _EARLIER_SQL = """
 SELECT l.slug AS slug, v.number AS number, a.accepted_at AS accepted_at, w.withdrawn_at AS withdrawn_at
@@ -81,6 +98,8 @@ class Row:
     number: str | None
     acceptance_id: UUID | None
     accepted_at: datetime | None
+    reaccept_by: datetime | None
+    """The acceptance is of an earlier series, which opens the gate until then."""
     block_id: UUID | None
     role: str | None
     grant_id: UUID | None
@@ -130,7 +149,16 @@ def gather_by_ids(
         statement, {"person_id": principal.person_id, "now": now, "model_ids": list(model_ids)}
     )
     rows = [_row(dict(row)) for row in found.mappings()]
-    return {item.facts.model_id: item for item in assemble(rows, principal)}
+    gathered = {item.facts.model_id: item for item in assemble(rows, principal)}
+    reviewed = [
+        item.facts.model_id
+        for item in gathered.values()
+        if item.facts.mode is GateMode.MANUAL and item.facts.grant is None
+    ]
+    for model_id, request in _requests_at(session, principal, reviewed, now=now).items():
+        item = gathered[model_id]
+        gathered[model_id] = replace(item, facts=replace(item.facts, request=request))
+    return gathered
 
 
 def assemble(rows: Iterable[Row], principal: Principal) -> list[Gathered]:
@@ -147,6 +175,9 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
     for row in rows:
         if row.license_version_id is None:
             continue
+        found = requirements.get(row.license_version_id)
+        if found is not None and found.acceptance_id is not None and _suffices_longer(found, row):
+            continue
         requirements[row.license_version_id] = Requirement(
             license_version_id=row.license_version_id,
             slug=row.slug or "",
@@ -154,6 +185,7 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
             number=row.number or "",
             acceptance_id=row.acceptance_id,
             accepted_at=row.accepted_at,
+            reaccept_by=row.reaccept_by,
         )
     facts = Facts(
         principal=principal,
@@ -171,6 +203,13 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
 _UNEXPLAINED_BLOCK = BlockFact(
     reason="see the model's page for the reason", since=datetime.fromtimestamp(0, UTC), until=None
 )
+
+
+def _suffices_longer(found: Requirement, row: Row) -> bool:
+    """Whether the acceptance found before satisfies at least as long as that of the row."""
+    if row.reaccept_by is None:
+        return False
+    return found.reaccept_by is None or found.reaccept_by >= row.reaccept_by
 
 
 def _unexplained_grant(grant_id: UUID | None) -> GrantFact | None:
@@ -212,18 +251,38 @@ def _explain_review(
     if grant is not None:
         row = request_store.find_standing_grant(session, person_id=person_id, gate_id=gate_id, now=now)
         grant = GrantFact(id=row.id, granted_at=row.granted_at, ends_at=row.ends_at) if row else grant
-    request = request_store.find_newest(session, person_id=person_id, gate_id=gate_id)
-    if request is None:
-        return grant, None
-    given = request_store.find_grant(session, request.id)
-    ended = given[0].ends_at if given and given[1] is None and grant is None else None
-    return grant, RequestFact(
-        id=request.id,
-        state=request.state,
-        since=request.state_since,
-        reapply_at=request.reapply_at,
-        grant_ended_at=ended,
+    requests = _requests_at(session, facts.principal, [facts.model_id], now=now)
+    return grant, requests.get(facts.model_id)
+
+
+def _requests_at(
+    session: Session, principal: Principal, model_ids: Sequence[UUID], *, now: datetime
+) -> Mapping[UUID, RequestFact]:
+    """Return the newest request of the person at the gate of each model; absent where there is none."""
+    if not model_ids or principal.person_id is None:
+        return {}
+    statement = text(_REQUESTS_SQL).bindparams(
+        bindparam("person_id", type_=Uuid()),
+        bindparam("now", type_=UTCDateTime()),
+        bindparam("model_ids", type_=Uuid(), expanding=True),
     )
+    typed = statement.columns(
+        model_id=Uuid,
+        id=Uuid,
+        state=String,
+        since=UTCDateTime,
+        reapply_at=UTCDateTime,
+        grant_ended_at=UTCDateTime,
+    )
+    found = session.connection().execute(
+        typed, {"person_id": principal.person_id, "now": now, "model_ids": list(model_ids)}
+    )
+    newest: dict[UUID, RequestFact] = {}
+    for row in found.mappings():
+        given = dict(row)
+        model_id = given.pop("model_id")
+        newest[model_id] = RequestFact(**{**given, "state": RequestState(given["state"])})
+    return newest
 
 
 def find_block_fact(
@@ -268,6 +327,7 @@ def _typed(statement: TextClause) -> Any:
         number=String,
         acceptance_id=Uuid,
         accepted_at=UTCDateTime,
+        reaccept_by=UTCDateTime,
         block_id=Uuid,
         role=String,
         grant_id=Uuid,
@@ -287,6 +347,7 @@ def _row(row: Mapping[str, Any]) -> Row:
         number=row["number"],
         acceptance_id=row["acceptance_id"],
         accepted_at=row["accepted_at"],
+        reaccept_by=row["reaccept_by"],
         block_id=row["block_id"],
         role=row["role"],
         grant_id=row["grant_id"],

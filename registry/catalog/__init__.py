@@ -2,6 +2,7 @@
 
 from registry.catalog.cards import Card, GatePrompt, parse_card
 from registry.catalog.domain import (
+    TERMS_CHANGED,
     Command,
     FileView,
     GateKind,
@@ -56,6 +57,7 @@ from registry.catalog.reading import (
     list_same_weights,
     list_uploads,
     name_commits,
+    name_gate,
     name_models,
     weigh_files,
 )
@@ -74,6 +76,7 @@ from registry.catalog.service import (
 from registry.catalog.upload_store import UploadLine
 
 __all__ = [
+    "TERMS_CHANGED",
     "Card",
     "Command",
     "FileView",
@@ -138,6 +141,7 @@ __all__ = [
     "may",
     "may_any",
     "name_commits",
+    "name_gate",
     "name_models",
     "parse_card",
     "preview_gate",

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from registry import ledger
 from registry.catalog import gates, publishing, release_store, service
 from registry.catalog.domain import GATE_CHANGED, RELEASE_PUBLISHED, ROLE_CHANGED
+from registry.catalog.graces import list_graces
 from registry.catalog.manifests import commit_id, find_manifest_defects, manifest_bytes, parse_manifest
 from registry.catalog.store import list_requirements
 from registry.catalog.tables import Blob, Gate, GateRevision, Model, PublisherRole, Ref, Release, ReleaseFile
@@ -115,6 +116,7 @@ def _check_revision(session: Session, revision_id: UUID) -> Iterator[Discrepancy
         form_digest=row.form_digest,
         license_versions=list_requirements(session, [row.id]).get(row.id, ()),
         now=row.created_at,
+        promised=list_graces(session, [row.id]).get(row.id, ()),
     )
     yield from _check_leaf(session, "gate_revision", row.id, row.entry_id, leaf)
 

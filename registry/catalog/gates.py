@@ -1,5 +1,6 @@
 """Use cases of gates: a new model with its gate, a change of what is asked for."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +9,12 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger, licenses
-from registry.catalog import copies, refusals, store
+from registry.catalog import copies, graces, refusals, store
 from registry.catalog.domain import (
     GATE_CHANGED,
     REQUIREMENTS_MAX_COUNT,
     STEP_UP_MAX_AGE,
+    TERMS_CHANGED,
     Command,
     GateMode,
     GateView,
@@ -20,8 +22,10 @@ from registry.catalog.domain import (
     check_model_name,
 )
 from registry.catalog.forms import FormField, check_fields, form_schema
+from registry.catalog.requirable import check_requirable
 from registry.catalog.service import authorise, find_model, sees
 from registry.identity.domain import Channel, Principal
+from registry.kernel import outbox
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id, sha256
@@ -37,6 +41,8 @@ class GateDemand:
     licenses: tuple[str, ...] = ()
     """References: `slug@1.1`, or `slug` for its latest version."""
     fields: tuple[FormField, ...] = ()
+    reaccept_days: int = graces.REACCEPT_DAYS
+    """Where a license changes in substance: how long earlier acceptances still suffice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,10 @@ class GateChange:
     versions: tuple[Version, ...]
     changes: bool
     """Whether anything would be another than it is."""
+    promises: tuple[graces.Grace, ...] = ()
+    """Of the gate as it is: until when acceptances of earlier series suffice."""
+    promised: tuple[graces.Grace, ...] = ()
+    """Of the gate as it would be."""
 
 
 def create_model(
@@ -66,7 +76,7 @@ def create_model(
         return found
     if trouble := check_model_name(found.name, name):
         return refusals.malformed("The model cannot be created like this", {"name": trouble})
-    versions = check_demand(session, demand)
+    versions = check_demand(session, demand, now=now)
     if isinstance(versions, Refusal):
         return versions
     # One creation at a time in each publisher, so that a lost race leaves no gate behind.
@@ -118,8 +128,24 @@ def change_gate(
         number=gate.number + 1,
         created_by=principal.person_id,
         now=now,
+        promised=_promise(session, gate, demand, versions, now=now),
     )
-    return store.get_gate(session, gate.id)
+    changed = store.get_gate(session, gate.id)
+    task = {"gate": str(gate.id), "number": changed.number}
+    outbox.put(session, TERMS_CHANGED, json.dumps(task).encode(), now=now)
+    return changed
+
+
+def _promise(
+    session: Session, gate: GateView, demand: GateDemand, versions: Sequence[Version], *, now: datetime
+) -> tuple[graces.Grace, ...]:
+    return graces.due_graces(
+        graces.list_graces(session, [gate.revision_id]).get(gate.revision_id, ()),
+        [licenses.get_version_by_id(session, version_id) for version_id in gate.license_version_ids],
+        versions,
+        days=demand.reaccept_days,
+        now=now,
+    )
 
 
 def preview_gate(
@@ -140,7 +166,13 @@ def preview_gate(
     refusal = _judge_change(session, model, model.gate, demand, versions, revision, principal)
     if refusal is not None:
         return refusal
-    return GateChange(model=model, versions=tuple(versions), changes=_differs(model.gate, demand, versions))
+    return GateChange(
+        model=model,
+        versions=tuple(versions),
+        changes=_differs(model.gate, demand, versions),
+        promises=graces.list_graces(session, [model.gate.revision_id]).get(model.gate.revision_id, ()),
+        promised=_promise(session, model.gate, demand, versions, now=now),
+    )
 
 
 def _open_change(
@@ -154,7 +186,7 @@ def _open_change(
         return found
     if not is_fresh(principal, now):
         return refusals.fresh_sign_in_needed()
-    versions = check_demand(session, demand)
+    versions = check_demand(session, demand, now=now)
     return versions if isinstance(versions, Refusal) else (model, versions)
 
 
@@ -225,14 +257,17 @@ def is_fresh(principal: Principal, now: datetime) -> bool:
     )
 
 
-def check_demand(session: Session, demand: GateDemand) -> list[Version] | Refusal:
+def check_demand(session: Session, demand: GateDemand, *, now: datetime) -> list[Version] | Refusal:
     """Return the license versions that a demand names, in order, or why it cannot stand."""
     if errors := check_fields(demand.fields):
         return refusals.malformed("The form cannot be used", errors, code="form-malformed")
     if len(demand.licenses) > REQUIREMENTS_MAX_COUNT:
         errors = {"licenses": f"a gate asks for at most {REQUIREMENTS_MAX_COUNT} licenses"}
         return refusals.malformed("The gate asks for too much", errors)
-    return find_versions(session, demand.licenses)
+    versions = find_versions(session, demand.licenses)
+    if isinstance(versions, Refusal):
+        return versions
+    return check_requirable(session, versions, now=now) or versions
 
 
 def find_versions(session: Session, references: Sequence[str]) -> list[Version] | Refusal:
@@ -265,6 +300,7 @@ def _record_revision(
     number: int,
     created_by: UUID | None,
     now: datetime,
+    promised: Sequence[graces.Grace] = (),
 ) -> None:
     revision_id = new_id()
     schema = form_schema(demand.fields)
@@ -277,6 +313,7 @@ def _record_revision(
         form_digest=sha256(schema),
         license_versions=[version.id for version in versions],
         now=now,
+        promised=promised,
     )
     entry_id = ledger.append(session, kind=GATE_CHANGED, leaf=leaf, now=now)
     store.insert_revision(
@@ -292,6 +329,7 @@ def _record_revision(
         entry_id=entry_id,
         now=now,
     )
+    graces.insert_graces(session, revision_id, promised)
 
 
 def gate_leaf(
@@ -304,9 +342,11 @@ def gate_leaf(
     form_digest: str,
     license_versions: Sequence[UUID],
     now: datetime,
+    promised: Sequence[graces.Grace] = (),
 ) -> bytes:
-    """Return the ledger leaf of a gate revision."""
+    """Return the ledger leaf of a gate revision; what it promises stands in it only where it does."""
     required: list[Json] = [str(version) for version in license_versions]
+    promise: dict[str, Json] = {"grace": graces.describe(promised)} if promised else {}
     return canonical_bytes(
         {
             "v": 1,
@@ -319,5 +359,6 @@ def gate_leaf(
             "mode": mode.value,
             "form_digest": form_digest,
             "license_versions": required,
+            **promise,
         }
     )

@@ -195,7 +195,7 @@ def _create(
         licenses=command.licenses,
         fields=_form_of_card(command.files, blobs),
     )
-    versions = gates.check_demand(session, demand)
+    versions = gates.check_demand(session, demand, now=now)
     if isinstance(versions, Refusal):
         return versions
     # Before the model is made: a refusal is committed, and must leave nothing behind.

@@ -242,3 +242,8 @@ def list_people_who_may(session: Session, *, publisher_id: UUID, command: Comman
     """Return who may do `command` at a publisher by a live role, each once."""
     live = [role for role in store.list_roles(session, publisher_id=publisher_id) if role.ended_at is None]
     return list(dict.fromkeys(role.person_id for role in live if may(role.role, command)))
+
+
+def name_gate(session: Session, gate_id: UUID) -> str:
+    """Return `publisher/model` of the gate's first model."""
+    return store.name_gate(session, gate_id)

@@ -227,6 +227,18 @@ def list_revisions(session: Session, gate_id: UUID, *, limit: int) -> list[GateV
     return [_gate_view(row, requirements.get(row.id, ())) for row in rows]
 
 
+def name_gate(session: Session, gate_id: UUID) -> str:
+    """Return `publisher/model` of the first model of a gate, which has at least one."""
+    publisher, model = session.exec(
+        select(Publisher.name, Model.name)
+        .join(Model, col(Model.publisher_id) == col(Publisher.id))
+        .where(Model.gate_id == gate_id)
+        .order_by(col(Model.id))
+        .limit(1)
+    ).one()
+    return f"{publisher}/{model}"
+
+
 def list_requirements(session: Session, revision_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
     """Return the license versions that each revision requires, in order; absent where it requires none."""
     if not revision_ids:

@@ -69,6 +69,8 @@ class GateRevision(Table, table=True):
     mode: GateMode = Field(sa_column=Column(enum_column(GateMode), nullable=False))
     form_schema: bytes
     form_digest: str = Field(max_length=71)
+    review: bytes | None = None
+    """How requests are reviewed, canonical; None: as usual (see `reviews`)."""
     created_by: UUID | None = Field(default=None, foreign_key="person.id")
     created_at: datetime = Field(sa_type=UTCDateTime)
     entry_id: UUID = Field(foreign_key="ledger_entry.id")
@@ -199,3 +201,12 @@ class Upload(Table, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """Until when one worker is at it alone."""
+
+
+class GateGrace(Table, table=True):
+    """Until when an acceptance of an earlier series still opens the gate, as its revision promises."""
+
+    gate_revision_id: UUID = Field(foreign_key="gate_revision.id", primary_key=True)
+    license_id: UUID = Field(foreign_key="license.id", primary_key=True)
+    series: int = Field(primary_key=True)
+    until: datetime = Field(sa_type=UTCDateTime)

@@ -22,6 +22,9 @@ from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
 PAGE_MAX_RECORDS = 200
+QUERY_PARAMETERS = frozenset(
+    {"publisher", "model", "license", "search", "since", "until", "after", "limit", "format"}
+)
 Text = Annotated[str, QueryParameter(max_length=1024)]
 _PROBLEM = ResponseSpec(
     Problem, media_type="application/problem+json", description="Refused; says what to do."
@@ -46,6 +49,7 @@ class DownloadsAuditApi(Controller):
         principal: NamedDependency[Principal],
         publisher: Annotated[str, QueryParameter(min_length=1, max_length=96)],
         model: Text = "",
+        license: Text = "",  # noqa: A002 - the parameter's public name
         search: Text = "",
         since: Text = "",
         until: Text = "",
@@ -54,7 +58,11 @@ class DownloadsAuditApi(Controller):
         format: FromQuery[ExportFormat] = ExportFormat.JSON,  # noqa: A002 - the parameter's public name
     ) -> Response[Any]:
         """Answer a page of download records as JSON, or all of them as JSONL or CSV that streams."""
-        asked = DownloadsAsked(publisher=publisher, search=search, model=model, since=since, until=until)
+        if unknown := access.check_parameters(request.query_params, QUERY_PARAMETERS):
+            return refuse(request, unknown)
+        asked = DownloadsAsked(
+            publisher=publisher, search=search, model=model, license=license, since=since, until=until
+        )
 
         def load(session: Session) -> tuple[Downloads, list[NamedDownload]] | Refusal:
             found = reading.open_downloads(session, asked, principal=principal, sealer=desk.sealer)

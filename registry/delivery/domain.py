@@ -58,6 +58,8 @@ class Authorised:
     """The right is there; nothing was issued (HEAD)."""
 
     file: ServedFile
+    reaccept_by: datetime | None = None
+    """The right ends then, unless the present terms are accepted before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class UrlIssued:
     file: ServedFile
     url: str
     record_id: UUID
+    reaccept_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class TextServed:
     file: ServedFile
     content: bytes
     record_id: UUID | None
+    reaccept_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,13 +98,19 @@ class ManagePages(Controller):
         publisher: FromPath[str],
         search: Text = "",
         model: Text = "",
+        license: Text = "",  # noqa: A002 - the name in the address
         since: Text = "",
         until: Text = "",
         after: FromQuery[UUID | None] = None,
     ) -> Response[Any]:
         """Show the download records, newest first; the look is recorded."""
         asked = DownloadsAsked(
-            publisher=publisher, search=search.strip(), model=model, since=since, until=until
+            publisher=publisher,
+            search=search.strip(),
+            model=model,
+            license=license.strip(),
+            since=since,
+            until=until,
         )
         visit = await desk.visits.begin(request)
         if visit.principal.person_id is None:
@@ -137,6 +143,8 @@ async def _export(request: AnyRequest, desk: Desk, publisher: str, kind: ExportF
     if principal.person_id is None:
         return refuse(request, not_signed_in(visit.page.path))
     names = DownloadsAsked.__dataclass_fields__.keys() - {"publisher"}
+    if unknown := access.check_parameters(request.query_params, names):
+        return refuse(request, unknown)
     given = {name: request.query_params.get(name, "")[:1024] for name in names}
     asked = DownloadsAsked(publisher=publisher, **given)
     found = await desk.database.read(

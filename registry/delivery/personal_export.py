@@ -72,6 +72,19 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             }
             for token in identity.list_tokens(session, person_id=person_id)
         ],
+        "programs": [
+            {
+                "id": str(login.id),
+                "name": login.name,
+                "network": login.network,
+                "scopes": [scope.value for scope in login.scopes],
+                "created_at": iso(login.created_at),
+                "expires_at": iso(login.expires_at) if login.expires_at else None,
+                "last_used_at": iso(login.last_used_at) if login.last_used_at else None,
+                "ended_at": iso(login.ended_at) if login.ended_at else None,
+            }
+            for login in identity.list_logins(session, person_id=person_id, sealer=desk.sealer)
+        ],
         "sessions": [
             {
                 "started_at": iso(one.created_at),

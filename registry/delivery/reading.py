@@ -28,13 +28,15 @@ class DownloadsAsked:
     search: str = ""
     """An exact e-mail address, or the exact path of a file."""
     model: str = ""
+    license: str = ""
+    """`slug@1.1`, or `slug` for every version: of the acceptance that the download rested on."""
     since: str = ""
     until: str = ""
 
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the publisher is asked for."""
-        return any((self.search, self.model, self.since, self.until))
+        return any((self.search, self.model, self.license, self.since, self.until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,9 @@ def open_downloads(
     span = access.read_span(asked.since, asked.until)
     if isinstance(span, Refusal):
         return span
+    versions = access.choose_versions(session, asked.license)
+    if isinstance(versions, Refusal):
+        return versions
     text = asked.search.strip()
     person_id = identity.find_person_by_email(session, email=text, sealer=sealer) if text else None
     return Downloads(
@@ -77,6 +82,7 @@ def open_downloads(
             model_ids=[model.model_id for model in chosen],
             person_id=person_id,
             path=text if text and person_id is None else None,
+            license_version_ids=versions,
             since=span[0],
             until=span[1],
         ),

@@ -160,6 +160,7 @@ def downloads_view(
             Option(value=model.name, label=model.name, chosen=model.name == asked.model)
             for model in found.models
         ],
+        license=asked.license,
         since=asked.since,
         until=asked.until,
         rows=[_download(row) for row in shown],

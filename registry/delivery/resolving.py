@@ -217,9 +217,10 @@ class Resolver:
             number=row[9],
             acceptance_id=sql.read_id(row[10]) if row[10] is not None else None,
             accepted_at=None,
-            block_id=sql.read_id(row[12]) if row[12] is not None else None,
-            role=row[13],
-            grant_id=sql.read_id(row[14]) if row[14] is not None else None,
+            reaccept_by=sql.read_moment(row[12]) if row[12] is not None else None,
+            block_id=sql.read_id(row[13]) if row[13] is not None else None,
+            role=row[14],
+            grant_id=sql.read_id(row[15]) if row[15] is not None else None,
         )
 
     def _answer(
@@ -254,7 +255,7 @@ class Resolver:
         if isinstance(stored, str):
             return domain.FileRefused(refusal=domain.no_such_file(publisher, model), commit=stored)
         if not item.asker.wants_body:
-            return domain.Authorised(file=stored.served)
+            return domain.Authorised(file=stored.served, reaccept_by=verdict.reaccept_by)
         return self._hand_out(verdict, stored, item.asker, writes, now)
 
     def _hand_out(
@@ -264,12 +265,19 @@ class Resolver:
         DECISIONS.labels("permitted").inc()
         record_id = self._record(writes, permit, stored, asker, now)
         if not stored.served.large and stored.content is not None:
-            return domain.TextServed(file=stored.served, content=stored.content, record_id=record_id)
+            return domain.TextServed(
+                file=stored.served,
+                content=stored.content,
+                record_id=record_id,
+                reaccept_by=permit.reaccept_by,
+            )
         url = self._store.presign_get(
             stored.storage_key, filename=stored.served.path, expires_s=self._ttl, now=now
         )
         URLS_ISSUED.inc()
-        return domain.UrlIssued(file=stored.served, url=url, record_id=record_id)
+        return domain.UrlIssued(
+            file=stored.served, url=url, record_id=record_id, reaccept_by=permit.reaccept_by
+        )
 
     def _record(
         self, writes: _Writes, permit: access.Permit, stored: _StoredFile, asker: Asker, now: datetime

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
+from registry import acceptances
 from registry.delivery.domain import DownloadSummary
 from registry.delivery.tables import DownloadRecord, RefusedRequest
 
@@ -19,6 +20,8 @@ class Filter:
     model_ids: Sequence[UUID] | None = None
     person_id: UUID | None = None
     path: str | None = None
+    license_version_ids: Sequence[UUID] | None = None
+    """Any of these, as the text of the acceptance that the download rested on."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -59,6 +62,10 @@ def _list(
         statement = statement.where(DownloadRecord.person_id == wanted.person_id)
     if wanted.path is not None:
         statement = statement.where(DownloadRecord.path == wanted.path)
+    if wanted.license_version_ids is not None:
+        statement = statement.where(
+            acceptances.is_of_license(DownloadRecord.acceptance_id, wanted.license_version_ids)
+        )
     if wanted.since is not None:
         statement = statement.where(DownloadRecord.issued_at >= wanted.since)
     if wanted.until is not None:

@@ -7,7 +7,7 @@ HEAD has no body, so everything that people must read stands in a header: ASCII,
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,8 @@ import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from registry.kernel.outcomes import GatehouseError, Refusal, Unavailable
+from registry.kernel.edge import holds_nul_mark
+from registry.kernel.outcomes import GatehouseError, Refusal, Unavailable, UnfitValue
 from registry.kernel.problems import (
     RETRY_AFTER_S,
     AnyRequest,
@@ -28,6 +29,7 @@ from registry.kernel.problems import (
     refusal_of,
     refuse,
     unavailable_refusal,
+    unfit_value_refusal,
     wants_page,
 )
 
@@ -36,6 +38,7 @@ MESSAGE_MAX_CHARACTERS = 500
 WRONG_TOKEN_MESSAGE = "Invalid credentials in Authorization header"  # noqa: S105 - what the client compares with
 """The one 401 that clients report as a matter of the token (huggingface_hub `hf_raise_for_status`)."""
 RATE_WINDOW_S = 60
+NOTHING_THERE = "There is nothing at this address"
 
 _log = structlog.get_logger()
 
@@ -148,6 +151,12 @@ def warning_of(refusal: Refusal, *, base_url: str) -> str:
     return f"{topic}; {hub_message(refusal, base_url=base_url)}"
 
 
+def reaccept_warning(repo_id: str, until: datetime, *, base_url: str) -> str:
+    """Return the value of `X-HF-Warning` for somebody whose right ends unless they accept the present terms."""
+    said = f"The license of {repo_id} has changed. Accept it by {until:%-d %B %Y}, then access goes on"
+    return f"{Topic.LICENSE}; {said}: {base_url}/{repo_id}/accept"
+
+
 def answer_refusal(
     refusal: Refusal,
     *,
@@ -229,6 +238,19 @@ def handle_unavailable(request: AnyRequest, error: Unavailable) -> Response[Any]
     """Answer an outage on a Hub route: nothing is issued in doubt (P8)."""
     _log.warning("unavailable", part=error.part, reason=error.reason)
     return hub_refuse(request, unavailable_refusal(error))
+
+
+def handle_unfit_value(request: AnyRequest, error: UnfitValue) -> Response[Any]:
+    """Answer a value that the database cannot hold on a Hub route."""
+    _log.warning("unfit-value", reason=str(error))
+    return hub_refuse(request, unfit_value_refusal())
+
+
+def refuse_nul(request: AnyRequest, refusal: Refusal) -> Response[Any]:
+    """Answer a NUL character on a Hub route: no path has one, so nothing is there; a query cannot be read."""
+    if holds_nul_mark(request.scope["raw_path"].partition(b"?")[0]):
+        refusal = replace(refusal, code="not-found", status=404, title=NOTHING_THERE)
+    return hub_refuse(request, refusal)
 
 
 def handle_defect(request: AnyRequest, error: Exception) -> Response[Any]:

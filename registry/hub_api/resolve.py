@@ -18,6 +18,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from registry import identity
 from registry.delivery.domain import (
     Asker,
+    Authorised,
     FileRefused,
     FileRequest,
     ServedFile,
@@ -32,13 +33,19 @@ from registry.delivery.domain import (
 from registry.delivery.resolving import Resolver
 from registry.hub_api import service
 from registry.hub_api.domain import RangeKind, Span, is_revision, select_range
-from registry.hub_api.errors import answer_refusal
+from registry.hub_api.errors import answer_refusal, reaccept_warning
 from registry.identity.authentication import bearer_token
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.identifiers import is_name
-from registry.kernel.outcomes import Refusal, Remedy, Unavailable
-from registry.kernel.problems import AnyRequest, defect_refusal, refuse, unavailable_refusal
+from registry.kernel.outcomes import Refusal, Remedy, Unavailable, UnfitValue
+from registry.kernel.problems import (
+    AnyRequest,
+    defect_refusal,
+    refuse,
+    unavailable_refusal,
+    unfit_value_refusal,
+)
 
 TEXT_HEADERS = (
     (b"content-type", b"text/plain; charset=utf-8"),
@@ -51,7 +58,7 @@ _COMMON = (
     (b"accept-ranges", b"bytes"),
 )
 _READ = frozenset({b"authorization", b"range", b"if-range", b"user-agent", b"cookie", b"accept"})
-_EXPLAINED = frozenset({"license-not-accepted", "access-blocked"})
+_EXPLAINED = frozenset({"license-not-accepted", "access-blocked", "review-needed"})
 """Refusals that a second look can explain better: an earlier version, a reason, a date."""
 _REF_FOLDERS = ("refs/heads/", "refs/tags/")
 
@@ -124,14 +131,24 @@ class FileRoute:
                 return await self._refuse(scope, receive, send, headers, refusal, commit=outcome.commit)
         except Unavailable as error:
             return await self._refuse(scope, receive, send, headers, unavailable_refusal(error))
+        except UnfitValue:
+            return await self._refuse(scope, receive, send, headers, unfit_value_refusal())
         if isinstance(outcome, UrlIssued):
             location = [(b"location", outcome.url.encode("ascii")), (b"content-length", b"0")]
-            return await _send(send, 302, [*_about(outcome.file), *location])
+            return await _send(send, 302, [*_about(outcome.file), *location, *self._warn(file, outcome)])
         if isinstance(outcome, TextServed):
-            return await _send_text(send, outcome, headers)
+            return await _send_text(send, outcome, headers, self._warn(file, outcome))
         size = (b"content-length", str(outcome.file.size).encode())
         kind = () if outcome.file.large else TEXT_HEADERS
-        return await _send(send, 200, [*_about(outcome.file), *kind, size])
+        return await _send(send, 200, [*_about(outcome.file), *kind, size, *self._warn(file, outcome)])
+
+    def _warn(self, file: FileRequest, outcome: Authorised | UrlIssued | TextServed) -> Headers:
+        """Return the header that says until when new terms are to be accepted."""
+        if outcome.reaccept_by is None:
+            return []
+        repo_id, base_url = f"{file.publisher}/{file.model}", self._desk.settings.base_url
+        said = reaccept_warning(repo_id, outcome.reaccept_by, base_url=base_url)
+        return [(b"x-hf-warning", said.encode("ascii"))]
 
     async def _visitor(self, headers: dict[str, str]) -> Principal | None:
         """Return who a browser's web session belongs to."""
@@ -218,10 +235,10 @@ def _about(file: ServedFile) -> Headers:
     ]
 
 
-async def _send_text(send: Send, outcome: TextServed, headers: dict[str, str]) -> None:
+async def _send_text(send: Send, outcome: TextServed, headers: dict[str, str], warning: Headers) -> None:
     """Send a small text, or the part of it that is asked for (RFC 9110 §14)."""
     content, file = outcome.content, outcome.file
-    about = [*_about(file), *TEXT_HEADERS]
+    about = [*_about(file), *TEXT_HEADERS, *warning]
     asked = headers.get("range")
     if headers.get("if-range", f'"{file.etag}"') != f'"{file.etag}"':
         asked = None

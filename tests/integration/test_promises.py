@@ -137,13 +137,16 @@ def test_p2_a_material_version_asks_again_and_an_editorial_one_does_not(world: W
     world.license("1.1", TEXT_11, "material")
     owner = world.person("owner@quarry.example")
 
-    def require(reference: str) -> None:
+    def require(reference: str, **changes: int) -> None:
         outcome = world.write(
             catalog.change_gate,
             publisher=model.publisher,
             name=model.name,
             demand=catalog.GateDemand(
-                mode=catalog.GateMode.AUTO, licenses=(reference,), fields=model.gate.fields
+                mode=catalog.GateMode.AUTO,
+                licenses=(reference,),
+                fields=model.gate.fields,
+                **changes,
             ),
             principal=owner,
             now=world.now,
@@ -152,7 +155,7 @@ def test_p2_a_material_version_asks_again_and_an_editorial_one_does_not(world: W
 
     require("sample-openrail-m@1.0.1")
     assert isinstance(world.decide(person, model), access.Permit)
-    require("sample-openrail-m@1.1")
+    require("sample-openrail-m@1.1", reaccept_days=0)
     verdict = world.decide(person, model)
     assert isinstance(verdict, access.Denial)
     assert verdict.refusal.code == "acceptance-outdated"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from registry import access, catalog
-from registry.access import fsck, requesting
+from registry.access import fsck, request_reading, requesting
 from registry.access.request_views import Office, RequestView
 from registry.access.transitions import Cause, Move, RequestEvent, RequestState, ReviewPolicy
 from registry.catalog.domain import GateMode, ModelView, Role
@@ -244,7 +244,7 @@ def test_requests_lapse_after_a_warning(scene: Scene, clock: SettableClock) -> N
     assert kinds[0] == "request-will-lapse"
     clock.advance(timedelta(days=6))
     assert lapse() == 1
-    shown = scene.world.read(requesting.get_request, office=scene.office(scene.anna), request_id=request.id)
+    shown = scene.world.read(request_reading.get_request, office=scene.office(scene.anna), request_id=request.id)
     assert shown.state is RequestState.LAPSED
 
 
@@ -252,7 +252,7 @@ def test_other_people_see_nothing_of_a_request(scene: Scene) -> None:
     request = scene.ask()
     stranger = scene.world.person("stranger@else.example")
     for office in (scene.office(stranger), scene.office(Principal())):
-        seen = scene.world.read(requesting.get_request, office=office, request_id=request.id)
+        seen = scene.world.read(request_reading.get_request, office=office, request_id=request.id)
         assert isinstance(seen, Refusal)
         assert seen.code == "request-unknown"
         moved = scene.world.write(
@@ -267,12 +267,13 @@ def test_other_people_see_nothing_of_a_request(scene: Scene) -> None:
 def test_a_reviewer_sees_no_other_opinion_before_the_decision(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requesting, "policy_of", lambda _model: ReviewPolicy(approvals=2))
+    for module in (requesting, request_reading):
+        monkeypatch.setattr(module, "policy_of", lambda _model: ReviewPolicy(approvals=2))
     request = scene.ask()
     first = scene.move(scene.ben, request, RequestEvent.APPROVE, note="fine by me")
     assert first.state is RequestState.IN_REVIEW
     assert "endorse" in events(first)
-    blind = scene.world.read(requesting.get_request, office=scene.office(scene.carl), request_id=request.id)
+    blind = scene.world.read(request_reading.get_request, office=scene.office(scene.carl), request_id=request.id)
     assert "endorse" not in events(blind)
     assert scene.code() == "awaiting-review"
     done = scene.move(scene.carl, request, RequestEvent.APPROVE)
@@ -289,7 +290,7 @@ def test_two_reviewers_at_once_make_one_decision(scene: Scene) -> None:
     with ThreadPoolExecutor(2) as threads:
         outcomes = list(threads.map(decide, (scene.ben, scene.carl)))
     assert sorted(isinstance(outcome, Refusal) for outcome in outcomes) == [False, True]
-    shown = scene.world.read(requesting.get_request, office=scene.office(scene.anna), request_id=request.id)
+    shown = scene.world.read(request_reading.get_request, office=scene.office(scene.anna), request_id=request.id)
     assert events(shown).count("approve") == 1
 
 
@@ -297,5 +298,5 @@ def test_two_windows_make_one_request(scene: Scene) -> None:
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(lambda _: scene.ask(), range(4)))
     assert len({outcome.id for outcome in outcomes if isinstance(outcome, RequestView)}) == 1
-    shown = scene.world.read(requesting.list_own, office=scene.office(scene.anna))
+    shown = scene.world.read(request_reading.list_own, office=scene.office(scene.anna))
     assert len(shown) == 1

@@ -31,14 +31,7 @@ from tests.clock import START
 
 ANNA, BEN, CARL = UUID(int=1), UUID(int=2), UUID(int=3)
 NOTHING = Progress(endorsed_by=frozenset(), rejected_by=frozenset(), proposed_by=None, has_appealed=False)
-TERMINAL = frozenset(
-    {
-        RequestState.WITHDRAWN,
-        RequestState.LAPSED,
-        RequestState.CLOSED,
-        RequestState.REVOKED,
-    }
-)
+TERMINAL = (RequestState.WITHDRAWN, RequestState.LAPSED, RequestState.CLOSED, RequestState.REVOKED)
 
 
 def standing(state: RequestState, actor: Actor = Actor.REVIEWER, **changes: Any) -> Standing:

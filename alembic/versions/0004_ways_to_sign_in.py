@@ -1,0 +1,14 @@
+"""Ways to sign in: accounts at providers, passkeys, and how a session was opened."""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
