@@ -33,7 +33,9 @@ def note_look(
 def check_parameters(given: Iterable[str], known: Iterable[str]) -> Refusal | None:
     """Return why a query cannot be answered as it was meant, or None: what is not understood never widens it."""
     names = sorted(known)
-    errors = {name: f"not a parameter here; expected {', '.join(names)}" for name in given if name not in names}
+    errors = {
+        name: f"not a parameter here; expected {', '.join(names)}" for name in given if name not in names
+    }
     return malformed("The records cannot be narrowed like this", errors) if errors else None
 
 

@@ -23,6 +23,21 @@ from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
 PAGE_MAX_RECORDS = 200
+QUERY_PARAMETERS = frozenset(
+    {
+        "publisher",
+        "model",
+        "license",
+        "search",
+        "state",
+        "grade",
+        "since",
+        "until",
+        "after",
+        "limit",
+        "format",
+    }
+)
 Text = Annotated[str, QueryParameter(max_length=200)]
 _PROBLEM = ResponseSpec(
     Problem, media_type="application/problem+json", description="Refused; says what to do."
@@ -50,6 +65,7 @@ class AcceptancesAuditApi(Controller):
         license: Text = "",  # noqa: A002 - the parameter's public name
         search: Text = "",
         standing: Annotated[str, QueryParameter(name="state", max_length=20)] = "",
+        grade: Annotated[str, QueryParameter(max_length=20)] = "",
         since: Text = "",
         until: Text = "",
         after: FromQuery[UUID | None] = None,
@@ -57,12 +73,15 @@ class AcceptancesAuditApi(Controller):
         format: FromQuery[ExportFormat] = ExportFormat.JSON,  # noqa: A002 - the parameter's public name
     ) -> Response[Any]:
         """Answer a page of the register as JSON, or all of it as JSONL or CSV that streams."""
+        if unknown := access.check_parameters(request.query_params, QUERY_PARAMETERS):
+            return refuse(request, unknown)
         asked = RegisterAsked(
             publisher=publisher,
             search=search,
             model=model,
             license=license,
             state=standing,
+            grade=grade,
             since=since,
             until=until,
         )

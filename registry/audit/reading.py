@@ -14,7 +14,7 @@ from registry import acceptances, access, catalog, identity, licenses
 from registry.acceptances import Filter, OpenedAcceptance
 from registry.acceptances.domain import Grade
 from registry.catalog.domain import Command
-from registry.catalog.refusals import malformed, no_such_license
+from registry.catalog.refusals import malformed
 from registry.identity.domain import Principal
 from registry.kernel.database import Database
 from registry.kernel.exports import ROWS_PER_READ, pages_of
@@ -89,9 +89,9 @@ def open_register(
     span = access.read_span(asked.since, asked.until)
     if isinstance(span, Refusal):
         return span
-    text = _find_license(session, asked.license)
-    if isinstance(text, Refusal):
-        return text
+    versions = access.choose_versions(session, asked.license)
+    if isinstance(versions, Refusal):
+        return versions
     person_id, receipt_id, is_empty = _find_subject(session, asked.search, sealer)
     return Register(
         publisher=publisher,
@@ -99,8 +99,7 @@ def open_register(
         wanted=Filter(
             gate_ids=list(dict.fromkeys(model.gate_id for model in chosen)),
             person_id=person_id,
-            license_ids=[text] if isinstance(text, UUID) else None,
-            license_version_id=text.id if isinstance(text, licenses.Version) else None,
+            license_version_ids=versions,
             grade=asked.grade or None,
             standing=STATES[asked.state],
             since=span[0],
@@ -168,18 +167,6 @@ def list_versions_in_use(session: Session, register: Register, principal: Princi
         for slug in slugs
         for version in reversed(licenses.list_versions(session, slug))
     ]
-
-
-def _find_license(session: Session, text: str) -> licenses.Version | UUID | Refusal | None:
-    if not text:
-        return None
-    reference = licenses.parse_reference(text)
-    if reference is None:
-        return no_such_license(text)
-    if reference.number is not None:
-        return licenses.find_version(session, reference.slug, reference.number) or no_such_license(text)
-    latest = licenses.latest_version(session, reference.slug)
-    return latest.license_id if latest else no_such_license(text)
 
 
 def _find_subject(session: Session, search: str, sealer: Sealer) -> tuple[UUID | None, UUID | None, bool]:

@@ -93,6 +93,8 @@ async def _export(request: AnyRequest, desk: Desk, publisher: str, kind: ExportF
     if principal.person_id is None:
         return refuse(request, not_signed_in(visit.page.path))
     names = RegisterAsked.__dataclass_fields__.keys() - {"publisher"}
+    if unknown := access.check_parameters(request.query_params, names):
+        return refuse(request, unknown)
     given = {name: request.query_params.get(name, "")[:300] for name in names}
     asked = RegisterAsked(publisher=publisher, **given)
     register = await desk.database.read(

@@ -116,11 +116,10 @@ async def test_a_filter_that_cannot_be_meant_is_refused_and_never_widens(
     populate(site.world, 1)
     for path in (REGISTER, f"{REGISTER}.csv"):
         assert (await site.browser(owner).get(path, **query)).status_code == status
-    if "grade" not in query:
-        token = site.world.token(owner, Scope.AUDIT)
-        answer = await site.api("/api/v1/audit/acceptances", token, publisher="quarry", format="csv", **query)
-        assert answer.status_code == status
-        assert answer.headers["content-type"] == "application/problem+json"
+    token = site.world.token(owner, Scope.AUDIT)
+    answer = await site.api("/api/v1/audit/acceptances", token, publisher="quarry", format="csv", **query)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_other_publishers_records_stay_out(site: Site, owner: Principal) -> None:
@@ -232,6 +231,58 @@ async def test_downloads_are_listed_with_who_and_what(site: Site, owner: Princip
     answer = (await site.api("/api/v1/audit/downloads", audit, publisher="quarry", limit=1)).json()
     assert answer["items"][0]["email"] == "mara@nordlab.example"
     assert answer["next"]
+
+
+async def test_downloads_narrow_by_the_license_of_the_acceptance_that_they_rested_on(
+    site: Site, owner: Principal
+) -> None:
+    world = site.world
+    person = world.person()
+    world.accept(person, world.model(owner))
+    token = world.token(person)
+    await world.resolver().resolve(*_request(token, "model.safetensors"))
+    world.license("1.1", TEXT_11, "material")
+    publisher = world.read(catalog.find_publisher, name="quarry")
+    second = world.release(owner, publisher, name="second", requires=("sample-openrail-m@1.1",))
+    world.accept(person, second)
+    await world.resolver().resolve(file_request("config.json", model="second"), asker(token))
+    browser, audit = site.browser(owner), world.token(owner, Scope.AUDIT)
+
+    async def paths(named: str) -> list[str]:
+        page = await browser.page("/manage/quarry/downloads", license=named)
+        rows = rows_of((await browser.get("/manage/quarry/downloads.csv", license=named)).text)
+        query = {"publisher": "quarry", "license": named}
+        listed = (await site.api("/api/v1/audit/downloads", audit, **query)).json()["items"]
+        lines = (await site.api("/api/v1/audit/downloads", audit, **query, format="jsonl")).text.splitlines()
+        found = sorted(row["path"] for row in rows)
+        assert found == sorted(row["path"] for row in listed)
+        assert found == sorted(json.loads(line)["path"] for line in lines)
+        assert [name in page for name in ("model.safetensors", "config.json")] == [
+            name in found for name in ("model.safetensors", "config.json")
+        ]
+        return found
+
+    assert await paths("sample-openrail-m@1.0") == ["model.safetensors"]
+    assert await paths("sample-openrail-m@1.1") == ["config.json"]
+    assert await paths("sample-openrail-m") == ["config.json", "model.safetensors"]
+    for unknown in ("absent@1.0", "sample-openrail-m@9.9", "not a license"):
+        assert (await browser.get("/manage/quarry/downloads", license=unknown)).status_code == 422
+        answer = await site.api("/api/v1/audit/downloads", audit, publisher="quarry", license=unknown)
+        assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("kind", ["acceptances", "downloads"])
+async def test_a_parameter_that_is_not_understood_is_refused_by_name(
+    site: Site, owner: Principal, kind: str
+) -> None:
+    token = site.world.token(owner, Scope.AUDIT)
+    for form in ("json", "jsonl"):
+        query = {"publisher": "quarry", "format": form, "licence": "sample-openrail-m"}
+        answer = await site.api(f"/api/v1/audit/{kind}", token, **query)
+        assert answer.status_code == 422
+        assert list(answer.json()["errors"]) == ["licence"]
+    answer = await site.browser(owner).get(f"/manage/quarry/{kind}.csv", person="mara@nordlab.example")
+    assert answer.status_code == 422
 
 
 def _request(token: str, path: str) -> tuple[Any, Any]:

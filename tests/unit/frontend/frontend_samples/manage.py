@@ -66,8 +66,8 @@ _ACCEPTANCES = {
     "csv_url": "/manage/kelp/acceptances.csv", "jsonl_url": "/manage/kelp/acceptances.jsonl",
 }  # fmt: skip
 _DOWNLOADS = {
-    "publisher": _PUBLISHER, "figures": _FIGURES[:2], "query": "", "models": _MODELS, "since": "", "until": "",
-    "rows": [_download(number) for number in range(9)], "said": "Newest first.", "pager": MORE,
+    "publisher": _PUBLISHER, "figures": _FIGURES[:2], "query": "", "models": _MODELS, "license": "", "since": "",
+    "until": "", "rows": [_download(number) for number in range(9)], "said": "Newest first.", "pager": MORE,
     "action_url": "/manage/kelp/downloads", "clear_url": None, "csv_url": "/d.csv", "jsonl_url": "/d.jsonl",
 }  # fmt: skip
 _ROLE = FormField(name="role", label="Role", kind=FieldKind.SELECT,
