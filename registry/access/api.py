@@ -69,6 +69,13 @@ class ReasonOut(msgspec.Struct, frozen=True, kw_only=True):
     met: bool
     title: str
     detail: str
+    since: str | None
+    until: str | None
+    decider: str
+    acceptance: str | None
+    """Id of the acceptance that meets it."""
+    grant: str | None
+    """Id of the grant that meets it."""
 
 
 class DecisionOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,11 +226,15 @@ def view_decision(verdict: Permit | Denial, base_url: str) -> DecisionOut:
             permitted=True,
             code="permitted",
             title="You may download",
-            detail="",
+            detail=(
+                f"The license has changed; accept it by {verdict.reaccept_by:%-d %B %Y}, then access goes on."
+                if verdict.reaccept_by
+                else ""
+            ),
             remedy=None,
             decider=None,
             since=None,
-            until=None,
+            until=iso(verdict.reaccept_by) if verdict.reaccept_by else None,
             reasons=reasons,
         )
     refusal = verdict.refusal
@@ -242,7 +253,18 @@ def view_decision(verdict: Permit | Denial, base_url: str) -> DecisionOut:
 
 
 def _reason(reason: Reason) -> ReasonOut:
-    return ReasonOut(code=reason.code.value, met=reason.met, title=reason.title, detail=reason.detail)
+    since = reason.since if reason.since and reason.since.year > 1970 else None
+    return ReasonOut(
+        code=reason.code.value,
+        met=reason.met,
+        title=reason.title,
+        detail=reason.detail,
+        since=iso(since) if since else None,
+        until=iso(reason.until) if reason.until else None,
+        decider=reason.decider,
+        acceptance=str(reason.acceptance_id) if reason.acceptance_id else None,
+        grant=str(reason.grant_id) if reason.grant_id else None,
+    )
 
 
 def _private(out: Any) -> Response[Any]:

@@ -133,6 +133,13 @@ class Reason:
     detail: str = ""
     since: datetime | None = None
     acceptance_id: UUID | None = None
+    """The fact that meets it: a standing acceptance."""
+    grant_id: UUID | None = None
+    """The fact that meets it: a grant that stands."""
+    until: datetime | None = None
+    """Met until then, no longer."""
+    decider: str = "You do"
+    """Who can change it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +198,8 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
                 title="Access is blocked",
                 detail=facts.block.reason,
                 since=facts.block.since,
+                until=facts.block.until,
+                decider=_maintainers(facts),
             )
         )
     signed_in = principal.person_id is not None
@@ -213,7 +222,12 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
         )
     if facts.mode is GateMode.CLOSED:
         reasons.append(
-            Reason(code=ReasonCode.GATE_OPEN, met=False, title="The publisher has closed this gate")
+            Reason(
+                code=ReasonCode.GATE_OPEN,
+                met=False,
+                title="The publisher has closed this gate",
+                decider=_maintainers(facts),
+            )
         )
     reasons.extend(_license_reason(requirement, facts.earlier) for requirement in facts.requirements)
     if facts.mode is GateMode.MANUAL:
@@ -221,7 +235,12 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
+def _maintainers(facts: Facts) -> str:
+    return f"The maintainers of {facts.publisher}"
+
+
 def _review_reason(facts: Facts) -> Reason:
+    reviewers = f"The reviewers of {facts.publisher}"
     if facts.grant is not None:
         return Reason(
             code=ReasonCode.REVIEW,
@@ -229,19 +248,27 @@ def _review_reason(facts: Facts) -> Reason:
             title="Request approved",
             detail=f"Until {facts.grant.ends_at:%-d %B %Y}." if facts.grant.ends_at else "",
             since=facts.grant.granted_at,
+            grant_id=facts.grant.id,
+            until=facts.grant.ends_at,
+            decider=reviewers,
         )
     request = facts.request
     if request is None:
-        return Reason(code=ReasonCode.REVIEW, met=False, title="Access not asked for yet")
+        return Reason(code=ReasonCode.REVIEW, met=False, title="Access not asked for yet", decider=reviewers)
     if request.grant_ended_at is not None:
         return Reason(
-            code=ReasonCode.REVIEW, met=False, title="The access has expired", since=request.grant_ended_at
+            code=ReasonCode.REVIEW,
+            met=False,
+            title="The access has expired",
+            since=request.grant_ended_at,
+            decider=reviewers,
         )
     return Reason(
         code=ReasonCode.REVIEW,
         met=False,
         title=f"Request: {STATE_WORDS[request.state].lower()}",
         since=request.since,
+        decider=reviewers,
     )
 
 
@@ -255,6 +282,7 @@ def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Rea
             detail="You accepted earlier terms; until then they suffice, after it they do not.",
             since=requirement.accepted_at,
             acceptance_id=requirement.acceptance_id,
+            until=requirement.reaccept_by,
         )
     if requirement.acceptance_id is not None:
         return Reason(
@@ -294,7 +322,7 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
             title=f"Your access to {repo} is blocked",
             detail=f"No file was sent. Reason given: {facts.block.reason}",
             remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
-            decider=f"The maintainers of {facts.publisher}",
+            decider=_maintainers(facts),
             since=facts.block.since,
             until=facts.block.until,
         )
@@ -326,7 +354,7 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
             title=f"{repo} is closed",
             detail="No file was sent. The publisher gives no access now.",
             remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
-            decider=f"The maintainers of {facts.publisher}",
+            decider=_maintainers(facts),
         )
     if reason.code is ReasonCode.REVIEW:
         return _refuse_review(reason, facts)

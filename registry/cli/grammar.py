@@ -122,6 +122,13 @@ def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     info.add_argument("model", metavar="PUBLISHER/MODEL")
     info.add_argument("--revision", default="main", help="branch, tag or commit (main)")
+    explain = _command(
+        commands,
+        "explain",
+        "registry.cli.models:explain",
+        "say what a model asks of you: what is met by which fact, what is missing, who decides",
+    )
+    explain.add_argument("model", metavar="PUBLISHER/MODEL")
 
 
 def _add_pull(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -8,6 +8,7 @@ from registry.client.answers import ModelInfo
 from registry.client.api import parse_model_id
 from registry.client.errors import printable
 from registry.client.progress import in_words
+from registry.client.wire import Fields
 
 
 def models(args: Namespace) -> int:
@@ -41,6 +42,41 @@ def info(args: Namespace) -> int:
         return 0
     _write_model(model)
     return 0
+
+
+def explain(args: Namespace) -> int:
+    """Say what a model asks of the caller; a no is an answer, not an error."""
+    publisher, name = parse_model_id(args.model)
+    with connected(choose_registry(args)) as registry:
+        decision = registry.explain(publisher, name)
+    if args.json:
+        write_json(decision.value)
+        return 0
+    may = "yes" if decision.flag("permitted") else "no"
+    write_line(f"{publisher}/{name}: {may} - {printable(decision.text('title'))}")
+    if detail := decision.maybe_text("detail"):
+        write_line(f"  {printable(detail)}")
+    for reason in decision.members("reasons"):
+        _write_reason(reason)
+    remedy = decision.maybe_member("remedy")
+    if remedy is not None:
+        write_line(f"next: {printable(remedy.text('text'))} {remedy.maybe_text('url') or ''}".rstrip())
+    return 0
+
+
+def _write_reason(reason: Fields) -> None:
+    write_line(f"{'met    ' if reason.flag('met') else 'missing'}  {printable(reason.text('title'))}")
+    told = (
+        ("", reason.maybe_text("detail")),
+        ("since ", reason.maybe_text("since")),
+        ("until ", reason.maybe_text("until")),
+        ("by acceptance ", reason.maybe_text("acceptance")),
+        ("by grant ", reason.maybe_text("grant")),
+        ("decided by: ", None if reason.flag("met") else reason.maybe_text("decider")),
+    )
+    for label, text in told:
+        if text:
+            write_line(f"         {label}{printable(text)}")
 
 
 def _write_model(model: ModelInfo) -> None:
