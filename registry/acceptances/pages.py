@@ -1,6 +1,6 @@
 """Pages of accepting: the text beside the form, the receipt, withdrawal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from registry.acceptances.domain import (
     Ticket,
     judge_actor,
     nothing_to_accept,
+    read_ticket,
     write_ticket,
 )
 from registry.acceptances.receipt_page import receipt_view
@@ -55,6 +56,8 @@ class Shown:
     policies: tuple[licenses.Policy, ...]
     gating: GatePrompt
     earlier: Version | None
+    """Another text that the person knows: what was shown on the page just sent, else what they accepted before."""
+    earlier_says: str = ""
 
 
 class AcceptPages(Controller):
@@ -124,8 +127,11 @@ class AcceptPages(Controller):
         """Show the form again; what was typed stays."""
         if refusal.status not in {409, 422}:
             return refuse(request, refusal)
+        ticket = read_ticket(form.text("ticket"), desk.sealer.derive_secret(service.TICKET_SECRET))
         loaded = await desk.database.read(
-            lambda session: load(session, visit, publisher=publisher, name=model, wanted=None)
+            lambda session: load_again(
+                session, visit, publisher=publisher, name=model, ticket=ticket, refusal=refusal
+            )
         )
         if isinstance(loaded, Refusal):
             return refuse(request, refusal)
@@ -214,6 +220,9 @@ def load(session: Session, visit: Visit, *, publisher: str, name: str, wanted: s
         if person_id
         else None
     )
+    earlier = (
+        licenses.get_version_by_id(session, earlier_id) if earlier_id and earlier_id != version.id else None
+    )
     release = catalog.find_current_release(session, model.id)
     card = catalog.find_card(session, release_id=release.id) if release else None
     return Shown(
@@ -222,12 +231,33 @@ def load(session: Session, visit: Visit, *, publisher: str, name: str, wanted: s
         version=version,
         policies=licenses.find_terms(session, version.id).policies,
         gating=card.gating if card else GatePrompt(),
-        earlier=(
-            licenses.get_version_by_id(session, earlier_id)
-            if earlier_id and earlier_id != version.id
-            else None
-        ),
+        earlier=earlier,
+        earlier_says=f"You accepted {earlier.name} before." if earlier else "",
     )
+
+
+def load_again(
+    session: Session, visit: Visit, *, publisher: str, name: str, ticket: Ticket | None, refusal: Refusal
+) -> Shown | Refusal:
+    """Return the page after a refusal; where another text is offered now, beside the one that was shown."""
+    before = _shown_on(session, ticket, visit)
+    wanted = before.reference if before else None
+    loaded = load(session, visit, publisher=publisher, name=name, wanted=wanted)
+    if isinstance(loaded, Refusal) or before is None or refusal.code != "text-changed":
+        return loaded
+    if before.id == loaded.version.id:
+        return replace(loaded, earlier=None)
+    return replace(
+        loaded, earlier=before, earlier_says=f"You were shown {before.name} on the page just sent."
+    )
+
+
+def _shown_on(session: Session, ticket: Ticket | None, visit: Visit) -> Version | None:
+    """Return the text that a page showed, if it was made for this person in this browser session."""
+    principal = visit.principal
+    if ticket is None or (ticket.person_id, ticket.session_id) != (principal.person_id, principal.session_id):
+        return None
+    return licenses.get_version_by_id(session, ticket.license_version_id)
 
 
 def read_command(form: Form, model: ModelView, request: AnyRequest) -> AcceptLicense:
@@ -305,8 +335,7 @@ def _page(desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, *, status:
 def _difference(shown: Shown) -> tuple[str, Difference] | None:
     if shown.earlier is None:
         return None
-    says = f"You accepted {shown.earlier.name} before."
-    return says, reading.difference(shown.earlier, shown.version)
+    return shown.earlier_says, reading.difference(shown.earlier, shown.version)
 
 
 def _prompt_html(gating: GatePrompt) -> Markup | None:

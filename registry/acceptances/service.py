@@ -50,12 +50,19 @@ def choose_offer(
     *,
     wanted: UUID | str | None,
 ) -> tuple[Offer, Version] | None:
-    """Return the one of the required texts that comes next for somebody who has accepted these before."""
+    """Return the one of the required texts that comes next for somebody who has accepted these before.
+
+    That is the `wanted` one (a version's id, or `slug@number`), else another version of that license, else the first.
+    """
     standing = {(item.license_id, item.series) for item in past if not item.is_withdrawn}
     missing = [version for version in required if (version.license_id, version.series) not in standing]
     if not missing:
         return None
-    version = next((item for item in missing if wanted in {item.id, item.reference}), missing[0])
+    slug = wanted.partition("@")[0] if isinstance(wanted, str) else None
+    version = next(
+        (item for item in missing if wanted in {item.id, item.reference}),
+        next((item for item in missing if item.slug == slug), missing[0]),
+    )
     return _offer(model, version), version
 
 

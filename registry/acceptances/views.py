@@ -164,7 +164,7 @@ def accept_view(
 ) -> AcceptView:
     """Return the acceptance page: the whole text, and a form in which nothing is filled in by us."""
     errors = draft.refusal.errors if draft.refusal else {}
-    stale = draft.refusal is not None and draft.refusal.code == "text-changed"
+    changed = draft.refusal is not None and draft.refusal.code == "text-changed" and earlier is not None
     return AcceptView(
         model=ModelName(publisher=offer.publisher, name=offer.model, url=f"/{offer.publisher}/{offer.model}"),
         lede="Read the full text, fill in the form, press one button. You get a receipt, and the files open at once.",
@@ -178,10 +178,10 @@ def accept_view(
         ),
         text=text,
         policies=policies,
-        changed=stale,
+        changed=changed,
         difference=earlier[1] if earlier else None,
         difference_says=earlier[0] if earlier else None,
-        problem=_notice(draft.refusal) if draft.refusal and not errors and not stale else None,
+        problem=_notice(draft.refusal) if draft.refusal and not errors and not changed else None,
         person=person,
         prompt=prompt,
         fields=question_fields(questions, draft.answers, errors),
@@ -259,6 +259,12 @@ def prompt_of(gating: GatePrompt, html: Markup | None) -> Prompt | None:
 
 
 def _notice(refusal: Refusal) -> Notice:
+    if refusal.code == "text-changed":
+        return Notice(
+            tone=Tone.STOP,
+            title="What the gate asks for has changed since you opened this page",
+            text="Nothing was accepted. The license is the same; look at the questions again, then decide.",
+        )
     remedy = refusal.remedy
     return Notice(
         tone=Tone.STOP,

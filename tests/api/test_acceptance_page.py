@@ -2,10 +2,13 @@
 
 import html
 import re
+from typing import Any
 
+from registry import catalog, licenses
 from registry.acceptances.kept import kept_of_acceptance
-from tests.api.conftest import Site
-from tests.world import CARD
+from registry.catalog.domain import GateMode
+from tests.api.conftest import Browser, Site
+from tests.world import CARD, TEXT_10, TEXT_11, World
 
 PAGE = "/quarry/quarry-15b/accept"
 
@@ -39,3 +42,93 @@ async def test_a_location_is_not_promised(site: Site) -> None:
     form = words(await site.browser(world.person()).page(PAGE))
     assert "does not guess or record your location" in form
     assert "is guessed" not in form
+
+
+def hidden(text: str) -> dict[str, str]:
+    """The fields that the form carries unseen."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', text))
+
+
+def require(world: World, *references: str) -> None:
+    changed = world.write(
+        catalog.change_gate,
+        publisher="quarry",
+        name="quarry-15b",
+        demand=catalog.GateDemand(mode=GateMode.AUTO, licenses=references),
+        principal=world.person("owner@quarry.example"),
+        now=world.now,
+    )
+    assert isinstance(changed, catalog.GateView), changed
+
+
+async def send(browser: Browser, form: dict[str, str]) -> Any:
+    return await browser.post(PAGE, seen_on=PAGE, declaration="on", typed_name="Mara Lindqvist", **form)
+
+
+async def test_a_first_time_acceptor_sees_what_changed_while_the_page_was_open(site: Site) -> None:
+    world = site.world
+    world.gated_model()
+    world.license("1.1", TEXT_11, "material")
+    browser = site.browser(world.person())
+    form = hidden(await browser.page(PAGE))
+    form.pop("_csrf")
+    require(world, "sample-openrail-m@1.1")
+    answer = await send(browser, form)
+    assert answer.status_code == 409
+    said = words(answer.text)
+    assert "You were shown Sample OpenRAIL-M 1.0 on the page just sent." in said
+    assert "The text has changed since you opened this page" in said
+    assert "No spam" in "".join(re.findall(r"<ins>(.*?)</ins>", answer.text))
+    assert "Mara Lindqvist" in answer.text
+    fresh = hidden(answer.text)
+    fresh.pop("_csrf")
+    assert (await send(browser, fresh)).status_code == 303
+
+
+async def test_a_strangers_ticket_shows_nothing_of_what_they_saw(site: Site) -> None:
+    world = site.world
+    world.gated_model()
+    world.license("1.1", TEXT_11, "material")
+    form = hidden(await site.browser(world.person("eve@nordlab.example")).page(PAGE))
+    form.pop("_csrf")
+    require(world, "sample-openrail-m@1.1")
+    answer = await send(site.browser(world.person()), form)
+    assert answer.status_code == 409
+    assert "You were shown" not in answer.text
+
+
+async def test_another_form_with_the_same_text_is_not_called_another_text(site: Site) -> None:
+    world = site.world
+    world.gated_model()
+    browser = site.browser(world.person())
+    form = hidden(await browser.page(PAGE))
+    form.pop("_csrf")
+    require(world, "sample-openrail-m@1.0")
+    answer = await send(browser, form)
+    assert answer.status_code == 409
+    assert "The license is the same" in answer.text
+    assert "The text has changed" not in answer.text
+
+
+async def test_after_a_refusal_the_same_one_of_several_licenses_is_shown(site: Site) -> None:
+    world = site.world
+    world.gated_model()
+    world.write(
+        licenses.publish_version,
+        command=licenses.PublishVersion(
+            slug="second-m",
+            number="1.0",
+            change_class=licenses.ChangeClass.INITIAL,
+            text=TEXT_10 + b"Second.\n",
+            title="Second M",
+        ),
+        now=world.now,
+        by=None,
+    )
+    require(world, "sample-openrail-m@1.0", "second-m@1.0")
+    browser = site.browser(world.person())
+    form = hidden(await browser.page(PAGE, license="second-m@1.0"))
+    form.pop("_csrf")
+    answer = await browser.post(PAGE, seen_on=PAGE, typed_name="Mara Lindqvist", **form)
+    assert answer.status_code == 422
+    assert "Accept Second M 1.0" in answer.text
