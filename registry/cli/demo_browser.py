@@ -81,6 +81,13 @@ class FormBrowser:
         """Go to a page."""
         self._take(self._client.get(address))
 
+    def fetch(self, address: str) -> bytes:
+        """Return what stands at an address, without going there."""
+        answer = self._client.get(address)
+        if answer.status_code != 200:
+            raise GatehouseError(f"{answer.url} answered {answer.status_code}")
+        return answer.content
+
     def form(self, action_part: str) -> PageForm:
         """Return the form of this page whose address holds `action_part`."""
         reader = _FormReader()

@@ -19,6 +19,7 @@ from registry.kernel.outcomes import GatehouseError
 from registry.settings import PREFIX
 
 MODEL_INDEX = 0
+NAME = "Mara Lindqvist"
 _ACCEPTANCE = re.compile(r"/records/([0-9a-f-]{36})")
 
 
@@ -83,6 +84,11 @@ class Journey:
         """Where its license is accepted."""
         return f"{self.info.base_url}/{self.model}/accept"
 
+    @property
+    def keys(self) -> Path:
+        """Where the registry's public keys are kept, fetched before anything is accepted."""
+        return self.folder / "keys.json"
+
     def published(self) -> None:
         """The catalog holds the models."""
         outcome = self._gatehouse(self.info.maintainer, "models", "--json")
@@ -110,6 +116,7 @@ class Journey:
     def accept(self) -> None:
         """Sign in with the link, read, fill in and send the form of the acceptance page."""
         browser = self.browser = FormBrowser(self.info.base_url)
+        self.keys.write_bytes(browser.fetch("/api/v1/keys"))
         browser.open(self.info.model_user.sign_in_url)
         browser.send(browser.form("/sign-in/link"))
         browser.open(self.accept_page)
@@ -125,7 +132,7 @@ class Journey:
             for name in form.values
             if name.startswith("answer-") and name not in answers
         }
-        browser.send(form, **answers, typed_name="Mara Lindqvist", declaration="on")
+        browser.send(form, **answers, typed_name=NAME, declaration="on")
         found = _ACCEPTANCE.search(browser.url)
         _expect(found is not None, f"no receipt after accepting; at {browser.url}")
         self.acceptance = found.group(1) if found else ""
@@ -151,26 +158,26 @@ class Journey:
         _expect(outcome.returncode == ExitCode.REFUSED, f"a newcomer's pull ended with {outcome.returncode}")
 
     def verify_receipt(self) -> None:
-        """The receipt verifies without the registry, with keys kept from before."""
+        """The receipt verifies without the registry, with keys kept from before the acceptance."""
         receipt = self.folder / "receipt.json"
         outcome = self._gatehouse(
             self.info.model_user, "receipt", "get", self.acceptance, "--output", str(receipt)
         )
         _expect(outcome.returncode == 0, f"no receipt: {outcome.stderr}")
-        keys = self.folder / "keys.json"
-        keys.write_text(json.dumps({"keys": json.loads(receipt.read_text())["keys"]}))
         nowhere = "http://127.0.0.1:9"
-        verified = client(
-            nowhere, "", "verify", str(receipt), "--keys", str(keys), config=self.folder / "config"
-        )
+        keys = ("--keys", str(self.keys))
+        verified = client(nowhere, "", "verify", str(receipt), *keys, config=self.folder / "config")
         _expect(verified.returncode == 0, f"the receipt does not verify: {verified.stdout}{verified.stderr}")
+        says = verified.stdout.partition("\n")[0]
+        _expect(
+            says.startswith(f"{NAME} accepted ") and f" for {self.model} on " in says,
+            f"the receipt does not say who accepted what: {says}",
+        )
         tampered = self.folder / "tampered.json"
         altered = json.loads(receipt.read_text())
         altered["license"]["text"] = altered["license"]["text"].replace("not", "", 1)
         tampered.write_text(json.dumps(altered))
-        refused = client(
-            nowhere, "", "verify", str(tampered), "--keys", str(keys), config=self.folder / "config"
-        )
+        refused = client(nowhere, "", "verify", str(tampered), *keys, config=self.folder / "config")
         _expect(refused.returncode != 0, "an altered receipt verifies")
 
     def audit(self) -> None:

@@ -8,6 +8,7 @@ from registry.client.credentials import normal_endpoint
 from registry.client.errors import ClientError, ExitCode
 from registry.client.keys import parse_key_set, parse_keys
 from registry.client.receipt import RECEIPT_MAX_BYTES, parse_receipt
+from registry.client.said import sentence_of
 from registry.client.verify import State, Trust, TrustedKeys, Verification, verify_receipt
 from registry.client.wire import parse_json
 
@@ -49,6 +50,9 @@ def _trusted_keys(keys_file: str | None, receipt: bytes) -> TrustedKeys | None:
 
 
 def _write(outcome: Verification) -> None:
+    if sentence := sentence_of(outcome):
+        by_itself = " (by the receipt's own keys)" if outcome.trust is Trust.EMBEDDED else ""
+        write_line(f"{sentence}{by_itself}")
     for number, result in enumerate(outcome.steps, start=1):
         write_line(f"{number:2}. {MARKS[result.state]} {result.step.value:<12} {result.text}")
     if not outcome.is_verified:
@@ -88,6 +92,7 @@ def _as_json(outcome: Verification) -> dict[str, object]:
             {"step": result.step.value, "state": result.state.value, "text": result.text}
             for result in outcome.steps
         ],
+        "says": sentence_of(outcome),
         "issuer": outcome.issuer,
         "signed_with": outcome.signer,
         "license": outcome.license_title,

@@ -1,7 +1,6 @@
 """The main job in real Chromium, over the running service with its real object store."""
 
 import hashlib
-import json
 import socket
 import subprocess
 import sys
@@ -75,6 +74,8 @@ async def test_a_person_reads_accepts_downloads_and_verifies(
     demo: DemoInfo, browser_page: Any, troubles: list[str], tmp_path: Path
 ) -> None:
     page, model = browser_page, demo.models[0]
+    keys = tmp_path / "keys.json"
+    keys.write_bytes(await (await page.request.get(f"{demo.base_url}/api/v1/keys")).body())
     await page.goto(f"{demo.base_url}/{model}")
     assert await page.get_by_role("heading", name="Not signed in").count() == 1
     await sign_in(page, demo.model_user.sign_in_url)
@@ -96,10 +97,9 @@ async def test_a_person_reads_accepts_downloads_and_verifies(
         await page.get_by_role("link", name="Download receipt").click()
     receipt = tmp_path / "receipt.json"
     await (await waiting.value).save_as(receipt)
-    keys = tmp_path / "keys.json"
-    keys.write_text(json.dumps({"keys": json.loads(receipt.read_text())["keys"]}))
     verified = verify(receipt, keys)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert verified.stdout.startswith(f"Mara Lindqvist accepted Gatehouse OpenRAIL-M 1.1 for {model} on ")
 
     await page.goto(f"{demo.base_url}/{model}/files")
     async with page.expect_download() as waiting:

@@ -17,6 +17,7 @@ from registry.cli import receipt as receipt_command
 from registry.client.credentials import CredentialFile
 from registry.client.errors import ExitCode
 from tests.unit.client.stub import MODEL, TOKEN, Key, Stub
+from tests.vectors.receipt import writer
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors" / "receipt"
@@ -318,6 +319,30 @@ def test_verify_says_whether_keys_were_given_or_embedded(
     assert "anybody could have made it" in written.err
     assert run("verify", str(GOOD), "--require-trusted") == ExitCode.VERIFICATION_FAILED
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("name", "who"), [("Mara Lindqvist", "Mara Lindqvist"), (None, "(name not disclosed)")]
+)
+def test_verify_says_first_who_accepted_what_for_which_model_and_when(
+    configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str | None, who: str
+) -> None:
+    hidden = writer.disclosure("name", "Mara Lindqvist")
+    payload, _ = writer.claims()
+    payload |= {"scope": {"model": MODEL}, "_sd": sorted([*payload["_sd"], writer.digest(hidden)])}
+    file = tmp_path / "receipt.json"
+    file.write_text(json.dumps(writer.receipt(payload, [hidden] if name else [])))
+    said = f"{who} accepted Imagined OpenRAIL-M 1.1 for {MODEL} on 23 November 2026 at 14:57:31 UTC"
+    assert run("verify", str(file), "--keys", str(VECTORS / "keys.json")) == 0
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert run("verify", str(file)) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"{said} (by the receipt's own keys)"
+    assert run("verify", str(file), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["says"] == said
+    bent = json.loads(file.read_bytes()) | {"ledger": None}
+    file.write_text(json.dumps(bent))
+    assert run("verify", str(file)) == ExitCode.VERIFICATION_FAILED
+    assert "accepted" not in capsys.readouterr().out.splitlines()[0]
 
 
 def test_verify_trusts_keys_kept_at_sign_in(configuration: Path, capsys: pytest.CaptureFixture[str]) -> None:
