@@ -1,0 +1,59 @@
+"""Which license versions a gate may require: in force, and whole with every text that they include (P3)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from registry import licenses
+from registry.kernel.clock import iso
+from registry.kernel.outcomes import Refusal, Remedy
+from registry.licenses.domain import Policy, Version
+
+_YOU = "You do; no review follows"
+
+
+def check_requirable(session: Session, versions: Sequence[Version], *, now: datetime) -> Refusal | None:
+    """Return why a gate may not ask anybody to accept these versions now; None if it may."""
+    for version in versions:
+        refusal = judge_requirable(version, licenses.list_policies(session, version.id), now=now)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def judge_requirable(version: Version, policies: Sequence[Policy], *, now: datetime) -> Refusal | None:
+    """Return why nobody can be asked to accept this version now; None if they can."""
+    if version.effective_at > now:
+        return _not_in_force(version)
+    loose = [policy.title for policy in policies if policy.sha256 is None]
+    return _not_pinned(version, loose) if loose else None
+
+
+def _not_in_force(version: Version) -> Refusal:
+    since = iso(version.effective_at)
+    return Refusal(
+        code="license-not-in-force",
+        status=409,
+        title=f"{version.name} is not in force yet",
+        detail=f"version {version.number} takes effect at {since}; nobody can be asked to accept it before",
+        remedy=Remedy(text=f"Require it from {since} on, or an earlier version until then", url=version.path),
+        decider=_YOU,
+        errors={"licenses": f"{version.reference} can be required from {since} on"},
+    )
+
+
+def _not_pinned(version: Version, titles: Sequence[str]) -> Refusal:
+    named = ", ".join(titles)
+    return Refusal(
+        code="license-policy-not-pinned",
+        status=409,
+        title=f"{version.name} includes a text that nobody can hold fast",
+        detail=f"included only by address: {named}. What stands there can change, so no acceptance could bind it",
+        remedy=Remedy(
+            text="Publish a version with the text or the SHA-256 of each included policy, and require that one",
+            url=f"/licenses/{version.slug}",
+        ),
+        decider=_YOU,
+        errors={"licenses": f"{version.reference} includes {named} without text or digest"},
+    )
