@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry import catalog, ledger
+from registry import catalog, identity, ledger
 from registry.delivery.presign import Addressing
 from registry.delivery.s3 import S3ObjectStore
 from registry.identity.authentication import Cookies
@@ -72,6 +72,8 @@ def build_parts(
 ) -> Parts:
     """Return the parts; the database must be migrated, the object store reachable.
 
+    From then on nobody is an operator whom the settings do not name.
+
     Raises:
         GatehouseError: a setting is missing.
         CorruptRecord: the signing keys do not open with this master key.
@@ -79,6 +81,9 @@ def build_parts(
     clock = clock or SystemClock()
     database = database or Database(settings.resolved_database_url())
     sealer = Sealer(*settings.master_secrets())
+    database.write_now(
+        lambda session: identity.reconcile_operators(session, operators=settings.operators, sealer=sealer)
+    )
     cookies = Cookies(secure=settings.secure)
     local_mail = not settings.smtp_host
     site = Site(name=settings.site_name or None, outbox="/outbox" if local_mail else None)

@@ -97,6 +97,8 @@ EXTRA_FILES = {
     },
     "identity": {
         "authentication": "who sends this request",
+        "ending": "what operators end at once",
+        "ending_store": "its statements",
         "device_pages": "allowing a program that waits with a code",
         "device_polling": "answers for programs that ask whether they are allowed yet",
         "oauth_api": "the routes that programs call",

@@ -309,6 +309,20 @@ def _add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
         "derive the whole log anew and name what does not fit",
         remote=False,
     )
+    person = _group(commands, "person", "people who use this installation")
+    end = _command(
+        person,
+        "end",
+        "registry.cli.person:end",
+        "end every session and token of a person at once; the log holds it",
+        remote=False,
+        more="Ended are web sessions, access tokens, the logins of programs with their tokens, and links and codes\n"
+        "that were not used yet. Acceptances, receipts, roles and blocks stay. The person can sign in again with\n"
+        "the same address; a block keeps them from a publisher's models. An operator stays one until the address\n"
+        "is gone from GATEHOUSE_OPERATORS and the processes were restarted.",
+    )
+    end.add_argument("email", metavar="EMAIL", help="the address that they sign in with")
+    end.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     keys = _group(commands, "keys", "signing keys of this installation")
     _command(
         keys, "list", "registry.cli.keys:list_keys", "list all keys, retired ones included", remote=False

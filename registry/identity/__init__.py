@@ -1,6 +1,7 @@
 """Who is asking: people, web sessions, e-mail links, access tokens."""
 
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Scope
+from registry.identity.ending import Ended, end_person, reconcile_operators
 from registry.identity.notices import count_unread, list_notices, mark_read, notify
 from registry.identity.oauth_service import list_logins
 from registry.identity.service import (
@@ -23,6 +24,7 @@ from registry.identity.service import (
 __all__ = [
     "ANONYMOUS",
     "Channel",
+    "Ended",
     "Principal",
     "Profile",
     "Scope",
@@ -30,6 +32,7 @@ __all__ = [
     "authenticate_token",
     "count_unread",
     "create_token",
+    "end_person",
     "ensure_person",
     "find_person_by_email",
     "find_token",
@@ -44,5 +47,6 @@ __all__ = [
     "notify",
     "open_profile",
     "open_profiles",
+    "reconcile_operators",
     "revoke_token",
 ]
