@@ -19,6 +19,8 @@ from registry.delivery.resolving import Resolver
 from registry.fixed_pages import problem_page
 from registry.health import HealthChecks
 from registry.identity.authentication import Authentication, principal_of
+from registry.identity.device_polling import DevicePolls
+from registry.identity.oauth_api import OAuthDesk
 from registry.identity.visits import Desk
 from registry.kernel.outcomes import Unavailable
 from registry.kernel.pages import transport_headers
@@ -147,6 +149,7 @@ def _given(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
 
+        "oauth": _given(OAuthDesk(polls=DevicePolls(database=parts.database, clock=parts.clock))),
 def _principal(request: AnyRequest) -> Any:
     return principal_of(request.scope)
 

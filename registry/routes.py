@@ -18,6 +18,8 @@ from registry.fixed_pages import LocalMailPages, ProblemPages, StaticFiles
 from registry.health import HealthApi
 from registry.identity.pages import CredentialPages, SignInPages
 from registry.ledger import api as ledger_api
+from registry.identity.device_pages import DevicePages, LoginPages
+from registry.identity.oauth_api import IntrospectionApi, OAuthApi
 from registry.licenses.api import LicensesApi
 from registry.licenses.pages import LicensePages
 from registry.privacy_page import PrivacyPages
@@ -32,6 +34,10 @@ ROUTES: tuple[Any, ...] = (
     CredentialPages,
     CatalogPages,
     LicensePages,
+    OAuthApi,
+    IntrospectionApi,
+    DevicePages,
+    LoginPages,
     LogPages,
     RecordsPages,
     ManagePages,

@@ -17,6 +17,7 @@ from registry.acceptances import tables as _acceptances
 from registry.access import tables as _access
 from registry.catalog import tables as _catalog
 from registry.delivery import tables as _delivery
+from registry.identity import oauth_tables as _oauth
 from registry.identity import tables as _identity
 from registry.kernel import outbox as _outbox
 from registry.kernel import sealing as _sealing
@@ -25,7 +26,18 @@ from registry.kernel.outcomes import GatehouseError
 from registry.ledger import tables as _ledger
 from registry.licenses import tables as _licenses
 
-MODULES = (_acceptances, _access, _catalog, _delivery, _identity, _outbox, _sealing, _ledger, _licenses)
+MODULES = (
+    _acceptances,
+    _access,
+    _catalog,
+    _delivery,
+    _identity,
+    _oauth,
+    _outbox,
+    _sealing,
+    _ledger,
+    _licenses,
+)
 METADATA: MetaData = Table.metadata
 
 

@@ -268,19 +268,6 @@ class CallerApi(Controller):
         """Answer without keeping anything."""
         return Response("", media_type=MediaType.TEXT)
 
-    @post("/oauth/device", operation_id="hub_refuse_device_login", sync_to_thread=False)
-    def device(self, request: AnyRequest) -> Response[Any]:
-        """Answer where tokens are made instead."""
-        return hub_refuse(request, domain.no_device_login())
-
-    @post("/oauth/token", operation_id="hub_refuse_token_grant", sync_to_thread=False)
-    def token(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
-        """Answer that no grant is offered, in the words of RFC 6749 §5.2."""
-        del request
-        text = f"Create a token at {desk.settings.base_url}/settings/tokens instead"
-        body = {"error": "unsupported_grant_type", "error_description": text}
-        return Response(body, status_code=400, headers={"Cache-Control": "no-store"})
-
     @post(["/api/repos/create", "/api/validate-yaml"], operation_id="hub_refuse_upload", sync_to_thread=False)
     def upload(self, request: AnyRequest) -> Response[Any]:
         """Answer how models are published instead."""

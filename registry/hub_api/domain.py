@@ -162,20 +162,6 @@ def no_upload() -> Refusal:
     )
 
 
-def no_device_login() -> Refusal:
-    """Return the refusal of a login through the browser."""
-    return Refusal(
-        code="device-login-not-offered",
-        status=404,
-        title="This registry has no login by device code yet",
-        detail="Nothing was issued.",
-        remedy=Remedy(
-            text="Create a token, then run hf auth login --token with it, here", url="/settings/tokens"
-        ),
-        decider="You do",
-    )
-
-
 def malformed_query(name: str, expected: str) -> Refusal:
     """Return the refusal of a query value that cannot be read."""
     return Refusal(

@@ -397,8 +397,7 @@ def who_am_i(session: Session, *, principal: Principal, sealer: Sealer) -> WhoAm
         return not_signed_in()
     roles = catalog.list_roles_of(session, person_id=principal.person_id)
     strongest = {role.publisher: role.role.value for role in reversed(roles)}
-    tokens = identity.list_tokens(session, person_id=principal.person_id)
-    token = next((token for token in tokens if token.id == principal.token_id), None)
+    token = identity.find_token(session, token_id=principal.token_id) if principal.token_id else None
     return WhoAmI(
         id=principal.person_id.hex,
         name=profile.email,

@@ -19,6 +19,7 @@ from registry.identity.domain import (
     not_signed_in,
     safe_next,
 )
+from registry.identity.oauth_service import list_logins
 from registry.identity.visits import Desk, Visit
 from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import respond
@@ -294,9 +295,15 @@ class CredentialPages(Controller):
     ) -> Response[Any]:
         person_id = visit.principal.person_id
         assert person_id is not None  # noqa: S101 - needs_session has seen to it
-        rows = await desk.database.read(lambda session: service.list_tokens(session, person_id=person_id))
+        rows, logins = await desk.database.read(
+            lambda session: (
+                service.list_tokens(session, person_id=person_id),
+                list_logins(session, person_id=person_id, sealer=desk.sealer),
+            )
+        )
         view = views.tokens_view(
             rows,
+            logins=logins,
             draft=draft or views.TokenDraft(),
             created=created,
             base_url=desk.settings.base_url,

@@ -36,7 +36,7 @@ from registry.identity.domain import (
     too_many_links,
     unknown_token,
 )
-from registry.identity.tables import EmailLink, Person, WebSession
+from registry.identity.tables import AccessToken, EmailLink, Person, WebSession
 from registry.kernel import mail
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
@@ -323,19 +323,26 @@ def create_token(
 
 
 def list_tokens(session: Session, *, person_id: UUID) -> Sequence[TokenSummary]:
-    """Return the person's tokens, newest first."""
-    return [
-        TokenSummary(
-            id=row.id,
-            name=row.name,
-            scopes=tuple(Scope(word) for word in row.scopes.split()),
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            last_used_at=row.last_used_at,
-            revoked_at=row.revoked_at,
-        )
-        for row in store.list_tokens(session, person_id)
-    ]
+    """Return the person's own tokens, newest first; those of signed-in programs are listed by their login."""
+    return [_summary(row) for row in store.list_tokens(session, person_id)]
+
+
+def find_token(session: Session, *, token_id: UUID) -> TokenSummary | None:
+    """Return an access token of any kind, without its secret."""
+    row = store.find_token_by_id(session, token_id)
+    return _summary(row) if row is not None else None
+
+
+def _summary(row: AccessToken) -> TokenSummary:
+    return TokenSummary(
+        id=row.id,
+        name=row.name,
+        scopes=tuple(Scope(word) for word in row.scopes.split()),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )
 
 
 def revoke_token(session: Session, *, person_id: UUID, token_id: UUID, now: datetime) -> bool:

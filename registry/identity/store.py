@@ -153,23 +153,28 @@ def find_token(session: Session, digest: str) -> tuple[AccessToken, Person] | No
     ).one_or_none()
 
 
+def find_token_by_id(session: Session, token_id: UUID) -> AccessToken | None:
+    """Return the access token."""
+    return session.get(AccessToken, token_id)
+
+
 def list_tokens(session: Session, person_id: UUID) -> Sequence[AccessToken]:
-    """Return the person's tokens, newest first, revoked ones too."""
+    """Return the person's own tokens, newest first, revoked ones too; those of programs are not among them."""
     return session.exec(
         select(AccessToken)
-        .where(AccessToken.person_id == person_id)
+        .where(AccessToken.person_id == person_id, col(AccessToken.login_id).is_(None))
         .order_by(col(AccessToken.created_at).desc(), col(AccessToken.id).desc())
         .limit(200)
     ).all()
 
 
 def count_live_tokens(session: Session, person_id: UUID, *, now: datetime) -> int:
-    """Return how many tokens of the person still work."""
+    """Return how many of the person's own tokens still work."""
     return session.exec(
         select(func.count())
         .select_from(AccessToken)
         .where(AccessToken.person_id == person_id, AccessToken.expires_at > now)
-        .where(col(AccessToken.revoked_at).is_(None))
+        .where(col(AccessToken.revoked_at).is_(None), col(AccessToken.login_id).is_(None))
     ).one()
 
 

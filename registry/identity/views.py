@@ -12,14 +12,10 @@ from registry.identity.domain import (
     SessionSummary,
     TokenSummary,
 )
+from registry.identity.oauth_domain import LoginSummary
+from registry.identity.oauth_views import SCOPE_DETAILS, LoginRow, login_row
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Notice, Option, Shape, Tone
-
-_SCOPE_DETAILS = {
-    Scope.READ: "see models and download files you have the right to",
-    Scope.PUBLISH: "publish releases and licenses where you are a maintainer",
-    Scope.AUDIT: "read who accepted and who downloaded, where you may",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +91,7 @@ class TokensView:
 
     created: CreatedToken | None
     tokens: Sequence[TokenRow]
+    logins: Sequence[LoginRow]
     name: FormField
     scopes: Sequence[Option]
     scopes_error: str | None
@@ -150,6 +147,7 @@ def tokens_view(
     rows: Sequence[TokenSummary],
     *,
     draft: TokenDraft,
+    logins: Sequence[LoginSummary],
     created: tuple[TokenSummary, str] | None,
     base_url: str,
     now: datetime,
@@ -164,6 +162,7 @@ def tokens_view(
     return TokensView(
         created=shown,
         tokens=[_token_row(row, now) for row in rows],
+        logins=[login_row(login, now=now) for login in logins],
         name=FormField(
             name="name",
             label="Name",
@@ -174,7 +173,7 @@ def tokens_view(
         ),
         scopes=[
             Option(value=scope.value, label=scope.value, detail=detail, chosen=scope in draft.scopes)
-            for scope, detail in _SCOPE_DETAILS.items()
+            for scope, detail in SCOPE_DETAILS.items()
         ],
         scopes_error=draft.errors.get("scopes"),
         expiry=FormField(

@@ -6,6 +6,8 @@ import pytest
 
 from tests.e2e.hub.conftest import HubClient, Registry, Scene
 
+from registry.identity import oauth_service
+from registry.kernel.outcomes import Refusal
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 
 
@@ -32,10 +34,63 @@ def test_a_wrong_token_is_refused_with_the_place_to_get_one(client: HubClient, r
         assert f"{registry.url}/settings/tokens" in whoami.stderr
 
 
-def test_login_without_a_token_names_the_token_page(new_client: HubClient, registry: Registry) -> None:
-    outcome = new_client.hf("auth", "login")
-    assert outcome.code != 0
-    assert f"{registry.url}/settings/tokens" in outcome.text
+def decide(registry: Registry, scene: Scene, code: str, *, approve: bool) -> None:
+    world = registry.world
+    decided = world.write(
+        oauth_service.decide_waiting,
+        typed=code,
+        approve=approve,
+        person_id=scene.person.person_id,
+        network="127.0.0.1",
+        sealer=world.sealer,
+        now=world.now,
+    )
+    assert not isinstance(decided, Refusal), decided
+
+
+def test_login_in_the_browser_needs_nothing_but_the_endpoint(
+    ready_scene: Scene, new_client: HubClient, registry: Registry
+) -> None:
+    with new_client.started("auth", "login") as login:
+        code = login.wait_for(r"[B-Z]{4}-[B-Z]{4}")
+        assert f"{registry.url}/device?user_code={code}" in login.said
+        decide(registry, ready_scene, code, approve=True)
+        assert login.finish() == 0, login.said
+    token = (new_client.home / "token").read_text()
+    assert token.startswith("gatehouse_oauth_")
+    stored = (new_client.home / "stored_tokens").read_text()
+    assert "refresh_token" in stored
+    assert "expires_at" in stored
+    whoami = new_client.hf("auth", "whoami")
+    assert ready_scene.person_email in whoami.text
+    download = new_client.hf("download", ready_scene.repo, "config.json")
+    assert download.code == 0, download.text
+    assert (new_client.home / "token").read_text() == token, "a fresh token is not refreshed at each start"
+
+
+def test_a_token_that_soon_ends_is_refreshed_by_the_client_itself(
+    ready_scene: Scene, new_client: HubClient, registry: Registry
+) -> None:
+    with new_client.started("auth", "login") as login:
+        decide(registry, ready_scene, login.wait_for(r"[B-Z]{4}-[B-Z]{4}"), approve=True)
+        assert login.finish() == 0, login.said
+    first = (new_client.home / "token").read_text()
+    stored = new_client.home / "stored_tokens"
+    soon = f"expires_at = {int(time.time()) + 3600}"
+    stored.write_text(re.sub(r"expires_at = [\d.]+", soon, stored.read_text()))
+    whoami = new_client.hf("auth", "whoami")
+    assert whoami.code == 0, whoami.text
+    second = (new_client.home / "token").read_text()
+    assert second.startswith("gatehouse_oauth_")
+    assert second != first
+
+
+def test_a_refused_login_says_so(ready_scene: Scene, new_client: HubClient, registry: Registry) -> None:
+    with new_client.started("auth", "login") as login:
+        decide(registry, ready_scene, login.wait_for(r"[B-Z]{4}-[B-Z]{4}"), approve=False)
+        assert login.finish() != 0
+    assert "denied" in login.said
+    assert not (new_client.home / "token").exists()
 
 
 def test_publishers_are_the_organisations(ready_scene: Scene, client: HubClient, registry: Registry) -> None:

@@ -315,12 +315,6 @@ async def test_calls_that_clients_make_by_themselves_are_answered(client: Client
     harnesses = await client.get("/api/agent-harnesses")
     assert harnesses.json() == {"standardEnvVars": [], "harnesses": {}}
     assert (await client.head("/api/telemetry/transformers/x")).status_code == 200
-    device = await client.post("/oauth/device", data={"client_id": "x"})
-    assert device.status_code == 404
-    assert f"{BASE_URL}/settings/tokens" in device.headers["x-error-message"]
-    assert f"{BASE_URL}/settings/tokens" in device.json()["error"]
-    token = await client.post("/oauth/token", data={"grant_type": "refresh_token"})
-    assert (token.status_code, token.json()["error"]) == (400, "unsupported_grant_type")
     upload = await client.post("/api/repos/create", json={"name": "x"})
     assert upload.status_code == 405
     assert "gatehouse publish" in upload.headers["x-error-message"]

@@ -29,6 +29,7 @@ _TOKENS: dict[str, Any] = {
     "tokens": [_token("gpu-07"), _token(LONG_NAME, scopes=["read", "publish", "audit"], last_used_at=None,
                expires_at=None), _token(RTL, state=Badge(word="Revoked", shape=Shape.ENDED, tone=Tone.STOP),
                revoke_url=None)],
+    "logins": [],
     "name": FormField(name="name", label="Name", why="Where the token is used, to know it again."),
     "scopes": [Option(value="read", label="Read", detail="download what you may download"),
                Option(value="publish", label="Publish", detail="upload files and publish releases"),
@@ -40,6 +41,19 @@ _TOKENS: dict[str, Any] = {
     "commands": [Command(label="Sign the terminal in", text="gatehouse login"),
                  Command(label="Or for the Hub’s client", text="hf auth login --token gatehouse_…")],
 }  # fmt: skip
+_LOGIN: dict[str, Any] = {
+    "name": "gatehouse command line", "how": "by code", "network": "192.0.2.44", "scopes": ["read"],
+    "created_at": ago(days=3), "expires_at": NOW, "last_used_at": ago(hours=1), "state": CURRENT,
+    "revoke_url": "/settings/logins/1/revoke",
+}
+_LOGINS = [_LOGIN, _LOGIN | {"name": LONG_NAME, "network": "2001:db8:85a3:8d3:1319:8a2e:370:7348", "last_used_at": None,
+           "state": Badge(word="Ended: a token was used twice", shape=Shape.ENDED), "revoke_url": None}]
+_ASKS: dict[str, Any] = {
+    "name": "gatehouse command line", "program": "gatehouse/0.1.0", "network": "192.0.2.44", "same_network": True,
+    "asked_at": ago(minutes=1), "may": ["see models and download files you have the right to"], "days": 30,
+}
+_CHECK = {"code": "WDJB-MJHT", "asks": _ASKS, "post_url": "/device/decide"}
+_CODE = {"code": "", "error": None, "minutes": 10, "post_url": "/device"}
 _SESSION = {"browser": "Firefox 140 on Linux", "started_at": ago(days=3),
             "expires_at": NOW, "current": True, "revoke_url": None}  # fmt: skip
 
@@ -64,6 +78,19 @@ CASES = [
                                      "expires_at": NOW}}),
     Case(name="tokens-none", template="identity/tokens.html", page=MEMBER,
          view=_TOKENS | {"tokens": [], "scopes_error": "Choose at least one.", "commands": []}),
+    Case(name="tokens-programs", template="identity/tokens.html", page=MEMBER, view=_TOKENS | {"logins": _LOGINS}),
+    Case(name="tokens-only-programs", template="identity/tokens.html", page=MEMBER,
+         view=_TOKENS | {"tokens": [], "logins": _LOGINS}),
+    Case(name="device-code", template="identity/device_code.html", page=MEMBER, view=_CODE),
+    Case(name="device-code-wrong", template="identity/device_code.html", page=MEMBER,
+         view=_CODE | {"code": "WDJB-MJHX", "error": "No program waits with this code"}),
+    Case(name="device-check", template="identity/device_check.html", page=MEMBER, view=_CHECK),
+    Case(name="device-check-strange", template="identity/device_check.html", page=MEMBER,
+         view=_CHECK | {"asks": _ASKS | {"name": RTL, "program": LONG_NAME * 3, "same_network": False,
+                        "may": _ASKS["may"] * 3, "network": "2001:db8:85a3:8d3:1319:8a2e:370:7348"}}),
+    *(Case(name=f"device-{word}", template="identity/device_done.html", page=MEMBER,
+           view={"allowed": word == "allowed", "name": "gatehouse command line", "tokens_url": "/settings/tokens"})
+      for word in ("allowed", "refused")),
     Case(name="sessions", template="identity/sessions.html", page=MEMBER,
          view={"sessions": [_SESSION, _SESSION | {"browser": RTL, "current": False,
                "revoke_url": "/records/sessions/2/revoke"}], "revoke_others_url": "/records/sessions/revoke"}),
