@@ -70,11 +70,10 @@ def _wait_for_end(pid):
 
 def _listening(pid):
     """(address, port) of every TCP port that the process listens on."""
-    inodes = {
-        str(entry.readlink())
-        for entry in Path(f"/proc/{pid}/fd").iterdir()
-        if str(entry.readlink()).startswith("socket:")
-    }
+    inodes = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the process closed it since it was listed
+            inodes.add(str(entry.readlink()))
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
