@@ -16,19 +16,22 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from registry import __version__, catalog, hub_api
 from registry.acceptances import Acceptor
 from registry.delivery.resolving import Resolver
-from registry.fixed_pages import problem_page
+from registry.fixed_pages import page_beginner, problem_page
 from registry.health import HealthChecks
 from registry.identity.authentication import Authentication, principal_of
 from registry.identity.device_polling import DevicePolls
 from registry.identity.oauth_api import OAuthDesk
 from registry.identity.visits import Desk
-from registry.kernel.outcomes import Unavailable
+from registry.kernel.edge import GuardedRequest, refuse_nul
+from registry.kernel.outcomes import Refusal, Unavailable, UnfitValue
 from registry.kernel.pages import transport_headers
 from registry.kernel.problems import (
     AnyRequest,
     handle_defect,
     handle_http_exception,
     handle_unavailable,
+    handle_unfit_value,
+    refuse,
 )
 from registry.kernel.telemetry import RequestTelemetry, configure_logging, head_as_get
 from registry.licenses.pages import LicenseUses
@@ -69,9 +72,11 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
         exception_handlers={
             HTTPException: _refuse_in_kind,
             Unavailable: handle_unavailable,
+            UnfitValue: handle_unfit_value,
             Exception: handle_defect,
         },
         response_headers={**HEADERS, **transport_headers(settings.base_url)},
+        request_class=GuardedRequest,
         request_max_body_size=REQUEST_MAX_BYTES,
         lifespan=[_life_of(parts)],
         openapi_config=OpenAPIConfig(
@@ -81,11 +86,18 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,
-        state=State({"settings": settings, "render_problem": problem_page(desk)}),
+        state=State(
+            {
+                "settings": settings,
+                "render_problem": problem_page(desk),
+                "begin_page": page_beginner(desk),
+            }
+        ),
     )
     # Outside the framework, so that requests without a route are counted and named too.
     files = hub_api.FileRoute(resolver=resolver, desk=desk)
-    app.asgi_handler = RequestTelemetry()(hub_api.files_first(files, head_as_get(app.asgi_handler)))
+    guarded = head_as_get(refuse_nul(_refuse_nul_in_kind, app.asgi_handler))
+    app.asgi_handler = RequestTelemetry()(hub_api.files_first(files, guarded))
     if settings.trusted_proxies:
         app.asgi_handler = wrap_asgi_with_proxy_headers(app.asgi_handler, list(settings.trusted_proxies))
     return app
@@ -116,6 +128,13 @@ def _refuse_in_kind(request: AnyRequest, error: HTTPException) -> Response[Any]:
     return handle_http_exception(request, error)
 
 
+def _refuse_nul_in_kind(request: AnyRequest, refusal: Refusal) -> Response[Any]:
+    """Answer an address with a NUL character in the shape that the client reads."""
+    if hub_api.is_hub_path(request.scope["raw_path"]):
+        return hub_api.refuse_nul(request, refusal)
+    return refuse(request, refusal)
+
+
 def _desk(parts: Parts) -> Desk:
     return Desk(
         settings=parts.settings,
@@ -136,6 +155,7 @@ def _dependencies(parts: Parts, desk: Desk, resolver: Resolver, acceptor: Accept
         "desk": _given(desk),
         "health": _given(HealthChecks(parts)),
         "license_uses": _given(LicenseUses(count_models=catalog.count_models_by_license)),
+        "oauth": _given(OAuthDesk(polls=DevicePolls(database=parts.database, clock=parts.clock))),
         "keys": Provide(lambda: parts.keys.ring, sync_to_thread=False),
         "principal": Provide(_principal, sync_to_thread=False),
         "resolver": _given(resolver),
@@ -149,7 +169,6 @@ def _given(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
 
-        "oauth": _given(OAuthDesk(polls=DevicePolls(database=parts.database, clock=parts.clock))),
 def _principal(request: AnyRequest) -> Any:
     return principal_of(request.scope)
 

@@ -14,13 +14,15 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from registry import identity
 from registry.hub_api.errors import CODES
-from registry.identity.visits import Desk
+from registry.identity.domain import ANONYMOUS
+from registry.identity.visits import Desk, may_read_local_mail
 from registry.kernel.clock import parse_iso
-from registry.kernel.outcomes import Refusal, Remedy
+from registry.kernel.outcomes import Refusal, Remedy, Unavailable
 from registry.kernel.page_parts import Badge, Link, Page, Pager, Shape
 from registry.kernel.pages import STATIC_CACHE_CONTROL, respond
-from registry.kernel.problems import AnyRequest, Problem, RemedyView, RenderPage, refuse
+from registry.kernel.problems import AnyRequest, BeginPage, Problem, RemedyView, RenderPage, refuse
 from registry.parts import mail_folder
 from registry.problem_codes import GROUPS, ProblemCode, find_problem
 
@@ -70,15 +72,39 @@ def problem_page(desk: Desk) -> RenderPage:
     return render
 
 
+def page_beginner(desk: Desk) -> BeginPage:
+    """Return what finds out who visits where no handler has, so that the page of a problem knows them."""
+
+    async def begin(request: AnyRequest) -> None:
+        if "page" in request.scope:
+            return
+        try:
+            if "principal" not in request.scope and (
+                secret := desk.cookies.read(request.headers, desk.cookies.session)
+            ):
+                now = desk.clock.now()
+                principal = await desk.database.read(
+                    lambda session: identity.authenticate_session(session, secret=secret, now=now)
+                )
+                request.scope["principal"] = principal or ANONYMOUS  # type: ignore[typeddict-unknown-key] # our own key in an open dict
+            await desk.visits.begin(request)
+        except Unavailable:
+            return  # The page then says the same to everybody.
+
+    return begin
+
+
 def view_problem(problem: Problem) -> ProblemView:
     """Return a problem as the page shows it."""
     remedy = problem.remedy
+    # What the code means is linked below in any case; a button that only leads there would promise an act.
+    place = remedy.url if remedy and remedy.url != problem.type else None
     return ProblemView(
         said={401: "Sign-in needed", 403: "Not allowed", 404: "Not found"}.get(problem.status, "Refused"),
         title=problem.title,
         detail=problem.detail,
-        remedy=Link(label=remedy.text, url=remedy.url) if remedy and remedy.url else None,
-        remedy_text=remedy.text if remedy and not remedy.url else None,
+        remedy=Link(label=remedy.text, url=place) if remedy and place else None,
+        remedy_text=remedy.text if remedy and not place else None,
         decider=problem.decider,
         since=parse_iso(problem.since) if problem.since else None,
         until=parse_iso(problem.until) if problem.until else None,
@@ -176,7 +202,7 @@ def view_code(problem: ProblemCode, *, base_url: str) -> ProblemCodeView:
         status=problem.status,
         detail=problem.meaning[0],
         code=problem.code,
-        remedy=RemedyView(text=problem.actions[0].rstrip(".")),
+        remedy=RemedyView(text=problem.actions[0].rstrip("."), url=f"{base_url}/problems/{problem.code}"),
         decider=problem.decider,
     )
     hub = CODES.get(problem.code)
@@ -220,7 +246,7 @@ class StaticFiles(Controller):
     def robots(self) -> Response[str]:
         """Answer what crawlers may read: cards and licenses, not files."""
         text = "User-agent: *\nDisallow: /api/\nDisallow: /sign-in\nDisallow: /records\nDisallow: /manage\n"
-        return Response(text, media_type="text/plain; charset=utf-8")
+        return Response(text, media_type="text/plain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +288,7 @@ class MessageView:
 
 
 class LocalMailPages(Controller):
-    """Mail that stays on this machine because no mail server is set; answered to loopback only."""
+    """Mail that stays on this machine because no mail server is set; answered on this machine only."""
 
     path = "/outbox"
     include_in_schema = False
@@ -270,7 +296,7 @@ class LocalMailPages(Controller):
     @get("/", operation_id="show_local_mail")
     async def index(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """List the newest local mails."""
-        if not _may_read_local_mail(request, desk):
+        if not may_read_local_mail(request, desk.settings):
             return refuse(request, _nothing_here())
         visit = await desk.visits.begin(request)
         rows = []
@@ -294,7 +320,8 @@ class LocalMailPages(Controller):
     ) -> Response[Any]:
         """Show one local mail."""
         path = mail_folder(desk.settings) / f"{mail_id}.eml"
-        if not _may_read_local_mail(request, desk) or not _MAIL_ID.match(mail_id) or not path.is_file():
+        allowed = may_read_local_mail(request, desk.settings)
+        if not allowed or not _MAIL_ID.match(mail_id) or not path.is_file():
             return refuse(request, _nothing_here())
         visit = await desk.visits.begin(request)
         message = _read_mail(path)
@@ -320,11 +347,6 @@ def _static_file(request: AnyRequest, desk: Desk, digest: str, name: str) -> Res
         return refuse(request, _nothing_here())
     headers = {"Cache-Control": STATIC_CACHE_CONTROL, "X-Content-Type-Options": "nosniff"}
     return Response(found.content, media_type=found.media_type, headers=headers)
-
-
-def _may_read_local_mail(request: AnyRequest, desk: Desk) -> bool:
-    host = request.client.host if request.client else ""
-    return not desk.settings.smtp_host and desk.settings.on_loopback and host in {"127.0.0.1", "::1"}
 
 
 def _read_mail(path: Path) -> EmailMessage:

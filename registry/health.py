@@ -24,6 +24,10 @@ CHECK_TIMEOUT_S = 3.0
 OK = "ok"
 
 
+METRICS_TYPE = CONTENT_TYPE_LATEST.partition("; charset=")[0]
+"""The framework adds the charset to every text."""
+
+
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Which parts answer; `ready` is true only if all do."""
 
@@ -95,7 +99,7 @@ class HealthApi(Controller):
             allowed = request.client is not None and _is_loopback(request.client.host)
         if not allowed:
             return refuse(request, not_signed_in("/metrics"))
-        return Response(generate_latest(METRICS), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(METRICS), media_type=METRICS_TYPE)
 
 
 def _is_loopback(host: str) -> bool:

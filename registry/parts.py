@@ -85,8 +85,7 @@ def build_parts(
         lambda session: identity.reconcile_operators(session, operators=settings.operators, sealer=sealer)
     )
     cookies = Cookies(secure=settings.secure)
-    local_mail = not settings.smtp_host
-    site = Site(name=settings.site_name or None, outbox="/outbox" if local_mail else None)
+    site = Site(name=settings.site_name or None)
     return Parts(
         settings=settings,
         clock=clock,
@@ -101,6 +100,7 @@ def build_parts(
             database=database,
             sealer=sealer,
             cookies=cookies,
+            settings=settings,
             manages=lambda session, person_id: any(
                 role.ended_at is None for role in catalog.list_roles_of(session, person_id=person_id)
             ),

@@ -125,9 +125,19 @@ class Settings:
         return urlsplit(self.base_url).hostname in {"127.0.0.1", "::1", "localhost"}
 
     @property
+    def keeps_mail_here(self) -> bool:
+        """Whether mail stays on this machine and is read there, on the local mail page."""
+        return self.on_loopback and not self.smtp_host
+
+    @property
     def origin(self) -> str:
         """Name of this registry's log (C2SP checkpoint origin): host and path without a scheme."""
         return f"{urlsplit(self.base_url).netloc}/ledger"
+
+    @property
+    def master_key_file(self) -> Path:
+        """Where the generated master key of the embedded default is kept."""
+        return self.data_dir / "master.key"
 
     def resolved_database_url(self) -> str:
         """Return the URL of the database."""
@@ -146,7 +156,7 @@ class Settings:
                 "GATEHOUSE_MASTER_KEY is not set; with PostgreSQL every replica needs the same key. "
                 "Make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
             )
-        return (bytes.fromhex(_read_or_create(self.data_dir / "master.key")),)
+        return (bytes.fromhex(_read_or_create(self.master_key_file)),)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

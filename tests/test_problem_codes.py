@@ -108,7 +108,7 @@ def _own_calls(function: ast.AST) -> Iterator[ast.Call]:
 
 def _resolve(scope: ast.AST, name: str, tree: ast.Module, trees: list[ast.Module]) -> set[str]:
     found = _assigned(scope, name)
-    for mapping in ("_FRAMEWORK",):
+    for mapping in ("_FRAMEWORK", "_OTHERWISE"):
         if any(isinstance(node, ast.Name) and node.id == mapping for node in ast.walk(scope)):
             found |= _assigned(tree, mapping)
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -17,7 +17,7 @@ from registry.catalog.domain import Command
 from registry.identity.visits import Visit
 from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import Refusal
-from registry.kernel.page_parts import Check, Link, Notice, Tone
+from registry.kernel.page_parts import Check, Link, Notice, Tone, language_name
 from registry.kernel.sealing import Sealer
 
 _GRADES = {
@@ -58,7 +58,10 @@ def receipt_view(
         owner=owner,
         notice=_new_notice(summary) if new else None,
         license=SimpleNamespace(
-            url=version.path, language_name="English", size=len(version.text), sha256=version.sha256
+            url=version.path,
+            language_name=language_name(claims["license"]["language"]),
+            size=len(version.text),
+            sha256=version.sha256,
         ),
         key=SimpleNamespace(id=_kid(statement), algorithm="Ed25519"),
         entry=_entry(proof),

@@ -16,7 +16,7 @@ from registry.access.domain import OPEN_PATHS, Denial, Permit, ReasonCode
 from registry.access.panel import access_panel
 from registry.catalog import markdown
 from registry.catalog.domain import DEFAULT_BRANCH, FileView, GateMode, ModelView, RefView, ReleaseView
-from registry.kernel.page_parts import Badge, Link, Notice, Pager, Shape, Tone
+from registry.kernel.page_parts import Badge, Link, Notice, Pager, Shape, Tone, language_name
 
 PAGE_FILES = 200
 PAGE_RELEASES = 25
@@ -340,7 +340,7 @@ def _requirement(
         sha256=version.sha256,
         in_force_since=version.effective_at,
         change=f"{version.change_class.value} change from {before}" if before else None,
-        language="English" if version.language == "en" else version.language,
+        language=language_name(version.language),
         restrictions=len(terms.restrictions),
         policies=[policy.title for policy in terms.policies],
         mine=Badge(word="You accepted it", shape=Shape.DONE, tone=Tone.OK) if is_mine else None,

@@ -17,6 +17,9 @@ from registry.kernel.page_parts import Badge, Link, Notice, Option, Pager, Shape
 
 PAGE_OWN = 25
 PAGE_RECORDS = 50
+UNKNOWN_PROGRAM = "unknown"
+UNKNOWN_VERSION = "None"
+"""What huggingface_hub writes where it was not told: `unknown/None; hf_hub/1.2; python/3.11`."""
 
 
 def records_view(
@@ -115,7 +118,11 @@ def _through(row: DownloadSummary) -> str:
     """Return the program that asked, as it named itself, without the long tail."""
     if row.channel == "session":
         return "Browser"
-    return row.client.split(";")[0].split(" ")[0].replace("/", " ", 1)[:40] or row.channel
+    for product in row.client.split(";"):
+        name, _, version = product.strip().partition(" ")[0].partition("/")
+        if name and name != UNKNOWN_PROGRAM:
+            return f"{name} {'' if version == UNKNOWN_VERSION else version}".strip()[:40]
+    return row.channel
 
 
 def _pager(

@@ -28,6 +28,7 @@ from registry.kernel.problems import (
     describe,
     refusal_of,
     refuse,
+    remedy_of,
     unavailable_refusal,
     unfit_value_refusal,
     wants_page,
@@ -122,9 +123,7 @@ def hub_message(refusal: Refusal, *, base_url: str) -> str:
     said = refusal.title + (f" (since {refusal.since.date().isoformat()})" if refusal.since else "") + "."
     if refusal.code in _REASONED:
         said += " " + refusal.detail.removeprefix("No file was sent. ")
-    remedy = refusal.remedy
-    if remedy is None:
-        return as_header(said)
+    remedy = remedy_of(refusal)
     lead = " On this registry, not on huggingface.co: " if hub_code(refusal) is HubCode.GATED else " "
     text = as_header(said + lead + _RELATIVE.sub(f"{base_url}/", remedy.text))
     url = absolute(remedy.url, base_url)

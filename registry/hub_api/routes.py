@@ -11,11 +11,12 @@ from registry.hub_api import errors
 from registry.hub_api.api import CallerApi, ListApi, ModelApi, OtherKindsApi
 from registry.hub_api.service import Shelf
 from registry.identity.authentication import OWN_AUTHENTICATION
-from registry.kernel.outcomes import Unavailable
+from registry.kernel.outcomes import Unavailable, UnfitValue
 
 EXCEPTION_HANDLERS: dict[type[Exception] | int, Any] = {
     HTTPException: errors.handle_http_exception,
     Unavailable: errors.handle_unavailable,
+    UnfitValue: errors.handle_unfit_value,
     Exception: errors.handle_defect,
 }
 

@@ -88,7 +88,7 @@ class SignInPages(Controller):
             email=email.strip(),
             minutes=LINK_MINUTES,
             again_url="/sign-in",
-            outbox_url=None if desk.settings.smtp_host else "/outbox",
+            outbox_url="/outbox" if visit.page.local_mail else None,
         )
         return respond(desk.pages.render("identity/link_sent.html", page=visit.page, view=sent))
 

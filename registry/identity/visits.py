@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from sqlmodel import Session
@@ -10,7 +10,7 @@ from sqlmodel import Session
 from registry import ledger
 from registry.identity import service
 from registry.identity.authentication import Cookies, principal_of
-from registry.identity.domain import Principal, digest_of
+from registry.identity.domain import Principal, digest_of, safe_next
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal, Remedy
@@ -22,6 +22,8 @@ from registry.settings import Settings
 
 FORM_MAX_BYTES = 262_144
 FORM_MAX_FIELDS = 200
+SIGN_IN_PATH = "/sign-in"
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Visits:
         database: Database,
         sealer: Sealer,
         cookies: Cookies,
+        settings: Settings,
         manages: Callable[[Session, UUID], bool],
     ) -> None:
         """Take the parts; `manages` tells who has something to manage, which contexts above know."""
@@ -76,6 +79,7 @@ class Visits:
         self._database = database
         self._sealer = sealer
         self._cookies = cookies
+        self._settings = settings
         self._secret = sealer.derive_secret("csrf")
 
     async def begin(self, request: AnyRequest, browser_secret: str | None = None) -> Visit:
@@ -84,12 +88,12 @@ class Visits:
         secret = browser_secret or self._cookies.read(request.headers, self._cookies.browser) or ""
         browser = principal.session_id or digest_of(secret)
         visitor, log = await self._database.read(lambda session: self._look_up(session, principal))
-        query = request.url.query
         page = Page(
             csrf_token=csrf_token(self._secret, browser),
-            path=request.url.path + (f"?{query}" if query else ""),
+            path=way_back(request),
             visitor=visitor,
             log=log,
+            local_mail=may_read_local_mail(request, self._settings),
         )
         request.scope["page"] = page  # type: ignore[typeddict-unknown-key] # for the page of a problem
         email = visitor.label if visitor else None
@@ -108,6 +112,8 @@ class Visits:
             )
         except ValueError:
             return _form_refusal("form-malformed", 400, "The form cannot be read")
+        if any("\x00" in text for pair in pairs for text in pair):
+            return _form_refusal("form-malformed", 400, "The form holds a NUL character")
         lists: dict[str, list[str]] = {}
         for name, value in pairs:
             lists.setdefault(name, []).append(value)
@@ -126,6 +132,27 @@ class Visits:
             return None, log
         manages = principal.is_operator or self._manages(session, principal.person_id)
         return Visitor(label=profile.email, manages=manages), log
+
+
+def way_back(request: AnyRequest) -> str:
+    """Return the path and query to come back to after signing in; never one that holds a sign-in link."""
+    path, query = request.url.path, request.url.query
+    if path == SIGN_IN_PATH:
+        return safe_next(request.query_params.get("next"))
+    if path.startswith(f"{SIGN_IN_PATH}/"):
+        return "/"
+    return path + (f"?{query}" if query else "")
+
+
+def may_read_local_mail(request: AnyRequest, settings: Settings) -> bool:
+    """Whether to show mail that stays on this machine: it holds sign-in links of everybody.
+
+    The request must come from this machine and be meant for this registry's own address. A page of another
+    site whose name is made to point to loopback (DNS rebinding) sends its own name as the host.
+    """
+    client = request.client.host if request.client else ""
+    meant = request.headers.get("host", "").lower() == urlsplit(settings.base_url).netloc.lower()
+    return settings.keeps_mail_here and client in LOOPBACK and meant
 
 
 def _form_refusal(code: str, status: int, title: str) -> Refusal:

@@ -23,13 +23,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import declared_attr
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
-from registry.kernel.outcomes import GatehouseError, Unavailable
+from registry.kernel.outcomes import GatehouseError, Unavailable, UnfitValue
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -367,7 +367,7 @@ def _require_open(connection: Connection) -> None:
 
 
 class _translated:  # noqa: N801 # used as a statement: `with _translated():`
-    """Turn the driver's outages into `Unavailable`; defects pass as they are."""
+    """Turn the driver's outages into `Unavailable`, unfit values into `UnfitValue`; defects pass as they are."""
 
     def __enter__(self) -> None:
         return None
@@ -375,6 +375,8 @@ class _translated:  # noqa: N801 # used as a statement: `with _translated():`
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PoolTimeoutError):
             raise Unavailable("database", "no connection is free") from error
+        if isinstance(error, (DataError, psycopg.DataError)) or _is_beyond_sqlite(error):
+            raise UnfitValue(f"the database cannot hold it: {type(error).__name__}") from error
         if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
             outage = isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated
             if outage and not _is_defect(error):
@@ -383,6 +385,11 @@ class _translated:  # noqa: N801 # used as a statement: `with _translated():`
             raise Unavailable("database", "OperationalError") from error
         if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
             raise Unavailable("database", type(error).__name__) from error
+
+
+def _is_beyond_sqlite(error: BaseException | None) -> bool:
+    """Whether a number has more than the 64 bits that SQLite holds; its driver has no error of its own for it."""
+    return isinstance(error, OverflowError) and "SQLite" in str(error)
 
 
 def _is_defect(error: DBAPIError) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 ROWS_PER_READ = 500
 """Rows of one read: little enough that the first ones leave at once."""
-CSV_TYPE = "text/csv; charset=utf-8"
+CSV_TYPE = "text/csv"
 JSONL_TYPE = "application/x-ndjson"
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\u3000", "\uff1d", "\uff0b", "\uff0d", "\uff20")

@@ -53,5 +53,9 @@ class Unavailable(GatehouseError):
         self.reason = reason
 
 
+class UnfitValue(GatehouseError):
+    """A value that the database cannot hold, such as a number beyond its range: bad input, not a defect."""
+
+
 class CorruptRecord(GatehouseError):
     """A stored record does not fit what it must be by its digest, seal or signature."""

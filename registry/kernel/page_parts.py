@@ -170,9 +170,11 @@ class Page:
 
     csrf_token: str
     path: str
-    """Path and query of this page, to come back to after signing in."""
+    """Path and query of the page to come back to after signing in, mostly this one."""
     visitor: Visitor | None = None
     log: LogLine | None = None
+    local_mail: bool = False
+    """Whether this visitor may read the mail that stays on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +194,8 @@ class Site:
     problems: str = "/problems"
     api: str = "/api/v1/schema"
     signing_keys: str = "/api/v1/keys"
-    outbox: str | None = None
-    """The local mail page; only the embedded default has one."""
+    outbox: str = "/outbox"
+    """The local mail page; only the embedded default answers there."""
 
 
 # --- documents: a text set as a book page, and two texts side by side -----------------------------------
@@ -245,6 +247,15 @@ class ContentsPart:
     entries: Sequence[ContentsEntry]
     id: str | None = None
     title: str | None = None
+
+
+LANGUAGE_NAMES = {"en": "English"}
+"""Languages that a binding text may have."""
+
+
+def language_name(tag: str) -> str:
+    """Return the name of a language for people; one without a name here goes by its tag (RFC 5646)."""
+    return LANGUAGE_NAMES.get(tag, tag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

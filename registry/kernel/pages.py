@@ -46,8 +46,8 @@ STRICT_TRANSPORT_MAX_AGE_SECONDS = 31_536_000
 _CSRF_LABEL = b"gatehouse-csrf/1\0"
 _CSRF_NONCE_BYTES = 16
 _STATIC_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 _MONTHS = (

@@ -4,16 +4,18 @@ Every error of the registry's own API and pages leaves through here, in one shap
 routes render the same refusals in the Hub's way (see `hub_api`).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import structlog
-from litestar import MediaType, Request, Response
+from litestar import Litestar, MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import Receive, Scope, Send
 
 from registry.kernel.clock import iso
-from registry.kernel.outcomes import GatehouseError, Refusal, Remedy, Unavailable
+from registry.kernel.outcomes import GatehouseError, Refusal, Remedy, Unavailable, UnfitValue
+from registry.kernel.pages import SECURITY_HEADERS
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -22,6 +24,8 @@ _log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
 RenderPage = Callable[[AnyRequest, "Problem"], bytes]
 """Draws the page of a problem; given by the composition root."""
+BeginPage = Callable[[AnyRequest], Awaitable[None]]
+"""Finds out who visits, where no handler has; given by the composition root."""
 
 
 class RemedyView(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,20 +54,28 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def describe(refusal: Refusal, *, base_url: str, request_id: str | None = None) -> Problem:
     """Return the problem that `refusal` is, with absolute URLs."""
-    remedy = refusal.remedy
+    remedy = remedy_of(refusal)
     return Problem(
         type=f"{base_url}/problems/{refusal.code}",
         title=refusal.title,
         status=refusal.status,
         detail=refusal.detail,
         code=refusal.code,
-        remedy=RemedyView(text=remedy.text, url=absolute(remedy.url, base_url)) if remedy else None,
+        remedy=RemedyView(text=remedy.text, url=absolute(remedy.url, base_url)),
         decider=refusal.decider,
         since=iso(refusal.since) if refusal.since else None,
         until=iso(refusal.until) if refusal.until else None,
         errors=dict(refusal.errors),
         request_id=request_id,
     )
+
+
+def remedy_of(refusal: Refusal) -> Remedy:
+    """Return what to do and where (P10); where an act has no place of its own, what the code means is told."""
+    explained = f"/problems/{refusal.code}"
+    if refusal.remedy is None:
+        return Remedy(text="Read what this means and what to do", url=explained)
+    return refusal.remedy if refusal.remedy.url else Remedy(text=refusal.remedy.text, url=explained)
 
 
 def absolute(url: str | None, base_url: str) -> str | None:
@@ -79,9 +91,26 @@ def refuse(request: AnyRequest, refusal: Refusal, *, headers: dict[str, str] | N
     if refusal.status == 401:
         given.setdefault("WWW-Authenticate", "Bearer")
     if wants_page(request):
-        page: bytes = state.render_problem(request, problem)
-        return Response(page, status_code=problem.status, media_type=MediaType.HTML, headers=given)
+        return _ProblemPage(problem, status_code=problem.status, headers={**SECURITY_HEADERS, **given})
     return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=given)
+
+
+class _ProblemPage(Response[Any]):
+    """The page of a problem, drawn when it is sent: who visits may have to be looked up before."""
+
+    def to_asgi_response(self, app: Litestar | None, request: AnyRequest, **given: Any) -> Any:
+        """Return the application that draws and sends the page."""
+        problem: Problem = self.content
+        answer = super().to_asgi_response
+
+        async def send_page(scope: Scope, receive: Receive, send: Send) -> None:
+            state = request.app.state
+            if problem.status < 500:
+                await state.begin_page(request)
+            self.content, self.media_type = state.render_problem(request, problem), MediaType.HTML
+            await answer(app, request, **given)(scope, receive, send)
+
+        return send_page
 
 
 def wants_page(request: AnyRequest) -> bool:
@@ -97,9 +126,11 @@ def handle_http_exception(request: AnyRequest, error: HTTPException) -> Response
 
 
 def refusal_of(error: HTTPException) -> Refusal:
-    """Return the framework's refusal in our words."""
-    status = error.status_code
-    code, title, remedy = _FRAMEWORK.get(status, ("request-refused", "The request was refused", None))
+    """Return the framework's refusal in our words; what it calls its own fault is a mistake of ours."""
+    if error.status_code >= 500:
+        return defect_refusal()
+    known = _FRAMEWORK.get(error.status_code, _OTHERWISE)
+    code, title, said, remedy, url = known
     errors = {}
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         errors = {
@@ -107,27 +138,85 @@ def refusal_of(error: HTTPException) -> Refusal:
             for item in error.extra
             if isinstance(item, dict)
         }
-    detail = str(error.detail)[:300] if status < 500 and status != 404 else title + "."
     return Refusal(
         code=code,
-        status=status,
+        status=error.status_code,
         title=title,
-        detail=detail,
-        remedy=Remedy(text=remedy) if remedy else None,
+        detail=said or str(error.detail)[:300],
+        remedy=Remedy(text=remedy, url=url),
+        decider=OPERATORS if code == "forbidden" else None,
         errors=errors,
     )
 
 
-_FRAMEWORK: dict[int, tuple[str, str, str | None]] = {
-    400: ("malformed-request", "The request is malformed", "Mend what the errors name, then send it again"),
-    401: ("not-signed-in", "You are not signed in", "Sign in, or send a token"),
-    403: ("forbidden", "You may not do this", None),
-    404: ("not-found", "There is nothing at this address", "Check the address, or start from the catalog"),
-    405: ("method-not-allowed", "This address does not answer that method", None),
-    413: ("too-large", "The request is too large", "Send less at once"),
-    415: ("unsupported-media-type", "The body is of a type that is not read here", None),
-    429: ("rate-limited", "Too many requests", "Wait, then try again"),
+OPERATORS = "The operators of this registry"
+
+# Code, title, what happened (the framework's own words where there are none), what to do, where.
+_FRAMEWORK: dict[int, tuple[str, str, str, str, str]] = {
+    400: (
+        "malformed-request",
+        "The request is malformed",
+        "",
+        "Mend what the errors name, then send it again",
+        "/problems/malformed-request",
+    ),
+    401: (
+        "not-signed-in",
+        "You are not signed in",
+        "The request names nobody who may do this. Nothing was changed.",
+        "Sign in, or send a token",
+        "/sign-in",
+    ),
+    403: (
+        "forbidden",
+        "You may not do this",
+        "The server does not allow it. Nothing was changed.",
+        "Ask the operators, if you think that you should",
+        "/privacy",
+    ),
+    404: (
+        "not-found",
+        "There is nothing at this address",
+        "It is mistyped, or what it named is gone. Nothing was sent.",
+        "Check the address, or start from the catalog",
+        "/",
+    ),
+    405: (
+        "method-not-allowed",
+        "This address does not answer that method",
+        "The answer names the methods that it answers, in the header Allow. Nothing was changed.",
+        "See the description of the API",
+        "/api/v1/schema",
+    ),
+    413: (
+        "too-large",
+        "The request is too large",
+        "Weights go straight to the object store, never through the API. Nothing was changed.",
+        "Send less at once",
+        "/problems/too-large",
+    ),
+    415: (
+        "unsupported-media-type",
+        "The body is of a type that is not read here",
+        "The API reads JSON. Nothing was changed.",
+        "Send the body as application/json",
+        "/api/v1/schema",
+    ),
+    429: (
+        "rate-limited",
+        "Too many requests",
+        "There is a limit to how often this may be asked. Nothing was changed.",
+        "Wait, then try again",
+        "/problems/rate-limited",
+    ),
 }
+_OTHERWISE = (
+    "request-refused",
+    "The request was refused",
+    "",
+    "Ask otherwise; the detail says what the server could not take",
+    "/problems/request-refused",
+)
 
 
 def handle_unavailable(request: AnyRequest, error: Unavailable) -> Response[Any]:
@@ -144,7 +233,24 @@ def unavailable_refusal(error: Unavailable) -> Refusal:
         title=f"The {error.part} cannot be reached",
         detail="The registry could not consult it, so nothing was issued or recorded. Nothing is lost.",
         remedy=Remedy(text="Try again in a minute"),
-        decider="The operators of this registry",
+        decider=OPERATORS,
+    )
+
+
+def handle_unfit_value(request: AnyRequest, error: UnfitValue) -> Response[Any]:
+    """Answer a value that the database cannot hold: nothing was changed, and asking otherwise is right."""
+    _log.warning("unfit-value", reason=str(error))
+    return refuse(request, unfit_value_refusal())
+
+
+def unfit_value_refusal() -> Refusal:
+    """Return a value that cannot be stored as what the reader can do about it."""
+    return Refusal(
+        code="malformed-request",
+        status=400,
+        title="The request is malformed",
+        detail="A value in it is outside of what can be stored or searched for. Nothing was changed.",
+        remedy=Remedy(text="Mend the value, then ask again", url="/problems/malformed-request"),
     )
 
 
@@ -162,5 +268,5 @@ def defect_refusal() -> Refusal:
         title="The registry made a mistake",
         detail="The mistake is ours and was logged; nothing was issued or recorded.",
         remedy=Remedy(text="Try again; if it stays, tell the operators the request id"),
-        decider="The operators of this registry",
+        decider=OPERATORS,
     )

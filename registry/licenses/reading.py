@@ -92,6 +92,7 @@ def _document(text: bytes, *, title: str, sha256: str, language: str) -> show.Do
         words=parsed.word_count,
         minutes=parsed.reading_minutes,
         language=language,
+        language_name=show.language_name(language),
     )
 
 
