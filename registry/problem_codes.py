@@ -228,7 +228,8 @@ GROUPS = (
     ProblemGroup(title="Publishing models", problems=(
         _code("publisher-not-found", 404, "There is no such publisher",
               "No publisher has this name, in any case of letters.",
-              "Check the name, or create the publisher first."),
+              "Check the name.",
+              "Or create the publisher first: on the page Manage, or with gatehouse publisher add NAME."),
         _code("role-missing", 403, "You have no role that allows this",
               "Owners, maintainers, reviewers and auditors may do different things for a publisher.",
               "Ask an owner of the publisher for the role.", by=OWNERS),
@@ -243,7 +244,7 @@ GROUPS = (
               "Names that differ only in case are one name.", "Choose another name.", by=YOU),
         _code("gate-differs", 409, "The gate of the model asks for other terms",
               "A release never changes a gate by itself. Nothing was published.",
-              "Leave out licenses and gate mode when you publish.",
+              "Leave out --license and --gate when you publish into a model that exists.",
               "Or change the gate first, in a browser.", by=MAINTAINERS),
         _code("license-not-in-force", 409, "The license version is not in force yet",
               "A gate asks people to accept a version from the moment on at which it takes effect, not before.",
@@ -285,7 +286,7 @@ GROUPS = (
               "Send the parts that the answer names again, then complete the upload.", by=YOU),
         _code("hub-upload-not-offered", 405, "Uploads through the Hub’s protocol are not offered",
               "Releases are published with their license, and verified before they appear.",
-              "Publish with: gatehouse publish FOLDER publisher/model.", by=YOU),
+              "Publish with: gatehouse publish FOLDER publisher/model --license slug@1.0.", by=YOU),
     )),
     ProblemGroup(title="Publishing licenses", problems=(
         _code("license-not-found", 404, "There is no such license",

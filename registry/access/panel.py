@@ -55,7 +55,7 @@ def access_panel(
             more=[Link(label="Read the license first", url=f"{url}/license")],
         )
     if refusal.code in _ACCEPT_CODES:
-        return _to_accept(verdict, model, checks, url=url)
+        return _to_accept(verdict, model, checks, url=url, base_url=base_url)
     return AccessPanel(
         tone=Tone.WAIT if refusal.code == "review-needed" else Tone.STOP,
         title={
@@ -84,7 +84,10 @@ def _permitted(model: ModelView, checks: Sequence[Check], *, url: str, base_url:
         action=Link(label="Choose files to download", url=f"{url}/files"),
         note=None if is_open else _FILES_NOTE,
         commands=[
-            Command(label="With Gatehouse’s own client", text=f"gatehouse pull {model.repo_id}"),
+            Command(
+                label="With Gatehouse’s own client",
+                text=f"gatehouse pull {model.repo_id} --endpoint {base_url}",
+            ),
             Command(
                 label="With the Hub’s client, unchanged",
                 text=f"HF_ENDPOINT={base_url} hf download {model.repo_id}",
@@ -93,7 +96,9 @@ def _permitted(model: ModelView, checks: Sequence[Check], *, url: str, base_url:
     )
 
 
-def _to_accept(denial: Denial, model: ModelView, checks: Sequence[Check], *, url: str) -> AccessPanel:
+def _to_accept(
+    denial: Denial, model: ModelView, checks: Sequence[Check], *, url: str, base_url: str
+) -> AccessPanel:
     refusal = denial.refusal
     missing = [reason for reason in denial.reasons if reason.code is ReasonCode.LICENSE and not reason.met]
     remedy = refusal.remedy
@@ -118,7 +123,7 @@ def _to_accept(denial: Denial, model: ModelView, checks: Sequence[Check], *, url
         commands=[
             Command(
                 label="Waits in the terminal until you have accepted",
-                text=f"gatehouse pull {model.repo_id} --wait",
+                text=f"gatehouse pull {model.repo_id} --wait --endpoint {base_url}",
             )
         ],
     )

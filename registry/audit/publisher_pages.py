@@ -54,7 +54,16 @@ class PublisherPages(Controller):
             return refuse(request, loaded)
         found, roles, models, uploads, people = loaded
         stored = await ask(store, ask_progress, store, uploads)
-        view = views.publishing_view(found, roles, models, uploads, stored=stored, people=people, after=after)
+        view = views.publishing_view(
+            found,
+            roles,
+            models,
+            uploads,
+            stored=stored,
+            people=people,
+            after=after,
+            base_url=desk.settings.base_url,
+        )
         return respond(desk.pages.render("manage/publish_status.html", page=visit.page, view=view))
 
     @get("/roles", operation_id="show_roles")

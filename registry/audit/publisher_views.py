@@ -43,6 +43,7 @@ def publishing_view(
     stored: Mapping[UUID, int],
     people: Mapping[UUID, Profile],
     after: UUID | None,
+    base_url: str,
 ) -> SimpleNamespace:
     """Return what was released and what is on its way; `models` holds one more where the list goes on."""
     here = f"/manage/{quote(publisher.name)}"
@@ -61,17 +62,17 @@ def publishing_view(
             if more or after
             else None
         ),
-        commands=publish_commands(publisher.name) if may_any(roles, Command.PUBLISH_RELEASE) else [],
+        commands=publish_commands(publisher.name, base_url=base_url) if may_any(roles, Command.PUBLISH_RELEASE) else [],
     )
 
 
-def publish_commands(publisher: str) -> Sequence[Line]:
+def publish_commands(publisher: str, *, base_url: str) -> Sequence[Line]:
     """Return how to publish from a terminal."""
     return [
-        Line(label="Sign in once", text="gatehouse login"),
+        Line(label="Sign in once", text=f"gatehouse login --endpoint {base_url}"),
         Line(
             label="Publish a folder as a release",
-            text=f"gatehouse publish ./folder {publisher}/model --license slug@1.0",
+            text=f"gatehouse publish ./folder {publisher}/model --license slug@1.0 --endpoint {base_url}",
         ),
     ]
 

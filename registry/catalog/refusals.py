@@ -39,7 +39,10 @@ def no_such_publisher(name: str) -> Refusal:
         status=404,
         title="There is no such publisher here",
         detail=f"No publisher {name[:96]!r} is known on this registry.",
-        remedy=Remedy(text="Check the name, or create the publisher first", url="/"),
+        remedy=Remedy(
+            text="Check the name, or create the publisher first, there or with: gatehouse publisher add NAME",
+            url="/manage",
+        ),
     )
 
 
@@ -200,7 +203,7 @@ def gate_differs(publisher: str, name: str) -> Refusal:
         title="The gate of this model asks for other terms",
         detail="A release never changes a gate by itself. Nothing was published.",
         remedy=Remedy(
-            text="Leave out licenses and gate mode, or change the gate first",
+            text="Publish without naming licenses and gate mode, or change the gate first",
             url=f"{model_url(publisher, name)}/gate",
         ),
         decider=f"The maintainers of {publisher}",

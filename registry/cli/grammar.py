@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_pull(commands)
     _add_receipts(commands)
+    _add_publishers(commands)
     _add_publish(commands)
     _add_license(commands)
     _add_audit(commands)
@@ -140,7 +141,8 @@ def _add_pull(commands: "Commands[argparse.ArgumentParser]") -> None:
         more="Run again after an interruption, it goes on where it stopped. Files that are there with the right\n"
         "SHA-256 are not fetched. Where an acceptance is missing, it says what and where; with --wait it goes on\n"
         "by itself as soon as a person has accepted in the browser. Writes nothing outside the folder, and prints\n"
-        "the folder on stdout.",
+        "the folder on stdout. With --json, stdout holds one document in any case: where it failed, error, code,\n"
+        "remedy_url, advice and exit_code, which is also the exit code (3: refused).",
     )
     pull.add_argument("model", metavar="PUBLISHER/MODEL")
     pull.add_argument("--revision", default="main", help="branch, tag or commit (main)")
@@ -188,6 +190,19 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
 
 
+def _add_publishers(commands: "Commands[argparse.ArgumentParser]") -> None:
+    publisher = _group(commands, "publisher", "publishers, under which models stand")
+    add = _command(
+        publisher,
+        "add",
+        "registry.cli.publisher:add",
+        "create a publisher; you become its owner",
+        more="Takes a token with the scope publish. The page Manage of the registry does the same.",
+    )
+    add.add_argument("name", metavar="NAME", help="as it stands in addresses, before the model's name")
+    add.add_argument("--display-name", default="", metavar="TEXT", help="as people read it (the name)")
+
+
 def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
     publish = _command(
         commands,
@@ -205,8 +220,7 @@ def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
         action="append",
         default=[],
         metavar="SLUG@NUMBER",
-        required=True,
-        help="license version that users have to accept; may be repeated",
+        help="license version that users have to accept; may be repeated; left out, the gate of the model stays",
     )
     publish.add_argument(
         "--license-file", metavar="FILE", help="its text, for a license that the registry does not have yet"
@@ -214,8 +228,7 @@ def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
     publish.add_argument(
         "--gate",
         choices=("auto", "manual", "closed"),
-        default="auto",
-        help="who opens: the acceptance itself, a maintainer, nobody (auto)",
+        help="who opens a new model: the acceptance itself, a maintainer, nobody (auto)",
     )
     publish.add_argument("--message", default="", metavar="TEXT", help="what the release is")
     publish.add_argument("--ref", default="main", help="branch that points to it (main)")
@@ -241,7 +254,16 @@ def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     diff.add_argument("old", metavar="SLUG@NUMBER")
     diff.add_argument("new", metavar="SLUG@NUMBER")
-    add = _command(license_, "add", "registry.cli.license:add", "publish a license version; it never changes")
+    add = _command(
+        license_,
+        "add",
+        "registry.cli.license:add",
+        "publish a license version; it never changes",
+        more="What a license includes by reference, and which uses it restricts, is stated once, with the version:\n"
+        "  gatehouse license add example@1.0 LICENSE.md --title Example --policy 'Acceptable use=USE.md' \\\n"
+        "    --restriction no-malware --restriction 'no-medical-advice:unless-human-oversight:A (m)'\n"
+        "Strictness: flat, intent-only, unless-human-oversight. The registry lists the restrictions it knows.",
+    )
     add.add_argument("license", metavar="SLUG@NUMBER")
     add.add_argument("file", metavar="FILE", help="the text, UTF-8")
     add.add_argument("--title", default="", help="name of a new license")
@@ -250,6 +272,20 @@ def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:
         choices=("initial", "editorial", "compatible", "material"),
         default="initial",
         help="what the version means for those who accepted an earlier one; material asks them again (initial)",
+    )
+    add.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="TITLE=FILE",
+        help="text that the license includes by reference, whole, so that receipts bind it; may be repeated",
+    )
+    add.add_argument(
+        "--restriction",
+        action="append",
+        default=[],
+        metavar="SLUG[:STRICTNESS[:CLAUSE]]",
+        help="use that the license restricts (flat); may be repeated",
     )
     add.add_argument("--effective-at", metavar="TIME", help="RFC 3339 time with a zone (now)")
 

@@ -96,6 +96,10 @@ def add(args: Namespace) -> int:
         "title": args.title,
         "text": data.decode(),
     }
+    if args.policy:
+        body["policies"] = [_policy(given) for given in args.policy]
+    if args.restriction:
+        body["restrictions"] = [_restriction(given) for given in args.restriction]
     if args.effective_at is not None:
         body["effective_at"] = args.effective_at
     with connected(choose_registry(args)) as registry:
@@ -106,3 +110,23 @@ def add(args: Namespace) -> int:
         write_line(f"{slug}@{number} {answer.text('sha256')}")
         talk(f"Published; it never changes. {printable(answer.maybe_text('url') or '')}")
     return 0
+
+
+def _policy(given: str) -> dict[str, object]:
+    """Return a policy with its whole text, so that a receipt can bind it."""
+    title, _, name = given.partition("=")
+    if not title.strip() or not name:
+        raise UsageProblem(
+            f"not a policy: {printable(given, limit=200)!r}", advice=("Write it as TITLE=FILE.",)
+        )
+    return {"title": title.strip(), "text": read_license_text(Path(name)).decode()}
+
+
+def _restriction(given: str) -> dict[str, object]:
+    slug, strictness, clause, *_ = (*given.split(":", 2), "", "")
+    if not slug:
+        raise UsageProblem(
+            f"not a restriction: {printable(given, limit=200)!r}",
+            advice=("Write it as SLUG, SLUG:STRICTNESS or SLUG:STRICTNESS:CLAUSE.",),
+        )
+    return {"slug": slug, "strictness": strictness or "flat", "clause": clause}

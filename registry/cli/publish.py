@@ -24,7 +24,8 @@ def run(args: Namespace) -> int:
         ref=args.ref,
         connections=args.connections,
     )
-    with connected(choose_registry(args)) as registry:
+    choice = choose_registry(args)
+    with connected(choice) as registry:
         result = publish(registry, order, progress=make_progress(quiet=args.quiet))
     release = result.release
     if args.json:
@@ -47,5 +48,5 @@ def run(args: Namespace) -> int:
             f"{in_words(result.sent_bytes)} sent in {result.seconds:.1f} s"
         )
         talk(f"{release.url}")
-        talk(f"Others get it with: gatehouse pull {args.model}")
+        talk(f"Others get it with: gatehouse pull {args.model} --endpoint {choice.endpoint}")
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from registry.cli.connection import choose_registry, connected, pinned_keys
 from registry.cli.terminal import make_progress, talk, write_json, write_line
 from registry.client.api import parse_model_id
+from registry.client.errors import ClientError, Refused
 from registry.client.progress import in_words
 from registry.client.pull import FileState, Pulled, PullOrder, pull
 
@@ -25,8 +26,18 @@ def run(args: Namespace) -> int:
         connections=args.connections,
         pinned=pinned_keys(choice),
     )
-    with connected(choice) as registry:
-        pulled = pull(registry, order, progress=make_progress(quiet=args.quiet))
+    try:
+        with connected(choice) as registry:
+            pulled = pull(registry, order, progress=make_progress(quiet=args.quiet))
+    except ClientError as error:
+        if type(error) is Refused and error.remedy_url and not args.wait:
+            error.advice = (
+                *error.advice,
+                "With --wait it goes on by itself once that is done in the browser.",
+            )
+        if args.json:
+            write_json(_as_problem(error))
+        raise
     if args.json:
         write_json(_as_json(pulled))
     else:
@@ -45,6 +56,17 @@ def _say(pulled: Pulled) -> None:
     )
     if pulled.release.licenses:
         talk(f"Their use is bound by {', '.join(pulled.release.licenses)}.")
+
+
+def _as_problem(error: ClientError) -> dict[str, object]:
+    refused = error if isinstance(error, Refused) else None
+    return {
+        "error": error.message,
+        "code": refused.code or None if refused else None,
+        "remedy_url": refused.remedy_url if refused else None,
+        "advice": list(error.advice),
+        "exit_code": int(error.exit_code),
+    }
 
 
 def _as_json(pulled: Pulled) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from registry.cli.connection import choose_registry, connected
 from registry.cli.terminal import talk, write_columns, write_json
 from registry.client.api import Registry
-from registry.client.errors import ClientError, printable
+from registry.client.errors import ClientError, NotFound, printable
 from registry.client.receipt import parse_receipt
 
 PROOF_PATIENCE_SECONDS = 10.0
@@ -33,7 +33,13 @@ def list_receipts(args: Namespace) -> int:
 def get(args: Namespace) -> int:
     """Save a receipt; it is complete once the log has published its entry."""
     with connected(choose_registry(args)) as registry:
-        data, is_complete = _fetch(registry, args.receipt)
+        try:
+            data, is_complete = _fetch(registry, args.receipt)
+        except NotFound:
+            raise NotFound(
+                f"no such receipt: {printable(args.receipt, limit=100)}",
+                advice=("Your own ones are listed by: gatehouse receipt list",),
+            ) from None
     if args.output is None:
         sys.stdout.buffer.write(data)
     else:

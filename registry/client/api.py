@@ -129,6 +129,10 @@ class Registry:
 
     # Publishing
 
+    def add_publisher(self, body: JsonObject) -> Fields:
+        """Create a publisher; who creates it owns it."""
+        return self.session.post_json("/api/v1/publishers", body, idempotent=False)
+
     def plan_uploads(self, publisher: str, name: str, files: Sequence[tuple[str, int]]) -> list[Upload]:
         """Return for each digest and size whether it is stored, or the upload to go on with."""
         path = f"/api/v1/models/{safe_path(publisher, name)}/uploads"

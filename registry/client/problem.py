@@ -25,7 +25,10 @@ def typed_error(
 ) -> ClientError:
     """Return the error for an unsuccessful answer, its remedy's address made absolute."""
     problem = _parse(body)
-    message = ": ".join(part for part in (_text(problem, "title"), _text(problem, "detail")) if part)
+    # What the server's framework refuses by itself has one sentence for both.
+    message = ": ".join(
+        dict.fromkeys(part for part in (_text(problem, "title"), _text(problem, "detail")) if part)
+    )
     message = message or _text(problem, "error") or f"the registry answered {status} without saying why"
     code = _text(problem, "code")
     advice, remedy_url = _advice(problem, make_absolute)

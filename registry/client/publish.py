@@ -41,10 +41,11 @@ class PublishOrder:
     publisher: str
     name: str
     licenses: tuple[str, ...]
-    """`slug@number` of each license version that the gate demands."""
+    """`slug@number` of each license version that the gate demands; none for a model that exists."""
     license_file: Path | None = None
     """Text of the (single) license version, for one that the registry does not have yet."""
-    gate_mode: str = "auto"
+    gate_mode: str | None = None
+    """Of a new model's gate; where the model exists, none or the same as its gate's."""
     message: str = ""
     ref: str = "main"
     connections: int = CONNECTIONS
@@ -79,6 +80,8 @@ def publish(
         parse_license_version(reference)
     if order.license_file is not None:
         ensure_license(registry, order, progress=progress)
+    if not order.licenses:
+        _require_model(registry, order)
     try:
         files = hash_files(find_files(order.folder), progress=progress)
         lacking = _plan(registry, order, files)
@@ -95,9 +98,11 @@ def publish(
         "ref": order.ref,
         "files": [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in files],
         "licenses": list(order.licenses),
-        "gate_mode": order.gate_mode,
-        "create": True,
+        # Without a license named, nothing is created: a slip of the pen must not make an open gate.
+        "create": bool(order.licenses),
     }
+    if order.gate_mode is not None:
+        body["gate_mode"] = order.gate_mode
     release = registry.publish_release(order.publisher, order.name, body)
     return PublishResult(
         release=release,
@@ -105,6 +110,16 @@ def publish(
         sent_bytes=sum(file.size for _, file in open_uploads),
         seconds=time.monotonic() - started,
     )
+
+
+def _require_model(registry: Registry, order: PublishOrder) -> None:
+    try:
+        registry.explain(order.publisher, order.name)
+    except NotFound:
+        raise UsageProblem(
+            f"there is no model {order.publisher}/{order.name} yet; a new one takes a license",
+            advice=("Name what users have to accept: --license SLUG@NUMBER",),
+        ) from None
 
 
 def find_files(folder: Path) -> list[tuple[str, Path]]:

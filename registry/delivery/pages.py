@@ -1,16 +1,16 @@
 """Pages of records: one's own, a publisher's downloads, and the publishers one works for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-from litestar import Controller, Response, get
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
-from litestar.response import Stream
+from litestar.response import Redirect, Stream
 from sqlmodel import Session
 
 from registry import acceptances, access, catalog, identity, licenses
@@ -26,7 +26,6 @@ from registry.delivery.store import Filter
 from registry.identity.domain import Channel, Principal, not_signed_in
 from registry.identity.visits import Desk, Visit
 from registry.kernel.outcomes import Refusal
-from registry.kernel.page_parts import Command as Line
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
 
@@ -87,8 +86,32 @@ class ManagePages(Controller):
         visit = await desk.visits.begin(request)
         if visit.principal.person_id is None:
             return refuse(request, not_signed_in(visit.page.path))
-        view = await desk.database.read(lambda session: load_publishers(session, visit.principal))
-        return respond(desk.pages.render("manage/index.html", page=visit.page, view=view))
+        return await _show_publishers(desk, visit, fields={}, errors={})
+
+    @post("/manage", operation_id="create_publisher_by_form", status_code=303)
+    async def create(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
+        """Create a publisher; who creates it owns it."""
+        visit = await desk.visits.begin(request)
+        form = await desk.visits.read_form(request, visit)
+        if visit.principal.session_id is None:
+            return refuse(request, not_signed_in("/manage"))
+        if isinstance(form, Refusal):
+            return refuse(request, form)
+        created = await desk.database.write(
+            lambda session: catalog.create_publisher(
+                session,
+                name=form.text("name"),
+                display_name=form.text("display_name"),
+                principal=visit.principal,
+                now=desk.clock.now(),
+            )
+        )
+        if isinstance(created, Refusal) and created.status in {409, 422}:
+            errors = created.errors or {"name": f"{created.title}. Choose another name."}
+            return await _show_publishers(desk, visit, fields=form.fields, errors=errors)
+        if isinstance(created, Refusal):
+            return refuse(request, created)
+        return Redirect(f"/manage/{quote(created.name)}", status_code=303)
 
     @get("/manage/{publisher:str}/downloads", operation_id="show_downloads")
     async def downloads(
@@ -135,6 +158,15 @@ class ManagePages(Controller):
     ) -> Response[Any]:
         """Send exactly the records that the page lists, one JSON text a line."""
         return await _export(request, desk, publisher, ExportFormat.JSONL)
+
+
+async def _show_publishers(
+    desk: Desk, visit: Visit, *, fields: Mapping[str, str], errors: Mapping[str, str]
+) -> Response[Any]:
+    lines = await desk.database.read(lambda session: load_publishers(session, visit.principal))
+    view = views.publishers_view(lines, base_url=desk.settings.base_url, fields=fields, errors=errors)
+    html = desk.pages.render("manage/index.html", page=visit.page, view=view)
+    return respond(html, status_code=422 if errors else 200)
 
 
 async def _export(request: AnyRequest, desk: Desk, publisher: str, kind: ExportFormat) -> Response[Any]:
@@ -213,7 +245,7 @@ def find_outdated(
     return outdated
 
 
-def load_publishers(session: Session, principal: Principal) -> SimpleNamespace:
+def load_publishers(session: Session, principal: Principal) -> Sequence[SimpleNamespace]:
     """Return the publishers where the principal has a role, with their figures."""
     held: dict[str, list[Role]] = {}
     for role in catalog.list_roles_of(session, person_id=principal.person_id or UUID(int=0)):
@@ -239,16 +271,7 @@ def load_publishers(session: Session, principal: Principal) -> SimpleNamespace:
                 downloads=views.counted(_count(session, models) if may_read else 0),
             )
         )
-    return SimpleNamespace(
-        publishers=lines,
-        commands=[
-            Line(label="Sign in once", text="gatehouse login"),
-            Line(
-                label="Publish a folder as a release",
-                text="gatehouse publish ./folder publisher/model --license slug@1.0",
-            ),
-        ],
-    )
+    return lines
 
 
 def load_downloads(

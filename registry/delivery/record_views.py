@@ -9,12 +9,14 @@ from uuid import UUID
 from registry import access
 from registry.acceptances import AcceptanceSummary
 from registry.acceptances.domain import AcceptanceState
-from registry.catalog.domain import Role, model_url
+from registry.catalog.domain import DISPLAY_NAME_MAX_CHARACTERS, Role, model_url
 from registry.delivery.domain import DownloadSummary
 from registry.delivery.reading import COUNTED_MOST, Downloads, DownloadsAsked, NamedDownload
 from registry.identity.domain import Profile
-from registry.kernel.page_parts import Badge, Link, Notice, Option, Pager, Shape, Tone
+from registry.kernel.page_parts import Badge, Command, FormField, Link, Notice, Option, Pager, Shape, Tone
 
+PUBLISHER_NAME_MAX_CHARACTERS = 94
+"""Room is left for a model's name of one character (see `catalog.domain.check_publisher_name`)."""
 PAGE_OWN = 25
 PAGE_RECORDS = 50
 UNKNOWN_PROGRAM = "unknown"
@@ -136,6 +138,44 @@ def _pager(
         next_url=f"/records?{urlencode({name: ids[PAGE_OWN - 1]})}" if more else None,
         next_label=label,
         first_url="/records" if after else None,
+    )
+
+
+def publishers_view(
+    publishers: Sequence[SimpleNamespace],
+    *,
+    base_url: str,
+    fields: Mapping[str, str],
+    errors: Mapping[str, str],
+) -> SimpleNamespace:
+    """Return the page of the publishers one works for, and the form of a new one as it was sent."""
+    return SimpleNamespace(
+        publishers=publishers,
+        name=FormField(
+            name="name",
+            label="Name",
+            value=fields.get("name", "")[:PUBLISHER_NAME_MAX_CHARACTERS],
+            why="Stands in addresses and commands, before the model’s name: letters, digits, “-”, “_” and “.”.",
+            error=errors.get("name"),
+            max_characters=PUBLISHER_NAME_MAX_CHARACTERS,
+        ),
+        display_name=FormField(
+            name="display_name",
+            label="Full name",
+            value=fields.get("display_name", "")[:DISPLAY_NAME_MAX_CHARACTERS],
+            why="As people read it. Left empty, the name stands for it.",
+            error=errors.get("display_name"),
+            required=False,
+            max_characters=DISPLAY_NAME_MAX_CHARACTERS,
+        ),
+        post_url="/manage",
+        commands=[
+            Command(label="Sign in once", text=f"gatehouse login --endpoint {base_url}"),
+            Command(
+                label="Publish a folder as a release",
+                text=f"gatehouse publish ./folder publisher/model --license slug@1.0 --endpoint {base_url}",
+            ),
+        ],
     )
 
 

@@ -188,7 +188,7 @@ def tokens_view(
             ],
         ),
         commands=[
-            Command(label="Gatehouse's own client", text=f"gatehouse login {base_url}"),
+            Command(label="Gatehouse's own client", text=f"gatehouse login --endpoint {base_url}"),
             Command(label="Any tool made for the Hub", text=f"export HF_ENDPOINT={base_url} HF_TOKEN=…"),
         ],
     )

@@ -119,6 +119,9 @@ class _API(_Handler):
             self.answer(
                 201, {"commit": "c" * 40, "url": f"/{MODEL}", "manifest_digest": "sha256:" + "1" * 64}
             )
+        elif path == "/api/v1/publishers":
+            stub.publishers.append(body)
+            self.answer(201, body)
         elif path == "/api/v1/licenses":
             digest = "sha256:" + hashlib.sha256(body["text"].encode()).hexdigest()
             made = body | {"sha256": digest, "url": f"/licenses/{body['slug']}/{body['number']}"}

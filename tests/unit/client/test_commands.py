@@ -160,6 +160,25 @@ def test_pull_writes_the_folder_to_stdout_and_talks_on_stderr(
     assert json.loads(written.out)["files"][0]["state"] == "already-there"
 
 
+def test_a_refused_pull_names_what_waits_for_the_acceptance(
+    signed_in: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signed_in.files, signed_in.permitted = {"weights.bin": b"12345"}, False
+    assert run("pull", MODEL, "--to", str(tmp_path / "to")) == ExitCode.REFUSED
+    assert "With --wait it goes on by itself" in capsys.readouterr().err
+    assert run("pull", MODEL, "--to", str(tmp_path / "to"), "--json") == ExitCode.REFUSED
+    problem = json.loads(capsys.readouterr().out)
+    assert problem["exit_code"] == ExitCode.REFUSED
+    assert problem["remedy_url"] == f"{signed_in.api_url}/{MODEL}/accept"
+    assert "is not accepted" in problem["error"]
+    assert (problem["code"], "advice" in problem) == ("license-not-accepted", True)
+    signed_in.api_answers = [(f"/api/v1/models/{MODEL}", 404, {}, {})]
+    assert run("pull", MODEL, "--to", str(tmp_path / "to"), "--json") == ExitCode.FAILURE
+    written = capsys.readouterr()
+    assert json.loads(written.out)["exit_code"] == ExitCode.FAILURE
+    assert "--wait" not in written.err
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [
@@ -290,6 +309,20 @@ def test_receipt_is_fetched_again_until_the_log_has_its_entry(
     assert saved.read_bytes() == GOOD.read_bytes()
     assert saved.stat().st_mode & 0o777 == 0o600
     assert f"gatehouse verify {saved}" in capsys.readouterr().err
+
+
+def test_a_receipt_that_is_not_there_is_told_once(
+    signed_in: Stub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "There is nothing at this address"
+    signed_in.api_answers = [("/api/v1/receipts/", 404, {}, {"title": said, "detail": said})] * 2
+    assert run("receipt", "get", "nope") == ExitCode.FAILURE
+    written = capsys.readouterr().err
+    assert written.startswith("gatehouse: no such receipt: nope\n")
+    assert "gatehouse receipt list" in written
+    signed_in.api_answers = [(f"/api/v1/models/{MODEL}", 404, {}, {"title": said, "detail": said})]
+    assert run("info", MODEL) == ExitCode.FAILURE
+    assert capsys.readouterr().err.count(said) == 1
 
 
 def test_receipts_are_listed(signed_in: Stub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,16 +127,21 @@ def _case(name: str, template: str, view: dict[str, Any]) -> Case:
 
 _NONE: dict[str, Any] = {"rows": [], "clear_url": None, "said": "No records.", "pager": NEWEST}
 
+_NEW_PUBLISHER: dict[str, Any] = {
+    "name": FormField(name="name", label="Name", why="Stands in addresses and commands.", error="Choose another name."),
+    "display_name": FormField(name="display_name", label="Full name", required=False), "post_url": "/manage",
+}  # fmt: skip
+
 CASES = [
-    _case("manage", "index", {"commands": _PUBLISH, "publishers": [
+    _case("manage", "index", _NEW_PUBLISHER | {"commands": _PUBLISH, "publishers": [
         {"name": "kelp", "display_name": "Kelp Forest Institute", "url": "/manage/kelp", "role": "owner", "models": "9",
          "acceptances": "over 10,000", "downloads": "over 10,000"},
         {"name": "rtl", "display_name": RTL, "url": "/manage/rtl", "role": "auditor", "models": "0", "acceptances": "0",
          "downloads": "0"}]}),
-    _case("manage-none", "index", {"commands": [], "publishers": []}),
+    _case("manage-none", "index", _NEW_PUBLISHER | {"commands": [], "publishers": []}),
     _case("publish-status", "publish_status", _STATUS),
     _case("publish-status-none", "publish_status",
-          {"publisher": _PUBLISHER, "models": [], "uploads": [], "pager": None, "commands": []}),
+          {"publisher": PUBLISHER, "models": [], "uploads": [], "pager": None, "commands": []}),
     _case("acceptances", "acceptances", _ACCEPTANCES),
     _case("acceptances-none", "acceptances", _ACCEPTANCES | {"publisher": _AUDITOR} | _NONE),
     _case("acceptances-no-match", "acceptances", _ACCEPTANCES | {"rows": [], "query": "zz"}),
