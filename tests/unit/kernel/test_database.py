@@ -354,3 +354,19 @@ def test_a_naive_moment_cannot_be_stored() -> None:
         UTCDateTime().process_bind_param(datetime(2026, 1, 1), sqlite.dialect())  # noqa: DTZ001
     assert UTCDateTime().process_bind_param(None, sqlite.dialect()) is None
     assert UTCDateTime().process_result_value(None, sqlite.dialect()) is None
+
+
+def test_a_long_export_on_sqlite_may_not_fill_the_memory(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'gatehouse.db'}")
+    try:
+        for run in (database.read_now, database.write_now):
+            mapped, cached = (
+                run(
+                    lambda session, name=name: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+                )
+                for name in ("mmap_size", "cache_size")
+            )
+            assert mapped == 0
+            assert -16 * 1024 <= cached < 0
+    finally:
+        database.close()
