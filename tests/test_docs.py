@@ -17,7 +17,7 @@ import pytest
 
 from registry.cli.grammar import EPILOG, VERSION, build_parser
 from registry.client.errors import ExitCode
-from registry.kernel.telemetry import METRICS
+from registry.kernel.telemetry import BACKLOG, METRICS
 from registry.settings import CLIENT_VARIABLES, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,7 +104,7 @@ def test_variables_of_the_command_line_are_documented():
 def test_every_metric_is_documented_with_its_labels():
     page = (DOCS / "metrics.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(gatehouse_[a-z_]+)` \| ([^|]*) \|", page, re.MULTILINE))
-    collectors = set(METRICS._collector_to_names)
+    collectors = {*METRICS._collector_to_names, *BACKLOG._collector_to_names}
     names = {}
     for collector in collectors:
         suffix = "_total" if collector._type == "counter" else ""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 import structlog
+from sqlmodel import Session
 
 from registry.catalog import upload_store, uploads
 from registry.catalog.domain import UploadView
@@ -78,3 +79,8 @@ async def _rest(poke: asyncio.Event | None) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(poke.wait(), LOOK_INTERVAL_SECONDS)
     poke.clear()
+
+
+def count_waiting(session: Session) -> int:
+    """Return how many uploads wait for their verification."""
+    return upload_store.count_waiting(session)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, or_, update
+from sqlalchemy import func, insert, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -159,6 +159,13 @@ def has_waiting(session: Session) -> bool:
     """Whether an upload waits for verification, claimed or not."""
     waiting = select(Upload.id).where(Upload.state == UploadState.VERIFYING).limit(1)
     return session.exec(waiting).one_or_none() is not None
+
+
+def count_waiting(session: Session) -> int:
+    """Return how many uploads wait for verification, claimed or not."""
+    return session.exec(
+        select(func.count()).select_from(Upload).where(Upload.state == UploadState.VERIFYING)
+    ).one()
 
 
 def claim(session: Session, *, now: datetime, most: int) -> list[UploadView]:

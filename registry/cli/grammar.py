@@ -309,13 +309,19 @@ def _add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
     serve.add_argument("--host", help="address to listen on (that of the base URL)")
     serve.add_argument("--port", type=_port, metavar="N", help="port to listen on (that of the base URL)")
     serve.add_argument("--workers", type=_positive, metavar="N", help="worker processes (1)")
-    _command(
+    worker = _command(
         commands,
         "worker",
         "registry.cli.worker:run",
         "run background jobs in a process of their own",
         remote=False,
         json=False,
+    )
+    worker.add_argument(
+        "--metrics-port", type=_port, metavar="N", help="serve /metrics, /health/live and /health/ready here"
+    )
+    worker.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="HOST", help="address of that port (127.0.0.1)"
     )
     _command(
         commands,

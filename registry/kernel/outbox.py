@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Index, text, update
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, func, select
 
 from registry.kernel.database import Table, UTCDateTime
 from registry.kernel.identifiers import new_id
@@ -114,6 +114,14 @@ def fail(session: Session, message: Message, *, error: str, now: datetime) -> No
         .where(col(OutboxMessage.id) == message.id)
         .values(available_at=now + pause_after(message.attempts), last_error=error[:300])
     )
+
+
+def count_waiting(session: Session) -> tuple[int, datetime | None]:
+    """Return how many messages are not delivered, given-up ones too, and since when the oldest waits."""
+    waiting = col(OutboxMessage.done_at).is_(None)
+    return session.exec(
+        select(func.count(), func.min(OutboxMessage.created_at)).select_from(OutboxMessage).where(waiting)
+    ).one()
 
 
 def pause_after(attempts: int) -> timedelta:

@@ -36,6 +36,18 @@ OUTBOX_FAILURES = Counter(
     ["topic"],
     registry=METRICS,
 )
+BACKLOG = CollectorRegistry()
+"""What waits in the database, looked up at each request; of `gatehouse worker` only."""
+OUTBOX_WAITING = Gauge("gatehouse_outbox_waiting", "Outbox messages not delivered yet.", registry=BACKLOG)
+OUTBOX_OLDEST = Gauge(
+    "gatehouse_outbox_oldest_seconds", "Age of the oldest outbox message not delivered yet.", registry=BACKLOG
+)
+LEDGER_LAG = Gauge(
+    "gatehouse_ledger_lag_seconds", "Age of the oldest entry that has no index yet.", registry=BACKLOG
+)
+UPLOADS_VERIFYING = Gauge(
+    "gatehouse_uploads_verifying", "Uploads that wait for their verification.", registry=BACKLOG
+)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")

@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
+from sqlmodel import Session
 
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.outcomes import GatehouseError, Unavailable
 from registry.kernel.telemetry import LEDGER_SIZE
-from registry.ledger import service
+from registry.ledger import service, store
 from registry.ledger.domain import MAX_MERGE_DELAY_SECONDS, SEQUENCER_INTERVAL_SECONDS, Integrated
 from registry.ledger.signing import KeyRing
 
@@ -106,3 +108,8 @@ async def _rest(poke: asyncio.Event | None) -> None:
 def _pause(failures: int) -> float:
     """Return how long to wait after so many failures in a row, in seconds."""
     return float(min(SEQUENCER_INTERVAL_SECONDS * 2 ** min(failures, 20), LONGEST_PAUSE_SECONDS))
+
+
+def oldest_waiting(session: Session) -> datetime | None:
+    """Return since when the oldest entry waits for its index; None if none does."""
+    return store.oldest_pending(session)

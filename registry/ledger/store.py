@@ -1,6 +1,7 @@
 """Queries and inserts of the ledger; no rules, no commit."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, text, update
@@ -42,6 +43,15 @@ def lock_sequencer(session: Session) -> None:
 def has_pending(session: Session) -> bool:
     """Whether an entry waits for its index."""
     return session.exec(select(LedgerPending.entry_id).limit(1)).first() is not None
+
+
+def oldest_pending(session: Session) -> datetime | None:
+    """Return when the oldest entry was recorded that waits for its index."""
+    return session.exec(
+        select(func.min(LedgerEntry.recorded_at)).join(
+            LedgerPending, col(LedgerPending.entry_id) == col(LedgerEntry.id)
+        )
+    ).one()
 
 
 def list_pending(session: Session, *, limit: int) -> Sequence[tuple[UUID, bytes, bytes]]:
