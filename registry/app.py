@@ -22,6 +22,7 @@ from registry.identity.authentication import Authentication, principal_of
 from registry.identity.device_polling import DevicePolls
 from registry.identity.oauth_api import OAuthDesk
 from registry.identity.visits import Desk
+from registry.kernel.deadlines import bodies_in_time
 from registry.kernel.edge import GuardedRequest, refuse_nul
 from registry.kernel.outcomes import Refusal, Unavailable, UnfitValue
 from registry.kernel.pages import transport_headers
@@ -98,6 +99,7 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
     files = hub_api.FileRoute(resolver=resolver, desk=desk)
     guarded = head_as_get(refuse_nul(_refuse_nul_in_kind, app.asgi_handler))
     app.asgi_handler = RequestTelemetry()(hub_api.files_first(files, guarded))
+    app.asgi_handler = bodies_in_time(app.asgi_handler, seconds=settings.request_seconds)
     if settings.trusted_proxies:
         app.asgi_handler = wrap_asgi_with_proxy_headers(app.asgi_handler, list(settings.trusted_proxies))
     return app

@@ -4,6 +4,7 @@ Every field is documented in `docs/settings.md`; an unknown name is refused, a s
 """
 
 import base64
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -69,6 +70,8 @@ class Settings:
     """Shown beside the name in the head of every page."""
     contact: str = ""
     """Where people can turn to: an address or a URL, shown in refusals."""
+    request_seconds: int = 30
+    """How long a client may take to send a request's head, and again its body, 1 to 600."""
     worker_inline: bool = True
     """Run background work inside the web process. False: run `gatehouse worker` beside it."""
     migrate_on_start: bool | None = None
@@ -95,6 +98,8 @@ class Settings:
             )
         if not 10 <= self.url_ttl_seconds <= 3600:
             raise GatehouseError(f"GATEHOUSE_URL_TTL_SECONDS is {self.url_ttl_seconds}; expected 10 to 3600")
+        if not 1 <= self.request_seconds <= 600:
+            raise GatehouseError(f"GATEHOUSE_REQUEST_SECONDS is {self.request_seconds}; expected 1 to 600")
         if not 1 <= self.s3_timeout_seconds <= 300:
             raise GatehouseError(
                 f"GATEHOUSE_S3_TIMEOUT_SECONDS is {self.s3_timeout_seconds}; expected 1 to 300"
@@ -210,13 +215,15 @@ def _decode_key(text: str) -> bytes:
 def _read_or_create(path: Path) -> str:
     """Return the hex secret in `path`, made on first use, readable by this user alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text("ascii").strip()
-    secret = secrets.token_hex(32)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return secret
+    if not path.exists():
+        # Under its name it appears whole: another process that starts now must not read half a key.
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text("ascii").strip()

@@ -10,7 +10,8 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from registry.delivery.seaweedfs import EmbeddedStore
@@ -23,7 +24,9 @@ from registry.parts import connect_store
 from registry.schema import is_current, migrate
 from registry.settings import PREFIX, Settings, load_settings
 
+APP = "registry.app:serve_app"
 HEADERS_MAX_BYTES = 64 * 1024
+"""Largest head of a request; the server refuses a larger one before it reaches the application."""
 
 
 def run(args: Namespace) -> int:
@@ -38,7 +41,7 @@ def run(args: Namespace) -> int:
         with ExitStack() as stack:
             settings = start_parts(settings, stack)
             print(f"Gatehouse serves {settings.base_url}", file=sys.stderr, flush=True)
-            serve(host=host, port=port, workers=args.workers or 1, log_level=settings.log_level)
+            serve(host=host, port=port, workers=args.workers or 1, settings=settings)
     except GatehouseError as error:
         print(f"gatehouse serve: {error}", file=sys.stderr)
         return 1
@@ -93,16 +96,21 @@ def prepare_database(settings: Settings) -> None:
         database.close()
 
 
-def serve(*, host: str, port: int, workers: int, log_level: str) -> None:
+def serve(*, host: str, port: int, workers: int, settings: Settings, target: str = APP) -> None:
     """Run the web server in this process until it is told to stop."""
     server = Granian(
-        "registry.app:serve_app",
+        target,
         address=host,
         port=port,
         interface=Interfaces.ASGI,
+        # Version 2 has limits of its own; the proxies in front of us speak version 1.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=settings.request_seconds * 1000, max_buffer_size=HEADERS_MAX_BYTES
+        ),
         workers=workers,
         factory=True,
-        log_level=LogLevels(log_level),
+        log_level=LogLevels(settings.log_level),
         websockets=False,
         backpressure=1024,
         workers_kill_timeout=10,

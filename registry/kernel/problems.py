@@ -188,6 +188,13 @@ _FRAMEWORK: dict[int, tuple[str, str, str, str, str]] = {
         "See the description of the API",
         "/api/v1/schema",
     ),
+    408: (
+        "request-too-slow",
+        "The request did not arrive in time",
+        "Its body came too slowly. Nothing was changed.",
+        "Send it again over a better line",
+        "/problems/request-too-slow",
+    ),
     413: (
         "too-large",
         "The request is too large",

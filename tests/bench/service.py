@@ -5,11 +5,10 @@ Run as `python -m tests.bench.service PORT`, with the settings in the environmen
 
 import sys
 
-from granian import Granian
-from granian.constants import Interfaces
 from litestar import Litestar, get
 
 from registry.app import create_app
+from registry.cli.serve import serve
 from registry.identity.authentication import OWN_AUTHENTICATION
 from registry.kernel.telemetry import configure_logging
 from registry.parts import build_parts, connect_store
@@ -33,18 +32,13 @@ def app() -> Litestar:
 
 def main() -> None:
     """Serve with the options of `registry.cli.serve.serve` and one worker, its default."""
-    Granian(
-        "tests.bench.service:app",
-        address="127.0.0.1",
+    serve(
+        host="127.0.0.1",
         port=int(sys.argv[1]),
-        interface=Interfaces.ASGI,
         workers=1,
-        factory=True,
-        log_enabled=True,
-        websockets=False,
-        backpressure=1024,
-        workers_kill_timeout=10,
-    ).serve()
+        settings=load_settings(),
+        target="tests.bench.service:app",
+    )
 
 
 if __name__ == "__main__":

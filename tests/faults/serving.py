@@ -25,6 +25,7 @@ from tests.servers.processes import ROOT
 from tests.world import MASTER_SECRET, World
 
 DEADLINE_S = 30
+START_WITHIN_S = 100
 SERVE = (sys.executable, "-m", "registry.cli", "serve")
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
@@ -77,10 +78,15 @@ def served(
 
 @contextlib.contextmanager
 def started(
-    folder: Path, database_url: str, store: StoreAddress, *arguments: str, **settings: object
+    folder: Path,
+    database_url: str,
+    store: StoreAddress,
+    *arguments: str,
+    port: int | None = None,
+    **settings: object,
 ) -> Iterator[Service]:
-    """Start the service without waiting for it."""
-    port = free_port()
+    """Start the service without waiting for it; settings that are not named are those of a test."""
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     given: dict[str, object] = {
         "base_url": url,
@@ -125,7 +131,7 @@ def wait_until_up(service: Service) -> None:
             return client.get("/health/live").status_code == 200
         return False
 
-    wait_until(is_up, f"the service did not start; see {service.log}")
+    wait_until(is_up, f"the service did not start; see {service.log}", within_s=START_WITHIN_S)
 
 
 def wait_until(holds: Callable[[], bool], otherwise: str, *, within_s: float = DEADLINE_S) -> None:

@@ -1,6 +1,8 @@
 """Settings: unknown names fail, bad values are named, secrets stay out of sight."""
 
 import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -111,6 +113,24 @@ def test_the_embedded_default_makes_a_master_key_once_for_its_owner_alone(tmp_pa
     assert len(first[0]) == 32
     assert (tmp_path / "data" / "master.key").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_processes_that_start_at_once_make_one_master_key(tmp_path: Path) -> None:
+    for attempt in range(20):
+        settings = Settings(data_dir=tmp_path / str(attempt))
+        together = threading.Barrier(8)
+
+        def read(
+            _number: int, settings: Settings = settings, together: threading.Barrier = together
+        ) -> bytes:
+            together.wait()
+            (secret,) = settings.master_secrets()
+            return secret
+
+        with ThreadPoolExecutor(8) as threads:
+            secrets = set(threads.map(read, range(8)))
+        assert [len(secret) for secret in secrets] == [32]
+        assert [file.name for file in settings.data_dir.iterdir()] == ["master.key"]
 
 
 def test_postgresql_without_a_master_key_is_refused(tmp_path: Path) -> None:
