@@ -9,6 +9,7 @@ from registry.client.api import Registry
 from registry.client.credentials import Choice, CredentialFile, choose
 from registry.client.errors import NotSignedIn
 from registry.client.keys import PublicKey, parse_keys
+from registry.client.program_login import renewed
 from registry.client.transport import Session
 
 
@@ -19,7 +20,9 @@ def credential_file() -> CredentialFile:
 
 def choose_registry(args: Namespace) -> Choice:
     """Return the registry and token that the command line, the environment and the file add up to."""
-    return choose(explicit_endpoint=args.endpoint, environment=os.environ, file=credential_file())
+    file = credential_file()
+    choice = choose(explicit_endpoint=args.endpoint, environment=os.environ, file=file)
+    return renewed(choice, file) if choice.signed_in_by == "file" else choice
 
 
 @contextmanager

@@ -91,22 +91,34 @@ def _group(
 
 
 def _add_account(commands: "Commands[argparse.ArgumentParser]") -> None:
-    _command(
+    login = _command(
         commands,
         "login",
         "registry.cli.account:login",
-        "keep an access token for a registry",
+        "sign in to a registry",
         json=False,
-        more="The token is asked for without echo, or read from stdin where that is not a terminal:\n"
-        "  gatehouse login --endpoint https://models.example.org < token.txt\n"
-        "It is kept in the user's configuration folder, readable by its owner only, together with the\n"
-        "registry's public keys, against which releases and receipts are checked later.",
+        more="Opens the registry's page in a browser, or shows its address and a code for any other device; the\n"
+        "program goes on when you have allowed it there. With --token it asks for an access token without\n"
+        "echo, or reads one from stdin where that is not a terminal:\n"
+        "  gatehouse login --token --endpoint https://models.example.org < token.txt\n"
+        "Tokens are kept in the system's keyring where the Python package keyring is installed and has one,\n"
+        "else in the user's configuration folder, readable by its owner only. The registry's public keys are\n"
+        "kept too: releases and receipts are checked against them later.",
+    )
+    login.add_argument("--token", action="store_true", help="take an access token made on the settings page")
+    login.add_argument("--no-browser", action="store_true", help="show the address only")
+    login.add_argument(
+        "--scopes",
+        nargs="+",
+        choices=("read", "publish", "audit"),
+        default=["read"],
+        help="what the program may do (read)",
     )
     _command(
         commands,
         "logout",
         "registry.cli.account:logout",
-        "forget the access token of a registry",
+        "sign out of a registry and forget its token",
         json=False,
     )
     _command(commands, "whoami", "registry.cli.account:whoami", "show who the token belongs to")

@@ -4,13 +4,18 @@
 (`HF_ENDPOINT`, `HF_TOKEN`) are never read: a Hub token must not reach this registry by accident.
 """
 
+import fcntl
+import importlib
+import importlib.util
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from registry.client.errors import Malformed, UsageProblem, printable
@@ -31,6 +36,10 @@ class Account:
     keys: tuple[JsonObject, ...] = ()
     """JWKs pinned at sign-in; releases and receipts are checked against them."""
     saved_at: datetime | None = None
+    refresh_token: str | None = None
+    """What renews the token; None for a token that a person made."""
+    expires_at: datetime | None = None
+    """When a token that can be renewed ends."""
 
     def __repr__(self) -> str:
         return f"Account(endpoint={self.endpoint!r})"
@@ -89,11 +98,86 @@ def check_token(text: str) -> str:
     return token
 
 
+class SystemKeyring:
+    """The system's keyring, where the optional library `keyring` is installed and has a place to keep secrets.
+
+    The file then holds a marker instead of the token. Without it, as on most servers, all stays in the file.
+    """
+
+    SERVICE = "gatehouse"
+    MARKER = "in the system's keyring"
+
+    def __init__(self, library: Any = None) -> None:
+        self._library = library
+
+    @classmethod
+    def find(cls) -> "SystemKeyring":
+        """Return the keyring that this system has; one that keeps nothing where there is none."""
+        if importlib.util.find_spec("keyring") is None:
+            return cls()
+        library = importlib.import_module("keyring")
+        # Backends below 1 are stand-ins that refuse everything, or need a terminal.
+        return cls(library if getattr(library.get_keyring(), "priority", 0) >= 1 else None)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether secrets can be kept here."""
+        return self._library is not None
+
+    def take(self, account: Account) -> Account:
+        """Return `account` as the file may hold it, its tokens kept here if that works."""
+        if self._library is None or account.token in {None, self.MARKER}:
+            return account
+        secrets = json.dumps({"token": account.token, "refresh_token": account.refresh_token})
+        try:
+            self._library.set_password(self.SERVICE, account.endpoint, secrets)
+        except Exception:  # noqa: BLE001 - a locked or broken keyring of whatever kind; the file still works
+            return account
+        return replace(account, token=self.MARKER, refresh_token=None)
+
+    def fill(self, account: Account) -> Account:
+        """Return `account` with its tokens; without any where the keyring does not give them."""
+        if account.token != self.MARKER:
+            return account
+        try:
+            kept = (
+                None if self._library is None else self._library.get_password(self.SERVICE, account.endpoint)
+            )
+        except Exception:  # noqa: BLE001 - locked or broken: the person signs in again
+            kept = None
+        if kept is None:
+            return replace(account, token=None, refresh_token=None)
+        fields = Fields(parse_json(kept, what="what the keyring keeps"), where="keyring")
+        return replace(
+            account, token=fields.maybe_text("token"), refresh_token=fields.maybe_text("refresh_token")
+        )
+
+    def forget(self, endpoint: str) -> None:
+        """Drop what is kept for `endpoint`."""
+        if self._library is not None:
+            with suppress(Exception):  # there may be nothing, or the keyring is locked
+                self._library.delete_password(self.SERVICE, endpoint)
+
+
 class CredentialFile:
     """The file with one account per registry, readable by its owner only (mode 0600)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keyring: SystemKeyring | None = None) -> None:
         self.path = path
+        self._keyring = keyring or SystemKeyring.find()
+
+    @property
+    def place(self) -> str:
+        """Return where tokens are kept, for texts."""
+        return "the system's keyring" if self._keyring.is_there else str(self.path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from changing tokens meanwhile: a refresh token works once."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @classmethod
     def of_user(cls, environment: Mapping[str, str]) -> "CredentialFile":
@@ -104,7 +188,8 @@ class CredentialFile:
 
     def find(self, endpoint: str) -> Account | None:
         """Return the account at `endpoint`, if one is kept."""
-        return self._read()[1].get(endpoint)
+        account = self._read()[1].get(endpoint)
+        return None if account is None else self._keyring.fill(account)
 
     def find_default(self) -> str | None:
         """Return the registry of the latest sign-in."""
@@ -113,7 +198,7 @@ class CredentialFile:
     def keep(self, account: Account, *, make_default: bool) -> None:
         """Store `account` in place of what was there for its endpoint."""
         default, accounts = self._read()
-        accounts[account.endpoint] = account
+        accounts[account.endpoint] = self._keyring.take(account)
         self._write(account.endpoint if make_default or default is None else default, accounts)
 
     def forget_token(self, endpoint: str) -> bool:
@@ -122,6 +207,7 @@ class CredentialFile:
         account = accounts.get(endpoint)
         if account is None or account.token is None:
             return False
+        self._keyring.forget(endpoint)
         accounts[endpoint] = Account(
             endpoint=endpoint, token=None, keys=account.keys, saved_at=account.saved_at
         )
@@ -148,6 +234,8 @@ class CredentialFile:
                 token=kept.maybe_text("token"),
                 keys=tuple(key.value for key in kept.members("keys")),
                 saved_at=kept.maybe_moment("saved_at"),
+                refresh_token=kept.maybe_text("refresh_token"),
+                expires_at=kept.maybe_moment("expires_at"),
             )
         return fields.maybe_text("default"), accounts
 
@@ -160,6 +248,8 @@ class CredentialFile:
                     "token": account.token,
                     "keys": list(account.keys),
                     "saved_at": None if account.saved_at is None else account.saved_at.isoformat(),
+                    "refresh_token": account.refresh_token,
+                    "expires_at": None if account.expires_at is None else account.expires_at.isoformat(),
                 }
                 for endpoint, account in sorted(accounts.items())
             },

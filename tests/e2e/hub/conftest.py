@@ -7,6 +7,7 @@ from here; the client knows nothing but `HF_ENDPOINT` and `HF_TOKEN`.
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -76,6 +77,10 @@ class Scene:
     model: ModelView
 
     @property
+    def person_email(self) -> str:
+        return f"user-{self.publisher.name}@nordlab.example"
+
+    @property
     def repo(self) -> str:
         return self.model.repo_id
 
@@ -139,6 +144,29 @@ class Outcome:
         return self.stdout + self.stderr
 
 
+class Running:
+    """A command of the client that goes on, and what it has said so far."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.said = ""
+
+    def wait_for(self, pattern: str) -> str:
+        """Return the first words that fit; the command must say them before it ends."""
+        assert self._process.stdout is not None
+        while not (found := re.search(pattern, self.said)):
+            line = self._process.stdout.readline()
+            assert line, self.said
+            self.said += line
+        return found.group(0)
+
+    def finish(self) -> int:
+        """Return the exit code, after the command's last words."""
+        rest, _ = self._process.communicate(timeout=CLIENT_TIMEOUT_S)
+        self.said += rest
+        return int(self._process.returncode)
+
+
 class HubClient:
     """One version of the Hub's client with a home of its own."""
 
@@ -168,6 +196,23 @@ class HubClient:
         outcome = self._run([str(self._bin / "python"), "-c", _SCRIPT, expression], token, changes)
         assert outcome.code == 0, outcome.text
         return json.loads(outcome.stdout.splitlines()[-1]) | {"stderr": outcome.stderr}
+
+    @contextlib.contextmanager
+    def started(self, *arguments: str) -> Iterator["Running"]:
+        """Give an `hf` command that runs, while it runs."""
+        process = subprocess.Popen(
+            [str(self._bin / "hf"), *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
+            process.wait()
 
     def blobs(self, repo: str) -> Path:
         return self.cache / f"models--{repo.replace('/', '--')}" / "blobs"

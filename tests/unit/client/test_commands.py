@@ -35,7 +35,7 @@ def test_login_keeps_a_token_from_stdin_with_the_registrys_keys(
     stub: Stub, configuration: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TOKEN}\n"))
-    assert run("login", "--endpoint", stub.api_url) == 0
+    assert run("login", "--token", "--endpoint", stub.api_url) == 0
     kept = CredentialFile.of_user(os.environ).find(stub.api_url)
     assert kept is not None
     assert kept.token == TOKEN
@@ -59,15 +59,15 @@ def test_login_asks_without_echo_and_says_where_to_create_a_token(
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
     monkeypatch.setattr(getpass, "getpass", lambda *_args, **_more: TOKEN)
-    assert run("login", "--endpoint", stub.api_url) == 0
-    assert f"{stub.api_url}/tokens" in capsys.readouterr().err
+    assert run("login", "--token", "--endpoint", stub.api_url) == 0
+    assert f"{stub.api_url}/settings/tokens" in capsys.readouterr().err
 
 
 def test_login_does_not_keep_a_token_that_the_registry_does_not_know(
     stub: Stub, configuration: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("gatehouse_wrong\n"))
-    assert run("login", "--endpoint", stub.api_url) == ExitCode.NOT_SIGNED_IN
+    assert run("login", "--token", "--endpoint", stub.api_url) == ExitCode.NOT_SIGNED_IN
     assert not configuration.exists()
 
 
@@ -85,7 +85,7 @@ def test_login_again_keeps_older_keys_and_warns_when_one_is_gone(
     for key in (older, Key("another")):
         stub.key = key
         monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TOKEN}\n"))
-        assert run("login", "--endpoint", stub.api_url) == 0
+        assert run("login", "--token", "--endpoint", stub.api_url) == 0
     kept = CredentialFile.of_user(os.environ).find(stub.api_url)
     assert kept is not None
     assert [key["kid"] for key in kept.keys] == [older.kid, stub.key.kid]
