@@ -9,6 +9,7 @@ YOU = "You do; no review follows."
 MAINTAINERS = "The maintainers of the publisher."
 OWNERS = "The owners of the publisher."
 REVIEWERS = "The reviewers of the publisher."
+OFFICERS = "The officers of the organisation."
 OPERATORS = "The operators of this registry."
 
 
@@ -85,7 +86,7 @@ GROUPS = (
               "Two reviewers ended it; the page of the request states the reason.", "Read the reason.",
               by=REVIEWERS),
         _code("scope-missing", 403, "The token lacks a scope",
-              "A token does only what it was created for: read, publish or audit.",
+              "A token does only what it was created for: read, publish, audit or review.",
               "Create a token with the scope that the answer names, in the settings.", by=YOU),
         _code("model-unknown", 404, "There is no such model, or you may not see it",
               "A private model looks exactly like an absent one to everybody without a role at its publisher.",
@@ -182,9 +183,34 @@ GROUPS = (
         _code("too-many-user-codes", 429, "Too many wrong codes were typed",
               "Wrong codes are counted per person and per network, so that nobody can guess them.",
               "Wait a quarter of an hour, then type the code that the program shows then.", by=YOU),
+        _code("authorization-request-invalid", 400, "A program asked in a way that is not allowed",
+              "The program is not known here, wants to be answered at an address that is not its own, or leaves "
+              "out the proof key that protects the answer. Nothing was given to it.",
+              "Go back to the program and report it to its makers.", by=YOU),
+        _code("invalid-trust-rule", 422, "The trust rule was not made",
+              "Some fields of the form need mending.", "Mend the marked fields, then send the form again.", by=YOU),
         _code("too-many-device-requests", 429, "Too many programs of this network wait to be allowed",
               "Sign-ins by code are limited per network.",
               "Wait a few minutes, or sign in with a token.", by=YOU),
+    )),
+    ProblemGroup(title="Organisations", problems=(
+        _code("organisation-unknown", 404, "There is no such organisation, or you do not belong to it",
+              "Organisations are shown to their members only.", "Look at your organisations."),
+        _code("officer-needed", 403, "This takes an officer of the organisation",
+              "Officers accept for an organisation and say who belongs to it, in a browser.",
+              "Ask one of its officers.", by=OFFICERS),
+        _code("organisation-malformed", 422, "Nothing was changed",
+              "A name, a domain or a mailbox cannot stand as it is.",
+              "Mend the marked fields, then send the form again.", by=YOU),
+        _code("organisation-not-verified", 409, "The organisation cannot accept yet",
+              "Only an organisation that has proved a domain within the last year accepts for others.",
+              "Prove its domain, then accept.", by=OFFICERS),
+        _code("domain-proof-unknown", 410, "The link proves nothing any more",
+              "Links that prove a domain work once, within three days.",
+              "Ask the officer who claims the domain for a new one.", by=OFFICERS),
+        _code("last-officer", 409, "The organisation would have no officer left",
+              "An organisation always has at least one officer.", "Make somebody else an officer first.",
+              by=OFFICERS),
     )),
     ProblemGroup(title="Asking for access", problems=(
         _code("request-unknown", 404, "There is no such request, or you may not see it",
@@ -208,6 +234,13 @@ GROUPS = (
         _code("request-not-yours", 403, "This is not for you to do",
               "Applicants and reviewers do different things with a request.",
               "Ask the applicant, or a reviewer of the publisher."),
+        _code("request-made-by-form", 409, "This does not happen by its name",
+              "A request is sent with its answers, by the form of the gate; lapsing and agreeing come about by "
+              "themselves.",
+              "Open the form of the gate, or send the answers along.", by=YOU),
+        _code("request-needs-a-person", 403, "A token cannot do this with a request",
+              "Asking, answering, withdrawing and giving back are acts of a person in a browser.",
+              "Open the request in a browser, signed in.", by=YOU),
         _code("request-appealed", 409, "The request was appealed already",
               "One appeal is possible, to another reviewer.", "Wait until you may ask again.", by=REVIEWERS),
         _code("own-request", 403, "Nobody reviews their own request",

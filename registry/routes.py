@@ -6,7 +6,12 @@ from registry.acceptances.api import ReceiptsApi
 from registry.acceptances.pages import AcceptPages, ReceiptPages
 from registry.access.api import ModelAccessApi, WhoamiApi
 from registry.access.pages import CatalogPages, ModelPages
+from registry.access.queue_pages import QueuePages
+from registry.access.request_api import QueueApi, RequestsApi
+from registry.access.request_pages import AskPages, RequestPages
 from registry.audit.api import AcceptancesAuditApi
+from registry.audit.gate_pages import GatePages
+from registry.audit.look_pages import LookPages
 from registry.audit.pages import LogPages
 from registry.audit.publisher_pages import PublisherPages
 from registry.audit.register_pages import RegisterPages
@@ -16,10 +21,13 @@ from registry.delivery.api import DownloadsAuditApi
 from registry.delivery.pages import ManagePages, RecordsPages
 from registry.fixed_pages import LocalMailPages, ProblemPages, StaticFiles
 from registry.health import HealthApi
-from registry.identity.pages import CredentialPages, SignInPages
-from registry.ledger import api as ledger_api
+from registry.identity.ci_pages import CIPages
+from registry.identity.consent_pages import ConsentPages
 from registry.identity.device_pages import DevicePages, LoginPages
 from registry.identity.oauth_api import IntrospectionApi, OAuthApi
+from registry.identity.organisation_pages import OrganisationPages
+from registry.identity.pages import CredentialPages, SignInPages
+from registry.ledger import api as ledger_api
 from registry.licenses.api import LicensesApi
 from registry.licenses.pages import LicensePages
 from registry.privacy_page import PrivacyPages
@@ -32,22 +40,32 @@ ROUTES: tuple[Any, ...] = (
     PrivacyPages,
     SignInPages,
     CredentialPages,
-    CatalogPages,
-    LicensePages,
     OAuthApi,
     IntrospectionApi,
     DevicePages,
+    ConsentPages,
+    CIPages,
     LoginPages,
+    OrganisationPages,
+    CatalogPages,
+    LicensePages,
     LogPages,
     RecordsPages,
     ManagePages,
     RegisterPages,
     PublisherPages,
+    LookPages,
+    QueuePages,
     AcceptPages,
+    AskPages,
+    RequestPages,
     ReceiptPages,
     ModelPages,
+    GatePages,
     ModelAccessApi,
     WhoamiApi,
+    RequestsApi,
+    QueueApi,
     PublishersApi,
     ModelsApi,
     UploadsApi,

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, MetaData
 
 from registry.acceptances import tables as _acceptances
 from registry.access import tables as _access
+from registry.catalog import look_tables as _looks
 from registry.catalog import tables as _catalog
 from registry.delivery import tables as _delivery
 from registry.identity import oauth_tables as _oauth
+from registry.identity import organisation_tables as _organisations
 from registry.identity import tables as _identity
 from registry.kernel import outbox as _outbox
 from registry.kernel import sealing as _sealing
@@ -30,9 +32,11 @@ MODULES = (
     _acceptances,
     _access,
     _catalog,
+    _looks,
     _delivery,
     _identity,
     _oauth,
+    _organisations,
     _outbox,
     _sealing,
     _ledger,

@@ -11,6 +11,7 @@ from registry.acceptances.service import (
     withdraw,
 )
 from registry.acceptances.store import Filter, is_of_license
+from registry.acceptances.views import answer_name, question_fields
 
 __all__ = [
     "AcceptLicense",
@@ -25,6 +26,7 @@ __all__ = [
     "PostedForm",
     "accept",
     "accept_all",
+    "answer_name",
     "count_up_to",
     "find_offer",
     "get_acceptance",
@@ -33,5 +35,6 @@ __all__ = [
     "list_holders",
     "list_opened",
     "open_disclosures",
+    "question_fields",
     "withdraw",
 ]

@@ -27,30 +27,37 @@ from registry.acceptances.domain import (
     Grade,
     Offer,
     Ticket,
+    capacity_errors,
+    compare_name,
     invalid_act,
     judge_act,
     judge_actor,
     nothing_to_accept,
+    organisation_not_verified,
     read_ticket,
 )
-from registry.acceptances.sd_jwt import Sign
+from registry.acceptances.sd_jwt import Sign, read_disclosures
 from registry.acceptances.service import TICKET_SECRET, choose_offer, disclosures_context, summarise
 from registry.acceptances.statement import Evidence, receipt_letter, sign_statement
 from registry.acceptances.store import PastAcceptance
 from registry.catalog.domain import ModelView, ReleaseView
 from registry.catalog.forms import AnswerErrors, CleanAnswers, validate_answers
 from registry.identity.domain import ANONYMOUS, Principal, Profile
+from registry.identity.organisation_domain import OrganisationView
 from registry.kernel import mail
 from registry.kernel.clock import Clock
 from registry.kernel.database import Batch, Database
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.kernel.sealing import Sealer, SubjectKey
+from registry.kernel.synchronisation import ClockState, ClockWatch
 from registry.licenses.domain import Policy, Version
 
 SALT_BYTES = 16
 BATCHES_AT_ONCE_POSTGRESQL = 2
 """One signs and seals while the other waits for the database."""
+NAMES_COMPARED_MOST = 10
+"""How many of a person's latest acceptances a typed name is compared with."""
 REMEMBERED_TEXTS = 64
 """How many license texts a process keeps in memory for the next acceptances."""
 
@@ -78,6 +85,7 @@ class Act:
     sign: Sign
     sealer: Sealer
     now: datetime
+    clock_state: ClockState = ClockState.NOT_KNOWN
 
 
 class Texts:
@@ -106,10 +114,16 @@ class _Loaded:
     """By person and gate."""
     texts: Mapping[UUID, tuple[Version, Sequence[Policy]]]
     releases: Mapping[UUID, ReleaseView | None]
+    sealed: Mapping[UUID, Sequence[tuple[UUID, bytes]]]
+    """By person: their latest acceptances with the sealed disclosures."""
+    past_of_organisations: Mapping[tuple[UUID, UUID], Sequence[PastAcceptance]]
+    """By organisation and gate."""
 
     def past_of(self, act: Act) -> Sequence[PastAcceptance]:
-        """Return what the person has accepted at this gate before."""
-        person_id = act.principal.person_id
+        """Return what was accepted at this gate before by who accepts now: the person, or the organisation."""
+        person_id, capacity = act.principal.person_id, act.command.capacity
+        if capacity is not None:
+            return self.past_of_organisations.get((capacity.organisation_id, act.model.gate.id), ())
         return self.past.get((person_id, act.model.gate.id), ()) if person_id else ()
 
 
@@ -125,8 +139,17 @@ class _Drafted:
 class Acceptor:
     """Records what people accept; one per process. Forms that arrive together share one commit."""
 
-    def __init__(self, *, database: Database, clock: Clock, sealer: Sealer, issuer: str) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        sealer: Sealer,
+        issuer: str,
+        watch: ClockWatch | None = None,
+    ) -> None:
         self._clock = clock
+        self._watch = watch or ClockWatch()
         self._sealer = sealer
         self._issuer = issuer
         self._texts = Texts()
@@ -151,6 +174,7 @@ class Acceptor:
         self, session: Session, posted: Sequence[PostedForm]
     ) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
         now = self._clock.now()
+        state = self._watch.state()
         found = _find_models(session, posted)
         acts = [
             Act(
@@ -161,6 +185,7 @@ class Acceptor:
                 sign=form.sign,
                 sealer=self._sealer,
                 now=now,
+                clock_state=state,
             )
             for form, model in zip(posted, found, strict=True)
             if not isinstance(model, Refusal)
@@ -251,9 +276,10 @@ def _load(session: Session, acts: Sequence[Act], texts: Texts) -> _Loaded:
     person_ids = sorted({act.principal.person_id for act in acts if act.principal.person_id})
     people = identity.lock_people(session, person_ids=person_ids, sealer=acts[0].sealer)
     past: dict[tuple[UUID, UUID], list[PastAcceptance]] = {}
-    gate_ids = list({act.model.gate.id for act in acts})
-    for row in store.list_past(session, person_ids=person_ids, gate_ids=gate_ids):
+    latest: dict[UUID, list[UUID]] = {}
+    for row in store.list_past(session, person_ids=person_ids):
         past.setdefault((row.person_id, row.gate_id), []).append(row)
+        latest.setdefault(row.person_id, []).append(row.id)
     return _Loaded(
         people=people,
         past=past,
@@ -265,7 +291,36 @@ def _load(session: Session, acts: Sequence[Act], texts: Texts) -> _Loaded:
             model_id: catalog.find_current_release(session, model_id)
             for model_id in {act.model.id for act in acts}
         },
+        sealed=_load_sealed(session, latest),
+        past_of_organisations=_load_organisations(session, acts),
     )
+
+
+def _load_organisations(
+    session: Session, acts: Sequence[Act]
+) -> Mapping[tuple[UUID, UUID], Sequence[PastAcceptance]]:
+    """Return what was accepted for the organisations that officers act for; their rows are locked from now on."""
+    ids = sorted({act.command.capacity.organisation_id for act in acts if act.command.capacity})
+    if not ids:
+        return {}
+    identity.lock_organisations(session, ids)
+    past: dict[tuple[UUID, UUID], list[PastAcceptance]] = {}
+    gate_ids = list({act.model.gate.id for act in acts})
+    for row in store.list_past_of_organisations(session, organisation_ids=ids, gate_ids=gate_ids):
+        if row.organisation_id is not None:
+            past.setdefault((row.organisation_id, row.gate_id), []).append(row)
+    return past
+
+
+def _load_sealed(
+    session: Session, latest: Mapping[UUID, Sequence[UUID]]
+) -> Mapping[UUID, Sequence[tuple[UUID, bytes]]]:
+    """Return the sealed disclosures of each person's latest acceptances; who accepts first costs no query."""
+    wanted = [one for ids in latest.values() for one in ids[-NAMES_COMPARED_MOST:]]
+    sealed: dict[UUID, list[tuple[UUID, bytes]]] = {}
+    for acceptance_id, person_id, disclosures in store.list_sealed(session, wanted) if wanted else ():
+        sealed.setdefault(person_id, []).append((acceptance_id, disclosures))
+    return sealed
 
 
 def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | Refusal | _Drafted:
@@ -278,6 +333,9 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
     if found is None:
         return nothing_to_accept(f"/{act.model.repo_id}")
     offer, version = found
+    acts_for = _judge_capacity(session, act, offer)
+    if isinstance(acts_for, Refusal):
+        return acts_for
     answers = _judge(act, ticket, offer)
     if isinstance(answers, Refusal):
         return answers
@@ -304,6 +362,9 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
         ),
         salt=os.urandom(SALT_BYTES),
         accepted_at=act.now,
+        name=compare_name(act.command.typed_name, _earlier_names(loaded.sealed.get(person_id, ()), key)),
+        clock_state=act.clock_state,
+        organisation=acts_for,
     )
     issued = sign_statement(evidence, act.sign)
     disclosures = json.dumps(issued.disclosures).encode()
@@ -312,6 +373,30 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
         statement=issued.jwt,
         sealed_disclosures=key.seal(disclosures, disclosures_context(evidence.acceptance_id)),
     )
+
+
+def _judge_capacity(session: Session, act: Act, offer: Offer) -> OrganisationView | Refusal | None:
+    """Return the organisation that the person accepts for; None where they accept for themself."""
+    capacity = act.command.capacity
+    if capacity is None:
+        return None
+    found = identity.get_organisation(
+        session, capacity.organisation_id, principal=act.principal, now=act.now, as_officer=True
+    )
+    if isinstance(found, Refusal):
+        return found
+    if not found.is_verified(act.now):
+        return organisation_not_verified(f"/organisations/{found.id}")
+    errors = capacity_errors(capacity)
+    return invalid_act(offer, errors) if errors else found
+
+
+def _earlier_names(sealed: Sequence[tuple[UUID, bytes]], key: SubjectKey) -> list[str]:
+    stated = (
+        read_disclosures(json.loads(key.open(disclosures, disclosures_context(acceptance_id))))
+        for acceptance_id, disclosures in sealed
+    )
+    return [name for name in (one.get("name") for one in stated) if isinstance(name, str)]
 
 
 def _repeated(session: Session, act: Act, ticket: Ticket | None, loaded: _Loaded) -> AcceptanceSummary | None:
@@ -370,6 +455,7 @@ def _row(item: _Drafted, entry_id: UUID) -> dict[str, object]:
     return {
         "id": evidence.acceptance_id,
         "person_id": evidence.profile.person_id,
+        "organisation_id": evidence.organisation.id if evidence.organisation else None,
         "gate_id": offer.gate_id,
         "gate_revision_id": offer.gate_revision_id,
         "license_id": offer.license_id,

@@ -8,9 +8,11 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
+from sqlmodel import Session
 
 from registry.acceptances import receipts, service
-from registry.acceptances.domain import AcceptanceSummary, no_such_acceptance
+from registry.acceptances.copies import find_copies, note_copy
+from registry.acceptances.domain import AcceptanceSummary, CopyEvent, no_such_acceptance
 from registry.acceptances.store import Filter
 from registry.identity.domain import Principal, Scope, not_signed_in, scope_missing
 from registry.identity.visits import Desk
@@ -84,20 +86,27 @@ class ReceiptsApi(Controller):
         if refusal := may_read_own(principal):
             return refuse(request, refusal)
 
-        def work(session: Any) -> receipts.Receipt | Refusal:
+        def work(session: Session) -> tuple[receipts.Receipt, bool] | Refusal:
             summary = service.get_acceptance(session, acceptance_id)
             if summary is None or summary.person_id != principal.person_id:
                 return no_such_acceptance()
-            return receipts.build_receipt(
+            receipt = receipts.build_receipt(
                 session,
                 acceptance_id=acceptance_id,
                 base_url=desk.settings.base_url,
                 sealer=desk.sealer,
             )
+            return receipt, CopyEvent.FETCHED not in find_copies(session, acceptance_id)
 
-        receipt = await desk.database.read(work)
-        if isinstance(receipt, Refusal):
-            return refuse(request, receipt)
+        found = await desk.database.read(work)
+        if isinstance(found, Refusal):
+            return refuse(request, found)
+        receipt, is_first = found
+        if is_first:
+            now = desk.clock.now()
+            await desk.database.write(
+                lambda session: note_copy(session, acceptance_id, CopyEvent.FETCHED, now=now)
+            )
         name = f"receipt-{receipt.license.slug}-{receipt.license.number}.json"
         return Response(
             msgspec.json.format(msgspec.json.encode(receipt), indent=2),

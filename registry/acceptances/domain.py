@@ -3,7 +3,7 @@
 import hmac
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -38,6 +38,26 @@ class AcceptanceState(StrEnum):
 
     STANDING = "standing"
     WITHDRAWN = "withdrawn"
+
+
+class CopyEvent(StrEnum):
+    """What can happen to the acceptor's copy of what was accepted."""
+
+    LETTER_SENT = "letter-sent"
+    """The mail server took the letter that names the receipt."""
+    LETTER_FAILED = "letter-failed"
+    """It was given up after all attempts."""
+    FETCHED = "fetched"
+    """The acceptor has fetched the receipt file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameComparison:
+    """How a typed name compares with those that the person typed before."""
+
+    compared_with: int
+    matches: bool | None
+    """None if there is nothing to compare with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +109,22 @@ class Context:
     request_id: str
 
 
+AUTHORITY = "I am authorised to accept this license for {organisation}, so that it binds the organisation."
+"""What an officer declares besides; its digest stands in the statement."""
+TITLE_MAX_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """For whom an officer acts: their organisation, and so its members."""
+
+    organisation_id: UUID
+    authorised: bool
+    """The box with the sentence of authority was ticked."""
+    title: str
+    """The officer's function there, in their own words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptLicense:
     """A person's act: the form as it was sent."""
@@ -100,6 +136,8 @@ class AcceptLicense:
     typed_name: str
     answers: Mapping[str, str]
     context: Context
+    capacity: Capacity | None = None
+    """None: the person accepts for themself."""
     end_reached_ms: int | None = None
     """Milliseconds from the page's loading until its end was on the screen, as the browser's script says."""
     client_at: datetime | None = None
@@ -235,12 +273,45 @@ def presented_at(ticket: Ticket, *, now: datetime) -> datetime:
     return min(ticket.presented_at, now)
 
 
+def capacity_errors(capacity: Capacity) -> dict[str, str]:
+    """Return what is missing where somebody accepts for an organisation."""
+    errors = {}
+    title = capacity.title.strip()
+    if not title or len(title) > TITLE_MAX_CHARACTERS or not title.isprintable():
+        errors["officer_title"] = f"Write your function there, in at most {TITLE_MAX_CHARACTERS} characters"
+    if not capacity.authorised:
+        errors["authorised"] = "Tick the box if you may bind the organisation; without it nothing is accepted"
+    return errors
+
+
+def organisation_not_verified(page: str) -> Refusal:
+    """Return the refusal of an acceptance for an organisation that has not shown to control a domain."""
+    return Refusal(
+        code="organisation-not-verified",
+        status=409,
+        title="The organisation cannot accept yet",
+        detail="It has no proved domain, or the proof has run out. Nothing was accepted.",
+        remedy=Remedy(text="Prove the organisation's domain first", url=page),
+        decider="The officers of the organisation",
+    )
+
+
 def end_reached_at(ticket: Ticket, milliseconds: int | None, *, now: datetime) -> datetime | None:
     """Return when the end of the text was reached, if the browser said so and it can be true."""
     if milliseconds is None or milliseconds < 0:
         return None
     moment = presented_at(ticket, now=now) + timedelta(milliseconds=min(milliseconds, 10**9))
     return moment if moment <= now else None
+
+
+def compare_name(typed: str, earlier: Sequence[str]) -> NameComparison:
+    """Return how a typed name compares with earlier ones; letters count, not their case or spacing."""
+    matches = _spelled(typed) in {_spelled(name) for name in earlier} if earlier else None
+    return NameComparison(compared_with=len(earlier), matches=matches)
+
+
+def _spelled(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def name_trouble(name: str) -> str | None:

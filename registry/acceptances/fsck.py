@@ -27,11 +27,11 @@ KINDS = ("acceptance", "withdrawal")
 
 _ACCEPTANCES_SQL = """
 SELECT id, person_id, gate_id, gate_revision_id, license_id, license_version_id, series, sequence, language,
-       grade, accepted_at, statement, sealed_disclosures, entry_id
+       grade, accepted_at, statement, sealed_disclosures, entry_id, organisation_id
   FROM acceptance {where} ORDER BY id LIMIT :limit
 """
 _WITHDRAWALS_SQL = """
-SELECT acceptance_id AS id, withdrawn_at, statement, entry_id FROM withdrawal {where}
+SELECT acceptance_id AS id, withdrawn_at, members_until, statement, entry_id FROM withdrawal {where}
  ORDER BY acceptance_id LIMIT :limit
 """
 
@@ -112,7 +112,13 @@ def _expected(claims: Any) -> dict[str, str]:
         "language": claims["license"]["language"],
         "grade": claims["grade"],
         "accepted_at": _moment(parse_iso(claims["times"]["accepted"])),
+        "organisation_id": _organisation_of(claims["capacity"]),
     }
+
+
+def _organisation_of(capacity: Any) -> str:
+    organisation = capacity.get("organisation")
+    return UUID(organisation["id"]).hex if organisation else "None"
 
 
 def _disclosure_problem(session: Session, row: Mapping[str, Any], claims: Any, sealer: Sealer) -> str | None:
@@ -141,6 +147,9 @@ def _withdrawal_problem(session: Session, row: Mapping[str, Any]) -> str | None:
         return "acceptance_id: it is not what the log entry says"
     if _plain(row["withdrawn_at"]) != _moment(parse_iso(said["at"])):
         return "withdrawn_at: it is not what the log entry says"
+    until = said.get("members_until")
+    if _plain(row["members_until"]) != (_moment(parse_iso(until)) if until else "None"):
+        return "members_until: it is not what the log entry says"
     return None
 
 

@@ -41,7 +41,7 @@ def kept_of_acceptance(publisher: str) -> Sequence[Kept]:
         ),
         Kept(
             label="Sign-in",
-            what="when and how you signed in, the number of the browser session and of the request",
+            what="when and how you signed in, whether the name is one you typed before, the browser session and request",
             why="evidence that it was you",
             readers=staff,
             kept=FOR_GOOD,
@@ -52,6 +52,13 @@ def kept_of_acceptance(publisher: str) -> Sequence[Kept]:
             why="evidence of who accepted",
             readers=staff,
             kept=UNTIL_ERASED,
+        ),
+        Kept(
+            label="Your copy",
+            what="when the letter about it was sent or given up, when you first downloaded the receipt",
+            why="evidence that you were given what you accepted",
+            readers=staff,
+            kept=FOR_GOOD,
         ),
         Kept(
             label="Connection",

@@ -1,12 +1,12 @@
 """Pages of accepting: the text beside the form, the receipt, withdrawal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import structlog
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -14,11 +14,12 @@ from litestar.response import Redirect
 from markupsafe import Markup
 from sqlmodel import Session
 
-from registry import catalog, ledger, licenses
+from registry import catalog, identity, ledger, licenses
 from registry.acceptances import service, views
 from registry.acceptances.accepting import Acceptor, PostedForm
 from registry.acceptances.domain import (
     AcceptLicense,
+    Capacity,
     Context,
     Offer,
     Ticket,
@@ -31,19 +32,19 @@ from registry.acceptances.receipt_page import receipt_view
 from registry.acceptances.sd_jwt import TYP
 from registry.catalog import markdown
 from registry.catalog.cards import GatePrompt
-from registry.catalog.domain import ModelView
+from registry.catalog.domain import GateMode, ModelView, model_url
+from registry.catalog.looks import Looked, record_look
 from registry.identity.domain import not_signed_in
+from registry.identity.organisation_domain import OrganisationView, no_such_organisation
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.clock import parse_iso
-from registry.kernel.outcomes import Refusal
+from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.kernel.page_parts import Difference
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
 from registry.kernel.telemetry import ACCEPTANCES
 from registry.licenses import reading
 from registry.licenses.domain import Version
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,10 @@ class Shown:
     earlier: Version | None
     """Another text that the person knows: what was shown on the page just sent, else what they accepted before."""
     earlier_says: str = ""
+    organisation: OrganisationView | None = None
+    """Whom the person would accept for; None: themself."""
+    others: Sequence[OrganisationView] = ()
+    """Further organisations that they could accept for."""
 
 
 class AcceptPages(Controller):
@@ -73,11 +78,21 @@ class AcceptPages(Controller):
         publisher: FromPath[str],
         model: FromPath[str],
         license: FromQuery[str] = "",  # noqa: A002 - the name in the address
+        organisation: FromQuery[UUID | None] = None,
     ) -> Response[Any]:
-        """Show the whole text beside an empty form."""
+        """Show the whole text beside an empty form, for the person or for an organisation of theirs."""
         visit = await desk.visits.begin(request)
+        now = desk.clock.now()
         loaded = await desk.database.read(
-            lambda session: load(session, visit, publisher=publisher, name=model, wanted=license or None)
+            lambda session: load(
+                session,
+                visit,
+                publisher=publisher,
+                name=model,
+                wanted=license or None,
+                organisation_id=organisation,
+                now=now,
+            )
         )
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
@@ -100,17 +115,28 @@ class AcceptPages(Controller):
         form = await desk.visits.read_form(request, visit)
         if isinstance(form, Refusal):
             return refuse(request, form)
+        reviewed = False
+
+        def read(found: ModelView) -> AcceptLicense:
+            nonlocal reviewed
+            reviewed = found.gate.mode is GateMode.MANUAL
+            return read_command(form, found, request)
+
         outcome = await acceptor.accept(
             PostedForm(
                 publisher=publisher,
                 model=model,
                 principal=visit.principal,
                 sign=lambda payload: keys.sign_jws(payload, {"typ": TYP}),
-                read=lambda found: read_command(form, found, request),
+                read=read,
             )
         )
         if not isinstance(outcome, Refusal):
             ACCEPTANCES.inc()
+            if reviewed:
+                return Redirect(
+                    f"{model_url(publisher, model)}/request?accepted={outcome.id}", status_code=303
+                )
             return Redirect(f"/records/{outcome.id}?new=1", status_code=303)
         return await self._again(request, desk, visit, form, outcome, publisher, model)
 
@@ -128,15 +154,28 @@ class AcceptPages(Controller):
         if refusal.status not in {409, 422}:
             return refuse(request, refusal)
         ticket = read_ticket(form.text("ticket"), desk.sealer.derive_secret(service.TICKET_SECRET))
+        capacity, now = read_capacity(form), desk.clock.now()
         loaded = await desk.database.read(
             lambda session: load_again(
-                session, visit, publisher=publisher, name=model, ticket=ticket, refusal=refusal
+                session,
+                visit,
+                publisher=publisher,
+                name=model,
+                ticket=ticket,
+                refusal=refusal,
+                organisation_id=capacity.organisation_id if capacity else None,
+                now=now,
             )
         )
         if isinstance(loaded, Refusal):
             return refuse(request, refusal)
         command = read_command(form, loaded.model, request)
-        draft = views.Draft(typed_name=command.typed_name, answers=command.answers, refusal=refusal)
+        draft = views.Draft(
+            typed_name=command.typed_name,
+            answers=command.answers,
+            officer_title=capacity.title if capacity else "",
+            refusal=refusal,
+        )
         return _page(desk, visit, loaded, draft, status=refusal.status)
 
 
@@ -171,9 +210,7 @@ class ReceiptPages(Controller):
                 return refuse(request, not_signed_in(visit.page.path))
             return refuse(request, view)
         if not view.owner:
-            _log.info(
-                "audit.read", what="receipt", acceptance=str(acceptance_id), by=str(visit.principal.person_id)
-            )
+            await desk.database.write(lambda session: note_receipt_look(session, acceptance_id, visit, now))
         return respond(desk.pages.render("acceptances/receipt.html", page=visit.page, view=view))
 
     @post(
@@ -203,13 +240,50 @@ class ReceiptPages(Controller):
         return Redirect(f"/records/{acceptance_id}", status_code=303)
 
 
-def load(session: Session, visit: Visit, *, publisher: str, name: str, wanted: str | None) -> Shown | Refusal:
-    """Return what the acceptance page shows, or why there is nothing to show."""
+def note_receipt_look(session: Session, acceptance_id: UUID, visit: Visit, now: datetime) -> None:
+    """Record that somebody else than the acceptor looks at a receipt."""
+    found = service.get_acceptance(session, acceptance_id)
+    publisher = catalog.find_publisher(session, found.publisher) if found else None
+    if found is None or publisher is None or isinstance(publisher, Refusal):
+        raise CorruptRecord(f"acceptance {acceptance_id} has no publisher whose records it is in")
+    record_look(
+        session,
+        Looked.RECEIPT,
+        principal=visit.principal,
+        publisher_id=publisher.id,
+        subject_id=found.person_id,
+        now=now,
+    )
+
+
+def load(
+    session: Session,
+    visit: Visit,
+    *,
+    publisher: str,
+    name: str,
+    wanted: str | None,
+    organisation_id: UUID | None = None,
+    now: datetime,
+) -> Shown | Refusal:
+    """Return what the acceptance page shows, or why there is nothing to show.
+
+    An officer who has nothing left to accept for themself is shown the page for their organisation.
+    """
     model = catalog.find_model(session, publisher=publisher, name=name, principal=visit.principal)
     if isinstance(model, Refusal):
         return model
     person_id = visit.principal.person_id
-    found = service.find_offer(session, person_id=person_id, model=model, wanted=wanted)
+    bodies = _officer_of(session, visit, now)
+    organisation = next((body for body in bodies if body.id == organisation_id), None)
+    if organisation_id is not None and organisation is None:
+        return no_such_organisation()
+    found = _find_offer(session, model, person_id, organisation, wanted)
+    if found is None and organisation is None:
+        organisation = next(
+            (body for body in bodies if _find_offer(session, model, person_id, body, wanted)), None
+        )
+        found = _find_offer(session, model, person_id, organisation, wanted) if organisation else None
     if found is None:
         return nothing_to_accept(f"/{model.repo_id}")
     offer, version = found
@@ -217,7 +291,7 @@ def load(session: Session, visit: Visit, *, publisher: str, name: str, wanted: s
         service.earlier_version_id(
             session, person_id=person_id, gate_id=offer.gate_id, license_id=offer.license_id
         )
-        if person_id
+        if person_id and organisation is None
         else None
     )
     earlier = (
@@ -233,16 +307,56 @@ def load(session: Session, visit: Visit, *, publisher: str, name: str, wanted: s
         gating=card.gating if card else GatePrompt(),
         earlier=earlier,
         earlier_says=f"You accepted {earlier.name} before." if earlier else "",
+        organisation=organisation,
+        others=[body for body in bodies if body is not organisation],
+    )
+
+
+def _officer_of(session: Session, visit: Visit, now: datetime) -> Sequence[OrganisationView]:
+    """Return the organisations that the visitor can accept for."""
+    found = identity.list_organisations(session, principal=visit.principal, now=now)
+    return [body for body in found if body.is_officer and body.is_verified(now)]
+
+
+def _find_offer(
+    session: Session,
+    model: ModelView,
+    person_id: UUID | None,
+    organisation: OrganisationView | None,
+    wanted: str | None,
+) -> tuple[Offer, Version] | None:
+    return service.find_offer(
+        session,
+        person_id=person_id,
+        model=model,
+        wanted=wanted,
+        organisation_id=organisation.id if organisation else None,
     )
 
 
 def load_again(
-    session: Session, visit: Visit, *, publisher: str, name: str, ticket: Ticket | None, refusal: Refusal
+    session: Session,
+    visit: Visit,
+    *,
+    publisher: str,
+    name: str,
+    ticket: Ticket | None,
+    refusal: Refusal,
+    organisation_id: UUID | None = None,
+    now: datetime,
 ) -> Shown | Refusal:
     """Return the page after a refusal; where another text is offered now, beside the one that was shown."""
     before = _shown_on(session, ticket, visit)
     wanted = before.reference if before else None
-    loaded = load(session, visit, publisher=publisher, name=name, wanted=wanted)
+    loaded = load(
+        session,
+        visit,
+        publisher=publisher,
+        name=name,
+        wanted=wanted,
+        organisation_id=organisation_id,
+        now=now,
+    )
     if isinstance(loaded, Refusal) or before is None or refusal.code != "text-changed":
         return loaded
     if before.id == loaded.version.id:
@@ -277,8 +391,22 @@ def read_command(form: Form, model: ModelView, request: AnyRequest) -> AcceptLic
             user_agent=request.headers.get("user-agent", ""),
             request_id=str(request.scope.get("request_id", "")),
         ),
+        capacity=read_capacity(form),
         end_reached_ms=_milliseconds(form.text("end_reached_ms")),
         client_at=_moment(form.text("client_at")),
+    )
+
+
+def read_capacity(form: Form) -> Capacity | None:
+    """Return for which organisation the form was sent; None: for the person themself."""
+    try:
+        organisation_id = UUID(form.text("capacity"))
+    except ValueError:
+        return None
+    return Capacity(
+        organisation_id=organisation_id,
+        authorised=form.text("authorised") == "on",
+        title=form.text("officer_title"),
     )
 
 
@@ -321,12 +449,15 @@ def _page(desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, *, status:
         ),
         prompt=views.prompt_of(shown.gating, _prompt_html(shown.gating)),
         questions=shown.model.gate.fields,
+        is_reviewed=shown.model.gate.mode is GateMode.MANUAL,
         hidden=views.Hidden(
             ticket=write_ticket(ticket, desk.sealer.derive_secret(service.TICKET_SECRET)),
             text_sha256=shown.version.sha256,
             form_digest=shown.model.gate.form_digest,
         ),
         draft=draft,
+        organisation=shown.organisation,
+        others=shown.others,
     )
     html = desk.pages.render("acceptances/accept.html", page=visit.page, view=view)
     return respond(html, status_code=status)

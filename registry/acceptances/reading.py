@@ -87,6 +87,11 @@ def count_up_to(
     )
 
 
+def first_accepted(session: Session, *, person_id: UUID) -> Mapping[UUID, datetime]:
+    """Return the gates at which a person has ever accepted anything, each with the first time."""
+    return store.first_accepted(session, person_id=person_id)
+
+
 def _stated(row: Acceptance, key: SubjectKey | None) -> Mapping[str, Json]:
     if key is None:
         return {}

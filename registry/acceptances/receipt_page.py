@@ -11,7 +11,8 @@ from sqlmodel import Session
 
 from registry import catalog, ledger, licenses
 from registry.acceptances import service
-from registry.acceptances.domain import ACT, AcceptanceSummary, Grade, no_such_acceptance
+from registry.acceptances.copies import find_copies
+from registry.acceptances.domain import ACT, AcceptanceSummary, CopyEvent, Grade, no_such_acceptance
 from registry.acceptances.sd_jwt import decode, digest, hidden_digests, read_disclosures, read_payload
 from registry.catalog.domain import Command
 from registry.identity.visits import Visit
@@ -19,6 +20,7 @@ from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Check, Link, Notice, Tone, language_name
 from registry.kernel.sealing import Sealer
+from registry.kernel.synchronisation import ClockState
 
 _GRADES = {
     Grade.OWN_SIGNATURE: "also signed by the acceptor's own key",
@@ -65,6 +67,7 @@ def receipt_view(
         ),
         key=SimpleNamespace(id=_kid(statement), algorithm="Ed25519"),
         entry=_entry(proof),
+        copies=_copies(find_copies(session, acceptance_id)),
         verification=SimpleNamespace(at=now, steps=steps),
         qr=None,
         go_on=Link(label="Go to the files", url=files) if live else None,
@@ -95,11 +98,16 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[st
             SimpleNamespace(title=policy["title"], sha256=policy["sha256"])
             for policy in claims["license"]["policies"]
         ],
-        "acts": SimpleNamespace(said=ACT.sentence, button_label=claims["act"]["button"]),
+        "acts": SimpleNamespace(
+            said=ACT.sentence,
+            button_label=claims["act"]["button"],
+            name_said=_name_said(claims["act"].get("typed_name")),
+        ),
         "times": SimpleNamespace(
             presented_at=parse_iso(claims["times"]["presented"]),
             end_reached_at=parse_iso(end) if end else None,
             accepted_at=summary.accepted_at,
+            clock=claims["times"].get("synchronisation", ClockState.NOT_KNOWN.value),
         ),
         "person": _person(claims, hidden),
         "answers": _answers(hidden),
@@ -113,6 +121,26 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[st
         ),
         "grade": SimpleNamespace(letter=summary.grade.value, said=_GRADES[summary.grade]),
     }
+
+
+def _name_said(compared: Any) -> str | None:
+    """Return what the statement says about the typed name; nothing in one that was made before it said it."""
+    if compared is None:
+        return None
+    if compared["matches"] is None:
+        return "no name was typed before to compare with"
+    return f"{'one of the' if compared['matches'] else 'differs from the'} names typed before"
+
+
+def _copies(happened: Mapping[CopyEvent, datetime]) -> Sequence[SimpleNamespace]:
+    words = {
+        CopyEvent.LETTER_SENT: "letter about it given to the mail server",
+        CopyEvent.LETTER_FAILED: "letter about it could not be sent",
+        CopyEvent.FETCHED: "receipt first downloaded",
+    }
+    return [
+        SimpleNamespace(said=words[event], at=happened[event]) for event in CopyEvent if event in happened
+    ]
 
 
 def _entry(proof: ledger.EntryProof | None) -> SimpleNamespace | None:

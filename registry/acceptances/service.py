@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import ledger, licenses
+from registry import identity, ledger, licenses
 from registry.acceptances import store
 from registry.acceptances.domain import (
     AcceptanceSummary,
@@ -27,18 +27,29 @@ from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer
 from registry.licenses.domain import Version
 
+MEMBERS_GRACE = timedelta(days=14)
+"""How long members keep access after their organisation takes its acceptance back, to accept themselves."""
 TICKET_SECRET = "acceptance-ticket"  # noqa: S105 - the purpose of a derived secret
 PAGE_MOST = 200
 
 
 def find_offer(
-    session: Session, *, person_id: UUID | None, model: ModelView, wanted: UUID | str | None = None
+    session: Session,
+    *,
+    person_id: UUID | None,
+    model: ModelView,
+    wanted: UUID | str | None = None,
+    organisation_id: UUID | None = None,
 ) -> tuple[Offer, Version] | None:
-    """Return the first license version that the gate asks for and this person has not accepted.
+    """Return the first license version that the gate asks for and the person, or the organisation, has not accepted.
 
     `wanted` (a version's id, or `slug@number`) chooses among several missing ones.
     """
-    past = store.list_past(session, person_ids=[person_id], gate_ids=[model.gate.id]) if person_id else ()
+    gates = [model.gate.id]
+    if organisation_id is not None:
+        past = store.list_past_of_organisations(session, organisation_ids=[organisation_id], gate_ids=gates)
+    else:
+        past = store.list_past(session, person_ids=[person_id], gate_ids=gates) if person_id else ()
     required = [licenses.get_version_by_id(session, item) for item in model.gate.license_version_ids]
     return choose_offer(model, required, past, wanted=wanted)
 
@@ -88,16 +99,26 @@ def withdraw(
 ) -> AcceptanceSummary | Refusal:
     """End the right that rests on the acceptance, at once; acceptance and withdrawal stay on record."""
     found = store.find_acceptance(session, acceptance_id)
-    if found is None or found[0].person_id != principal.person_id:
+    if found is None or not _may_withdraw(session, found[0], principal, now):
         return no_such_acceptance()
     acceptance, withdrawal = found
     if withdrawal is not None:
         return already_withdrawn(withdrawal.withdrawn_at)
-    fact = withdrawal_fact(acceptance_id=acceptance.id, person_id=acceptance.person_id, at=now)
+    until = now + MEMBERS_GRACE if acceptance.organisation_id else None
+    fact = withdrawal_fact(
+        acceptance_id=acceptance.id,
+        person_id=principal.person_id or acceptance.person_id,
+        at=now,
+        members_until=until,
+    )
     with session.begin_nested() as attempt:
         entry_id = ledger.append(session, kind="withdrawal", leaf=fact, now=now)
         withdrawal = Withdrawal(
-            acceptance_id=acceptance.id, withdrawn_at=now, statement=fact, entry_id=entry_id
+            acceptance_id=acceptance.id,
+            withdrawn_at=now,
+            members_until=until,
+            statement=fact,
+            entry_id=entry_id,
         )
         recorded = store.insert_withdrawal(session, withdrawal)
         if not recorded:
@@ -105,6 +126,16 @@ def withdraw(
     if not recorded:
         return already_withdrawn(now)
     return summarise(acceptance, withdrawal)
+
+
+def _may_withdraw(session: Session, acceptance: Acceptance, principal: Principal, now: datetime) -> bool:
+    """Whether it is the person's own, or was made for an organisation of which they are an officer."""
+    if acceptance.organisation_id is None:
+        return acceptance.person_id == principal.person_id
+    found = identity.get_organisation(
+        session, acceptance.organisation_id, principal=principal, now=now, as_officer=True
+    )
+    return not isinstance(found, Refusal)
 
 
 def earlier_version_id(session: Session, *, person_id: UUID, gate_id: UUID, license_id: UUID) -> UUID | None:

@@ -11,8 +11,10 @@ from uuid import UUID
 
 from registry.acceptances.domain import (
     ACT,
+    AUTHORITY,
     AcceptLicense,
     Grade,
+    NameComparison,
     Offer,
     Ticket,
     act_digest,
@@ -22,13 +24,17 @@ from registry.acceptances.domain import (
 from registry.acceptances.sd_jwt import Issued, Sign, encode, issue
 from registry.catalog.domain import GateView, ReleaseView
 from registry.identity.domain import Principal, Profile
+from registry.identity.organisation_domain import OrganisationView
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import sha256
 from registry.kernel.mail import Mail
+from registry.kernel.synchronisation import ClockState
 from registry.licenses.domain import Policy, Version
 
-STATEMENT_VERSION = 1
+STATEMENT_VERSION = 2
+"""2: the comparison of the typed name, and whether the clock was synchronised."""
+WITHDRAWAL_VERSION = 1
 ANSWERS = "answers"
 
 
@@ -51,6 +57,10 @@ class Evidence:
     sequence: int
     salt: bytes
     accepted_at: datetime
+    name: NameComparison
+    clock_state: ClockState
+    organisation: OrganisationView | None = None
+    """Whom the person accepts for; None: themself."""
 
 
 def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
@@ -68,13 +78,17 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
         "sub": str(evidence.principal.person_id),
         "grade": Grade.VERIFIED_SIGN_IN.value,
         "act": {
-            "type": "own",
+            "type": "on-behalf" if evidence.organisation else "own",
             "sequence": evidence.sequence,
             "words": act_digest(offer),
             "button": ACT.button.format(title=offer.title, number=offer.number),
             "boxes": {"agreed": "empty when shown, ticked by the person"},
             "affirmed_by": ["box", "typed-name", "button"],
             "template": ACT.revision,
+            "typed_name": {
+                "compared_with": evidence.name.compared_with,
+                "matches": evidence.name.matches,
+            },
         },
         "license": _license_claims(version, evidence.policies),
         "gate": {
@@ -98,13 +112,25 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
             "email_verified": (iso(evidence.profile.verified_at) if evidence.profile.verified_at else None),
             "second_factor": False,
         },
-        "capacity": {"type": "self"},
+        "capacity": _capacity_claims(evidence),
         "context": {
             "channel": "browser",
             "session": evidence.principal.session_id,
             "request": evidence.command.context.request_id,
             "csrf": "passed",
         },
+    }
+
+
+def _capacity_claims(evidence: Evidence) -> dict[str, Json]:
+    organisation = evidence.organisation
+    if organisation is None:
+        return {"type": "self"}
+    domains: list[Json] = [one.domain for one in organisation.domains if one.proved_at is not None]
+    return {
+        "type": "organisation",
+        "organisation": {"id": str(organisation.id), "name": organisation.name, "domains": domains},
+        "authority": sha256(AUTHORITY.format(organisation=organisation.name).encode()),
     }
 
 
@@ -137,14 +163,18 @@ def _time_claims(evidence: Evidence) -> dict[str, Json]:
         "accepted": iso(evidence.accepted_at),
         "client_offset_ms": _client_offset_ms(evidence),
         "source": "server clock, UTC",
+        "synchronisation": evidence.clock_state.value,
     }
 
 
 def _hidden_claims(evidence: Evidence) -> dict[str, Json | Mapping[str, Json]]:
     context = evidence.command.context
     answers: dict[str, Json] = dict(evidence.answers)
+    capacity = evidence.command.capacity
+    title: dict[str, Json] = {"officer_title": capacity.title.strip()} if capacity else {}
     return {
         "name": evidence.command.typed_name.strip(),
+        **title,
         "email": evidence.profile.email,
         "ip_address": context.ip_address,
         "user_agent": context.user_agent[:300],
@@ -170,6 +200,7 @@ def receipt_letter(evidence: Evidence) -> Mail:
     """Return the mail that tells the acceptor what was recorded, and where the receipt is."""
     offer = evidence.offer
     return Mail(
+        about=evidence.acceptance_id,
         to=evidence.profile.email,
         subject=f"You accepted {offer.title} {offer.number}",
         text=(
@@ -183,14 +214,18 @@ def receipt_letter(evidence: Evidence) -> Mail:
     )
 
 
-def withdrawal_fact(*, acceptance_id: UUID, person_id: UUID, at: datetime) -> bytes:
+def withdrawal_fact(
+    *, acceptance_id: UUID, person_id: UUID, at: datetime, members_until: datetime | None = None
+) -> bytes:
     """Return the canonical bytes of a withdrawal: the leaf of its ledger entry."""
+    grace: dict[str, Json] = {"members_until": iso(members_until)} if members_until else {}
     return canonical_bytes(
         {
-            "v": STATEMENT_VERSION,
+            "v": WITHDRAWAL_VERSION,
             "kind": "withdrawal",
             "at": iso(at),
             "acceptance": str(acceptance_id),
             "person": str(person_id),
+            **grace,
         }
     )

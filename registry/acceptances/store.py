@@ -41,12 +41,13 @@ class PastAcceptance:
     license_id: UUID
     series: int
     license_version_id: UUID
+    organisation_id: UUID | None
     is_withdrawn: bool
 
 
 # Made once, since every acceptance asks this. Not ordered by the acceptance's id: SQLite would then read all
 # acceptances of the gate in the order of their ids instead of finding the person's.
-_PAST = (
+_PAST_EVERYWHERE = (
     select(  # type: ignore[call-overload] # more columns than the overloads list
         Acceptance.id,
         Acceptance.person_id,
@@ -54,26 +55,57 @@ _PAST = (
         Acceptance.license_id,
         Acceptance.series,
         Acceptance.license_version_id,
+        Acceptance.organisation_id,
         col(Withdrawal.acceptance_id).is_not(None),
     )
     .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
     .where(
         col(Acceptance.person_id).in_(bindparam("person_ids", expanding=True)),
-        col(Acceptance.gate_id).in_(bindparam("gate_ids", expanding=True)),
+        col(Acceptance.organisation_id).is_(None),
     )
     .order_by(col(Acceptance.person_id), col(Acceptance.accepted_at), col(Acceptance.id))
 )
+_PAST = _PAST_EVERYWHERE.where(col(Acceptance.gate_id).in_(bindparam("gate_ids", expanding=True)))
 
 
 def list_past(
-    session: Session, *, person_ids: Sequence[UUID], gate_ids: Sequence[UUID]
+    session: Session, *, person_ids: Sequence[UUID], gate_ids: Sequence[UUID] | None = None
 ) -> Sequence[PastAcceptance]:
-    """Return all that these people have accepted at these gates, oldest first for each."""
+    """Return all that these people have accepted, at these gates or at any, oldest first for each."""
     if not person_ids:
         return ()
-    rows = session.connection().execute(_PAST, {"person_ids": list(person_ids), "gate_ids": list(gate_ids)})
+    given = {"person_ids": list(person_ids)}
+    statement = _PAST_EVERYWHERE if gate_ids is None else _PAST
+    if gate_ids is not None:
+        given["gate_ids"] = list(gate_ids)
+    rows = session.connection().execute(statement, given)
     names = PastAcceptance.__slots__
     return [PastAcceptance(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def list_past_of_organisations(
+    session: Session, *, organisation_ids: Sequence[UUID], gate_ids: Sequence[UUID]
+) -> Sequence[PastAcceptance]:
+    """Return all that was accepted for these organisations at these gates, oldest first for each."""
+    rows = session.exec(
+        select(Acceptance, col(Withdrawal.acceptance_id))
+        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+        .where(col(Acceptance.organisation_id).in_(organisation_ids), col(Acceptance.gate_id).in_(gate_ids))
+        .order_by(col(Acceptance.organisation_id), col(Acceptance.accepted_at), col(Acceptance.id))
+    )
+    return [
+        PastAcceptance(
+            id=row.id,
+            person_id=row.person_id,
+            gate_id=row.gate_id,
+            license_id=row.license_id,
+            series=row.series,
+            license_version_id=row.license_version_id,
+            organisation_id=row.organisation_id,
+            is_withdrawn=withdrawn is not None,
+        )
+        for row, withdrawn in rows
+    ]
 
 
 def list_holders(
@@ -100,6 +132,16 @@ def list_holders(
     if after is not None:
         statement = statement.where(Acceptance.id > after)
     return session.exec(statement.order_by(col(Acceptance.id)).limit(limit)).all()
+
+
+def list_sealed(session: Session, acceptance_ids: Sequence[UUID]) -> Sequence[tuple[UUID, UUID, bytes]]:
+    """Return id, person and sealed disclosures of these acceptances."""
+    rows = session.exec(
+        select(Acceptance.id, Acceptance.person_id, Acceptance.sealed_disclosures)
+        .where(col(Acceptance.id).in_(acceptance_ids))
+        .order_by(col(Acceptance.id))
+    )
+    return rows.all()
 
 
 def latest_of_license(
@@ -212,6 +254,16 @@ def count_up_to(
     if since is not None:
         statement = statement.where(Acceptance.accepted_at >= since)
     return session.exec(select(func.count()).select_from(statement.limit(most).subquery())).one()
+
+
+def first_accepted(session: Session, *, person_id: UUID) -> Mapping[UUID, datetime]:
+    """Return the gates at which a person has ever accepted anything, each with the first time."""
+    rows = session.exec(
+        select(Acceptance.gate_id, func.min(Acceptance.accepted_at))
+        .where(Acceptance.person_id == person_id)
+        .group_by(col(Acceptance.gate_id))
+    )
+    return dict(rows.all())
 
 
 def count_acceptances(session: Session, gate_ids: Sequence[UUID]) -> tuple[int, int]:

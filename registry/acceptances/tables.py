@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from registry.kernel.database import Table, UTCDateTime
@@ -13,7 +13,26 @@ class Acceptance(Table, table=True):
     """A person accepted a text at a gate. The statement is the evidence; the columns repeat it for queries."""
 
     __table_args__ = (
-        UniqueConstraint("person_id", "gate_id", "license_version_id", "sequence"),
+        Index(
+            "uq_acceptance_own",
+            "person_id",
+            "gate_id",
+            "license_version_id",
+            "sequence",
+            unique=True,
+            sqlite_where=text("organisation_id IS NULL"),
+            postgresql_where=text("organisation_id IS NULL"),
+        ),
+        Index(
+            "uq_acceptance_cover",
+            "organisation_id",
+            "gate_id",
+            "license_version_id",
+            "sequence",
+            unique=True,
+            sqlite_where=text("organisation_id IS NOT NULL"),
+            postgresql_where=text("organisation_id IS NOT NULL"),
+        ),
         Index("ix_acceptance_standing", "person_id", "gate_id", "license_id", "series"),
         Index("ix_acceptance_gate", "gate_id", "id"),
         Index("ix_acceptance_version", "license_version_id", "id"),
@@ -21,6 +40,8 @@ class Acceptance(Table, table=True):
 
     id: UUID = Field(primary_key=True)
     person_id: UUID = Field(foreign_key="person.id")
+    organisation_id: UUID | None = Field(default=None, foreign_key="organisation.id")
+    """Whom the person accepted for: an organisation and so its members, or None: themself."""
     gate_id: UUID = Field(foreign_key="gate.id")
     gate_revision_id: UUID = Field(foreign_key="gate_revision.id")
     license_id: UUID = Field(foreign_key="license.id")
@@ -38,11 +59,21 @@ class Acceptance(Table, table=True):
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
 
 
+class ReceiptCopy(Table, table=True):
+    """Something happened to the acceptor's copy: a fact beside the statement, recorded the first time."""
+
+    acceptance_id: UUID = Field(primary_key=True, foreign_key="acceptance.id")
+    event: str = Field(primary_key=True, max_length=16)
+    happened_at: datetime = Field(sa_type=UTCDateTime)
+
+
 class Withdrawal(Table, table=True):
     """The acceptor took an acceptance back, for the future."""
 
     acceptance_id: UUID = Field(primary_key=True, foreign_key="acceptance.id")
     withdrawn_at: datetime = Field(sa_type=UTCDateTime)
+    members_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Of an organisation's acceptance: until when its members keep access."""
     statement: bytes
     """Canonical JSON of the fact: the leaf of the ledger."""
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from registry.acceptances.domain import ACT, NAME_MAX_CHARACTERS, Offer
+from registry.acceptances.domain import ACT, AUTHORITY, NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS, Offer
 from registry.acceptances.kept import kept_of_acceptance
 from registry.catalog import forms
 from registry.catalog.cards import GatePrompt
 from registry.catalog.countries import COUNTRIES
+from registry.identity.organisation_domain import OrganisationView
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import (
     Difference,
@@ -112,6 +113,7 @@ class Draft:
 
     typed_name: str = ""
     answers: Mapping[str, str] = field(default_factory=dict)
+    officer_title: str = ""
     refusal: Refusal | None = None
 
 
@@ -139,14 +141,13 @@ class AcceptView:
     hidden: Hidden
     post_url: str
     erasure_url: str = "/privacy#erasure"
-    capacities: Sequence[Option] = (
-        Option(
-            value="self",
-            label="for yourself",
-            detail="Accepting for an organization is not offered by this registry yet.",
-        ),
-    )
+    capacities: Sequence[Option]
     capacity_error: str | None = None
+    authority: FormField | None = None
+    """The box of an officer; with it goes `officer_title`."""
+    officer_title: FormField | None = None
+    others: Sequence[Link] = ()
+    """For whom else the person could accept."""
 
 
 def accept_view(
@@ -161,18 +162,17 @@ def accept_view(
     questions: Sequence[forms.FormField],
     hidden: Hidden,
     draft: Draft,
+    is_reviewed: bool = False,
+    organisation: OrganisationView | None = None,
+    others: Sequence[OrganisationView] = (),
 ) -> AcceptView:
     """Return the acceptance page: the whole text, and a form in which nothing is filled in by us."""
     errors = draft.refusal.errors if draft.refusal else {}
     changed = draft.refusal is not None and draft.refusal.code == "text-changed" and earlier is not None
     return AcceptView(
         model=ModelName(publisher=offer.publisher, name=offer.model, url=f"/{offer.publisher}/{offer.model}"),
-        lede="Read the full text, fill in the form, press one button. You get a receipt, and the files open at once.",
-        steps=(
-            Step(label="Signed in", state="done"),
-            Step(label="Read and accept", state="now"),
-            Step(label="Download", state="next"),
-        ),
+        lede=_LEDE_REVIEWED if is_reviewed else _LEDE,
+        steps=_steps(is_reviewed=is_reviewed),
         license=LicenseName(
             title=version.title, number=version.number, url=version.path, text_url=f"{version.path}.txt"
         ),
@@ -204,7 +204,63 @@ def accept_view(
         recorded=recorded_rows(offer.publisher),
         hidden=hidden,
         post_url=offer.page,
+        capacities=[_capacity(organisation)],
+        authority=_authority(organisation, errors) if organisation else None,
+        officer_title=_officer_title(draft, errors) if organisation else None,
+        others=_others(offer.page, organisation, others),
     )
+
+
+def _capacity(organisation: OrganisationView | None) -> Option:
+    if organisation is None:
+        return Option(value="self", label="for yourself")
+    return Option(
+        value=str(organisation.id),
+        label=f"for {organisation.name}",
+        detail="Everybody who belongs to it is covered.",
+    )
+
+
+def _authority(organisation: OrganisationView, errors: Mapping[str, str]) -> FormField:
+    return FormField(
+        name="authorised",
+        label=AUTHORITY.format(organisation=organisation.name),
+        kind=FieldKind.CHECKBOX,
+        error=errors.get("authorised"),
+    )
+
+
+def _officer_title(draft: Draft, errors: Mapping[str, str]) -> FormField:
+    return FormField(
+        name="officer_title",
+        label="Your function there",
+        value=draft.officer_title[:TITLE_MAX_CHARACTERS],
+        why="Kept with your name, to show by what authority you accepted.",
+        error=errors.get("officer_title"),
+        max_characters=TITLE_MAX_CHARACTERS,
+    )
+
+
+def _others(
+    page: str, organisation: OrganisationView | None, others: Sequence[OrganisationView]
+) -> Sequence[Link]:
+    links = [Link(label=f"for {one.name}", url=f"{page}?organisation={one.id}") for one in others]
+    return [Link(label="for yourself", url=page), *links] if organisation else links
+
+
+_LEDE = (
+    "Read the full text, fill in the form, press one button. You get a receipt, and the files open at once."
+)
+_LEDE_REVIEWED = (
+    "Read the full text, fill in the form, press one button. You get a receipt, then ask for access: "
+    "the publisher’s reviewers decide."
+)
+
+
+def _steps(*, is_reviewed: bool) -> Sequence[Step]:
+    before = (Step(label="Signed in", state="done"), Step(label="Read and accept", state="now"))
+    asked = (Step(label="Ask for access", state="next"), Step(label="Reviewed", state="next"))
+    return (*before, *(asked if is_reviewed else ()), Step(label="Download", state="next"))
 
 
 def recorded_rows(publisher: str) -> Sequence[Recorded]:

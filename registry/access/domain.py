@@ -43,7 +43,9 @@ class Requirement:
     """The standing acceptance that satisfies it, of this version or another of its series."""
     accepted_at: datetime | None = None
     reaccept_by: datetime | None = None
-    """The acceptance is of an earlier series; it satisfies until this moment, then no more."""
+    """The acceptance is of an earlier series, or was taken back; it satisfies until this moment, then no more."""
+    is_cover: bool = False
+    """It was made for an organisation that the person belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +276,17 @@ def _review_reason(facts: Facts) -> Reason:
 
 def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Reason:
     name = f"{requirement.title} {requirement.number}"
+    if requirement.is_cover:
+        until = requirement.reaccept_by
+        return Reason(
+            code=ReasonCode.LICENSE,
+            met=True,
+            title=f"{name} accepted by your organisation",
+            detail=f"It covers you until {until:%-d %B %Y}; accept it yourself before." if until else "",
+            acceptance_id=requirement.acceptance_id,
+            until=until,
+            decider="The officers of your organisation",
+        )
     if requirement.acceptance_id is not None and requirement.reaccept_by is not None:
         return Reason(
             code=ReasonCode.LICENSE,
@@ -385,13 +398,14 @@ def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
     elif state is RequestState.REVOKED:
         code, title = "access-revoked", f"Your access to {repo} was revoked"
         text, url = "Read the reason", mine
+    yours = code in {"review-needed", "request-not-sent", "changes-requested", "access-expired"}
     return Refusal(
         code=code,
         status=403,
         title=title,
         detail="No file was sent.",
         remedy=Remedy(text=text, url=url),
-        decider=f"The reviewers of {facts.publisher}",
+        decider=f"The reviewers of {facts.publisher}{', once you have asked' if yours else ''}",
         since=reason.since,
         until=until,
     )

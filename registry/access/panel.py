@@ -1,6 +1,7 @@
 """The verdict of the one decision for this person, in words: the access panel and the badge in lists."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
@@ -10,6 +11,51 @@ from registry.kernel.page_parts import AccessPanel, Badge, Check, Command, Link,
 
 _FILES_NOTE = "Each download is recorded with your account."
 _ACCEPT_CODES = frozenset({"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """How a request that is not approved looks."""
+
+    badge: str
+    shape: Shape
+    tone: Tone
+    title: str
+    say: str
+    action: str
+
+
+_ASKED = {
+    "review-needed": _Asked(
+        badge="Not asked for yet", shape=Shape.TODO, tone=Tone.TODO, title="Opened by review",
+        say="The publisher’s reviewers decide about each person. Ask them.", action="Ask for access",
+    ),
+    "request-not-sent": _Asked(
+        badge="Request not sent", shape=Shape.TODO, tone=Tone.TODO, title="Your request is a draft",
+        say="Nobody sees it before you send it.", action="Finish and send the request",
+    ),
+    "awaiting-review": _Asked(
+        badge="Waiting for review", shape=Shape.WAITING, tone=Tone.WAIT, title="Waiting for review",
+        say="Nothing is left for you to do. You get a mail when it moves on.", action="Look at the request",
+    ),
+    "changes-requested": _Asked(
+        badge="Sent back to you", shape=Shape.WARNING, tone=Tone.WAIT, title="Sent back for changes",
+        say="A reviewer asks for something before deciding. What you wrote is kept.",
+        action="Read what is asked for",
+    ),
+    "request-rejected": _Asked(
+        badge="Request rejected", shape=Shape.CLOSED, tone=Tone.STOP, title="Your request was rejected",
+        say="The request states the reason. You can appeal once, or ask again later.", action="Read the reason",
+    ),
+    "access-expired": _Asked(
+        badge="Access expired", shape=Shape.ENDED, tone=Tone.WAIT, title="Your access has expired",
+        say="It was given until a day that has come. That is no blame.", action="Ask for access anew",
+    ),
+    "access-revoked": _Asked(
+        badge="Access revoked", shape=Shape.CLOSED, tone=Tone.STOP, title="Your access was revoked",
+        say="Two reviewers ended it. The request states the reason.", action="Read the reason",
+    ),
+}  # fmt: skip
 
 
 def gate_badge(mode: GateMode, *, is_open: bool) -> Badge:
@@ -33,7 +79,8 @@ def own_badge(verdict: Permit | Denial, facts: Facts) -> Badge | None:
         return Badge(word="You are blocked", shape=Shape.CLOSED, tone=Tone.STOP)
     if verdict.refusal.code in _ACCEPT_CODES:
         return Badge(word="Not accepted yet", shape=Shape.TODO, tone=Tone.TODO)
-    return None
+    asked = _ASKED.get(verdict.refusal.code)
+    return Badge(word=asked.badge, shape=asked.shape, tone=asked.tone) if asked else None
 
 
 def access_panel(
@@ -56,11 +103,12 @@ def access_panel(
         )
     if refusal.code in _ACCEPT_CODES:
         return _to_accept(verdict, model, checks, url=url, base_url=base_url)
+    if refusal.code in _ASKED:
+        return _to_ask(verdict, model, checks, _ASKED[refusal.code], base_url=base_url)
     return AccessPanel(
-        tone=Tone.WAIT if refusal.code == "review-needed" else Tone.STOP,
+        tone=Tone.STOP,
         title={
             "gate-closed": "Closed",
-            "review-needed": "Opened by its maintainers",
             "access-blocked": "You are blocked from this model",
         }.get(refusal.code, refusal.title),
         say=_stopped(verdict),
@@ -123,6 +171,30 @@ def _to_accept(
         commands=[
             Command(
                 label="Waits in the terminal until you have accepted",
+                text=f"gatehouse pull {model.repo_id} --wait --endpoint {base_url}",
+            )
+        ],
+    )
+
+
+def _to_ask(
+    denial: Denial, model: ModelView, checks: Sequence[Check], asked: _Asked, *, base_url: str
+) -> AccessPanel:
+    refusal = denial.refusal
+    url = refusal.remedy.url if refusal.remedy and refusal.remedy.url else f"/{model.repo_id}/request"
+    return AccessPanel(
+        tone=asked.tone,
+        title=asked.title,
+        say=asked.say,
+        checks=checks,
+        action=Link(label=asked.action, url=url),
+        decider=refusal.decider,
+        since=refusal.since,
+        until=refusal.until,
+        more=[Link(label="What this means", url=f"/problems/{refusal.code}")],
+        commands=[
+            Command(
+                label="Waits in the terminal until a reviewer has approved",
                 text=f"gatehouse pull {model.repo_id} --wait --endpoint {base_url}",
             )
         ],

@@ -1,6 +1,7 @@
 """Refusals of asking for access, and their wording; those of the moves stand in `transitions`."""
 
 from datetime import datetime
+from uuid import UUID
 
 from registry.kernel.outcomes import Refusal, Remedy
 
@@ -50,4 +51,40 @@ def ask_first(page: str, until: datetime) -> Refusal:
         remedy=Remedy(text="Read the reason, or appeal to another reviewer", url=page),
         decider="The reviewers of the publisher",
         until=until,
+    )
+
+
+def made_by_form(repo_id: str) -> Refusal:
+    """Return the refusal to move a request by a name that only comes about otherwise."""
+    return Refusal(
+        code="request-made-by-form",
+        status=409,
+        title="This does not happen by its name",
+        detail="Requests are sent with the form of the gate; lapsing and agreeing come about by themselves.",
+        remedy=Remedy(text="Open the form, fill it in and send it", url=f"/{repo_id}/request"),
+        decider="The applicant",
+    )
+
+
+def needs_a_person(page: str) -> Refusal:
+    """Return the refusal of an applicant's move by a token: asking is an act of a person in a browser."""
+    return Refusal(
+        code="request-needs-a-person",
+        status=403,
+        title="A token cannot do this with a request",
+        detail="Asking, answering, withdrawing and giving back are done in a browser. Nothing was recorded.",
+        remedy=Remedy(text="Open the request in a browser, signed in", url=page),
+        decider="You do",
+    )
+
+
+def move_on(request_id: UUID) -> Refusal:
+    """Return the refusal to send a request that was sent."""
+    return Refusal(
+        code="request-moved-on",
+        status=409,
+        title="The request was sent already",
+        detail="Nothing was recorded.",
+        remedy=Remedy(text="Look at the request as it stands now", url=f"/requests/{request_id}"),
+        decider="The reviewers of the publisher",
     )

@@ -1,10 +1,11 @@
 """Queries and inserts of requests, their steps, and grants; no rules."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import ColumnElement, func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -65,6 +66,7 @@ def move_request(
     state: RequestState,
     now: datetime,
     due_at: datetime | None,
+    sent_at: datetime | None,
     reapply_at: datetime | None,
     assigned_to: UUID | None,
 ) -> None:
@@ -77,12 +79,19 @@ def move_request(
             state_since=now if state is not request.state else request.state_since,
             is_open=state in OPEN,
             due_at=due_at,
+            sent_at=sent_at,
+            sealed_draft=request.sealed_draft if state is RequestState.DRAFT else None,
             warned_at=None if due_at != request.due_at else request.warned_at,
             reapply_at=reapply_at,
             assigned_to=assigned_to,
         )
     )
     session.expire(request)
+
+
+def keep_draft(session: Session, request_id: UUID, sealed: bytes | None) -> None:
+    """Replace what is filled in and not sent."""
+    session.exec(update(AccessRequest).where(col(AccessRequest.id) == request_id).values(sealed_draft=sealed))
 
 
 def mark_warned(session: Session, request_id: UUID, *, now: datetime) -> None:
@@ -105,21 +114,47 @@ def list_steps(session: Session, request_id: UUID) -> Sequence[RequestStep]:
     ).all()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFilter:
+    """Which requests of a publisher to list."""
+
+    publisher_id: UUID
+    states: Sequence[RequestState]
+    assigned_to: UUID | None = None
+    unassigned: bool = False
+    sent_before: datetime | None = None
+
+
 def list_queue(
-    session: Session,
-    *,
-    publisher_id: UUID,
-    states: Sequence[RequestState],
-    after: UUID | None,
-    limit: int,
+    session: Session, wanted: QueueFilter, *, after: UUID | None, limit: int
 ) -> Sequence[AccessRequest]:
-    """Return the publisher's requests in these states, oldest first, strictly newer than `after`."""
-    statement = select(AccessRequest).where(
-        AccessRequest.publisher_id == publisher_id, col(AccessRequest.state).in_(states)
-    )
+    """Return the publisher's requests that fit, oldest first, strictly newer than `after`."""
+    statement = select(AccessRequest).where(*_fits(wanted))
     if after is not None:
         statement = statement.where(AccessRequest.id > after)
     return session.exec(statement.order_by(col(AccessRequest.id)).limit(limit)).all()
+
+
+def count_queue(session: Session, wanted: QueueFilter, *, most: int) -> int:
+    """Return how many requests fit, counted no further than `most`."""
+    fitting = select(AccessRequest.id).where(*_fits(wanted)).limit(most)
+    return session.exec(select(func.count()).select_from(fitting.subquery())).one()
+
+
+def _fits(wanted: QueueFilter) -> list[ColumnElement[bool]]:
+    conditions = [
+        col(AccessRequest.publisher_id) == wanted.publisher_id,
+        col(AccessRequest.state).in_(wanted.states),
+        # A draft is its writer's alone, also after it was thrown away.
+        col(AccessRequest.sent_at).is_not(None),
+    ]
+    if wanted.unassigned:
+        conditions.append(col(AccessRequest.assigned_to).is_(None))
+    elif wanted.assigned_to is not None:
+        conditions.append(col(AccessRequest.assigned_to) == wanted.assigned_to)
+    if wanted.sent_before is not None:
+        conditions.append(col(AccessRequest.sent_at) <= wanted.sent_before)
+    return conditions
 
 
 def count_before(session: Session, request: AccessRequest, *, most: int) -> int:

@@ -1,6 +1,7 @@
 """What the use cases of requests are given, and what they give back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +24,30 @@ class Office:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What the applicant has filled in and not sent; nobody else sees it."""
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLine:
+    """A request in a list."""
+
+    id: UUID
+    person_id: UUID
+    repo_id: str
+    state: RequestState
+    state_since: datetime
+    started_at: datetime
+    sent_at: datetime | None
+    due_at: datetime | None
+    assigned_to: UUID | None
+    policy: ReviewPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
     """A request with what happened to it, opened for its applicant or a reviewer."""
 
@@ -32,6 +57,7 @@ class RequestView:
     state: RequestState
     state_since: datetime
     started_at: datetime
+    sent_at: datetime | None
     due_at: datetime | None
     reapply_at: datetime | None
     assigned_to: UUID | None
@@ -41,5 +67,7 @@ class RequestView:
     steps: tuple[Step, ...]
     grant_ends_at: datetime | None
     policy: ReviewPolicy
-    acts_as: frozenset[Actor]
+    seen_as: frozenset[Actor]
+    """What part the reader has in it; what they may do now is `possible`."""
+    draft: Draft | None
     possible: tuple[Transition, ...]

@@ -1,40 +1,46 @@
 """Use cases of access requests: ask, move, read, lapse. What may happen stands in `transitions`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session
 
 from registry import catalog, ledger
-from registry.access import facts, request_store, telling
+from registry.access import facts, request_reading, request_store, telling
 from registry.access.domain import Denial, ReasonCode, decide
-from registry.access.request_refusals import already_granted, ask_first, no_such_request, nothing_to_ask
-from registry.access.request_views import Office, RequestView
+from registry.access.request_reading import parts_of, policy_of, sealed_context, standing_of, view
+from registry.access.request_refusals import (
+    already_granted,
+    ask_first,
+    made_by_form,
+    move_on,
+    needs_a_person,
+    no_such_request,
+    nothing_to_ask,
+)
+from registry.access.request_views import Draft, Office, RequestView
 from registry.access.tables import AccessGrant, AccessGrantEnd, AccessRequest, RequestStep
 from registry.access.transitions import (
     BY_EVENT,
+    BY_ITSELF,
     LAPSE_WARNING,
-    OPEN,
+    NOTE_MAX_CHARACTERS,
+    SENDS,
     Actor,
-    Cause,
     Move,
     RequestEvent,
     RequestState,
     ReviewPolicy,
-    Standing,
-    Step,
     Transition,
     due_after,
     judge_move,
-    possible,
-    progress_of,
 )
-from registry.catalog.domain import Command, GateMode, ModelView
-from registry.catalog.forms import AnswerErrors, validate_answers
+from registry.catalog.domain import GateMode, ModelView
+from registry.catalog.forms import ANSWER_MAX_CHARACTERS, AnswerErrors, validate_answers
 from registry.catalog.refusals import malformed
-from registry.identity.domain import ANONYMOUS, not_signed_in
+from registry.identity.domain import ANONYMOUS, Scope, not_signed_in, scope_missing
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id
@@ -43,8 +49,6 @@ from registry.kernel.sealing import Sealer
 
 RENEWAL_WINDOW = timedelta(days=30)
 """How long before its end a grant may be renewed."""
-POSITION_MOST = 100
-PAGE_MOST = 50
 
 
 def ask(
@@ -61,7 +65,59 @@ def ask(
 
     Asking twice gives the same request. A grant that stands is renewed only in its last days.
     """
-    # Load.
+    # Load and decide.
+    opened = _open(session, office, publisher=publisher, model=model)
+    if isinstance(opened, Refusal):
+        return opened
+    found, open_one, newest = opened
+    given: Mapping[str, str] = {}
+    if not as_draft:
+        clean = validate_answers(found.gate.fields, answers)
+        errors = dict(clean.errors) if isinstance(clean, AnswerErrors) else {}
+        if not note.strip():
+            errors["note"] = "Say what you need the files for"
+        if errors:
+            return malformed("The request is not sent yet", errors, code="request-incomplete")
+        given = clean.values if not isinstance(clean, AnswerErrors) else {}
+    # Record.
+    row = open_one or _start(session, office, found, newest)
+    if row.state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}:
+        return view(session, office, row)
+    if as_draft:
+        request_store.keep_draft(session, row.id, _seal_draft(session, office, row, found, answers, note))
+        return view(session, office, request_store.lock_request(session, row.id) or row)
+    event = RequestEvent.RESUBMIT if row.state is RequestState.CHANGES_REQUESTED else RequestEvent.SUBMIT
+    return _carry_out(session, office, request_id=row.id, wanted=Move(event=event, note=note), answers=given)
+
+
+def open_asking(
+    session: Session, office: Office, *, publisher: str, model: str
+) -> tuple[ModelView, RequestView | None] | Refusal:
+    """Return the model and the person's open request at its gate, where they may ask for access."""
+    opened = _open(session, office, publisher=publisher, model=model)
+    if isinstance(opened, Refusal):
+        return opened
+    found, open_one, _ = opened
+    return found, view(session, office, open_one) if open_one else None
+
+
+def send(
+    session: Session, office: Office, *, request_id: UUID, answers: Mapping[str, object], note: str
+) -> RequestView | Refusal:
+    """Return the applicant's own draft or returned request, sent with these answers."""
+    row = request_store.find_request(session, request_id)
+    if row is None or Actor.APPLICANT not in parts_of(session, office, row):
+        return no_such_request()
+    model = catalog.get_model(session, row.model_id)
+    if row.state not in {RequestState.DRAFT, RequestState.CHANGES_REQUESTED}:
+        return move_on(row.id)
+    return ask(session, office, publisher=model.publisher, model=model.name, answers=answers, note=note)
+
+
+def _open(
+    session: Session, office: Office, *, publisher: str, model: str
+) -> tuple[ModelView, AccessRequest | None, AccessRequest | None] | Refusal:
+    """Return the model, the person's open request at its gate, and their newest one, if they may ask."""
     found = catalog.find_model(session, publisher=publisher, name=model, principal=office.principal)
     if isinstance(found, Refusal):
         return found
@@ -70,21 +126,7 @@ def ask(
         return not_signed_in(f"/{found.repo_id}/request")
     open_one = request_store.find_open(session, person_id=person_id, gate_id=found.gate.id)
     newest = open_one or request_store.find_newest(session, person_id=person_id, gate_id=found.gate.id)
-    # Decide.
-    if refusal := _judge_asking(session, office, found, newest):
-        return refusal
-    clean = validate_answers(found.gate.fields, answers)
-    if isinstance(clean, AnswerErrors) and not as_draft:
-        return malformed("The request is not sent yet", clean.errors, code="request-incomplete")
-    given = {} if isinstance(clean, AnswerErrors) else clean.values
-    # Record.
-    row = open_one or _start(session, office, found, newest)
-    if as_draft:
-        return view(session, office, row)
-    event = RequestEvent.RESUBMIT if row.state is RequestState.CHANGES_REQUESTED else RequestEvent.SUBMIT
-    if row.state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}:
-        return view(session, office, row)
-    return move(session, office, request_id=row.id, wanted=Move(event=event, note=note), answers=given)
+    return _judge_asking(session, office, found, newest) or (found, open_one, newest)
 
 
 def _judge_asking(
@@ -136,7 +178,46 @@ def _start(session: Session, office: Office, model: ModelView, newest: AccessReq
     return twin
 
 
-def move(
+def _seal_draft(
+    session: Session,
+    office: Office,
+    row: AccessRequest,
+    model: ModelView,
+    answers: Mapping[str, object],
+    note: str,
+) -> bytes | None:
+    """Return what was filled in so far, sealed by the person's key; a draft may be wrong or half done."""
+    key = office.sealer.find_subject_key(session, row.person_id)
+    if key is None:
+        return None
+    asked = {field.key for field in model.gate.fields}
+    kept = {
+        name: text[:ANSWER_MAX_CHARACTERS]
+        for name, text in answers.items()
+        if name in asked and isinstance(text, str)
+    }
+    draft = Draft(answers=kept, note=note[:NOTE_MAX_CHARACTERS])
+    return key.seal(request_reading.write_draft(draft), request_reading.draft_context(row.id))
+
+
+def move(session: Session, office: Office, *, request_id: UUID, wanted: Move) -> RequestView | Refusal:
+    """Return the request after a move that somebody asked for by its name."""
+    row = request_store.find_request(session, request_id)
+    parts = parts_of(session, office, row) if row else frozenset()
+    if row is None or not parts:
+        return no_such_request()
+    actor = BY_EVENT[wanted.event].actor
+    if office.principal.session_id is None and actor in parts:
+        if actor is Actor.APPLICANT:
+            return needs_a_person(f"/requests/{request_id}")
+        if not office.principal.may(Scope.REVIEW):
+            return scope_missing(Scope.REVIEW)
+    if wanted.event in SENDS | BY_ITSELF:
+        return made_by_form(catalog.get_model(session, row.model_id).repo_id)
+    return _carry_out(session, office, request_id=request_id, wanted=wanted)
+
+
+def _carry_out(
     session: Session,
     office: Office,
     *,
@@ -147,7 +228,7 @@ def move(
     """Return the request after the move; a grant begins or ends in the same transaction."""
     # Load.
     row = request_store.lock_request(session, request_id)
-    standing = _standing(session, office, row) if row else None
+    standing = standing_of(session, office, row) if row else None
     if row is None or standing is None:
         return no_such_request()
     model = catalog.get_model(session, row.model_id)
@@ -179,6 +260,7 @@ def move(
         state=target,
         now=office.now,
         due_at=office.now + wait if wait else None,
+        sent_at=office.now if taken.event in SENDS else row.sent_at,
         reapply_at=until if target is RequestState.REJECTED else None,
         assigned_to=_assigned(row, taken, office),
     )
@@ -219,7 +301,7 @@ def _put_step(
     sealed = None
     key = office.sealer.find_subject_key(session, row.person_id)
     if key is not None and any(said.values()):
-        sealed = key.seal(json.dumps(said).encode(), _context(step_id))
+        sealed = key.seal(json.dumps(said).encode(), sealed_context(step_id))
     request_store.insert_step(
         session,
         RequestStep(
@@ -274,83 +356,12 @@ def _change_grant(
     request_store.insert_grant_end(session, end)
 
 
-def get_request(session: Session, office: Office, request_id: UUID) -> RequestView | Refusal:
-    """Return the request, for its applicant and for reviewers of its publisher."""
-    row = request_store.find_request(session, request_id)
-    if row is None or _standing(session, office, row) is None:
-        return no_such_request()
-    return view(session, office, row)
-
-
-def list_own(session: Session, office: Office, *, after: UUID | None = None) -> Sequence[RequestView]:
-    """Return a page of the caller's requests, newest first."""
-    if office.principal.person_id is None:
-        return ()
-    rows = request_store.list_of_person(
-        session, person_id=office.principal.person_id, after=after, limit=PAGE_MOST
-    )
-    return [view(session, office, row) for row in rows]
-
-
-def list_queue(
-    session: Session,
-    office: Office,
-    *,
-    publisher: str,
-    states: Sequence[RequestState],
-    after: UUID | None = None,
-    limit: int = PAGE_MOST,
-) -> Sequence[RequestView] | Refusal:
-    """Return a page of a publisher's requests in these states, oldest first, for its reviewers."""
-    found = catalog.authorise(session, publisher, Command.REVIEW_REQUESTS, principal=office.principal)
-    if isinstance(found, Refusal):
-        return found
-    rows = request_store.list_queue(session, publisher_id=found.id, states=states, after=after, limit=limit)
-    return [view(session, office, row) for row in rows]
-
-
-def view(session: Session, office: Office, row: AccessRequest) -> RequestView:
-    """Return the request as this principal sees it: who reviews sees no other opinion before their own."""
-    standing = _standing(session, office, row)
-    if standing is None:
-        raise CorruptRecord(f"request {row.id} is shown to somebody without a part in it")
-    model = catalog.get_model(session, row.model_id)
-    policy = policy_of(model)
-    grant = request_store.find_grant(session, row.id) if row.state is RequestState.APPROVED else None
-    undecided = row.state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}
-    before = request_store.count_before(session, row, most=POSITION_MOST) if undecided else None
-    return RequestView(
-        id=row.id,
-        person_id=row.person_id,
-        model=model,
-        state=row.state,
-        state_since=row.state_since,
-        started_at=row.started_at,
-        due_at=row.due_at,
-        reapply_at=row.reapply_at,
-        assigned_to=row.assigned_to,
-        previous_id=row.previous_id,
-        position=before,
-        steps=_blinded(_open_steps(session, office, row), standing),
-        grant_ends_at=grant[0].ends_at if grant else None,
-        policy=policy,
-        acts_as=standing.acts_as,
-        possible=possible(standing, policy, now=office.now),
-    )
-
-
-def policy_of(model: ModelView) -> ReviewPolicy:
-    """Return how the model's gate reviews."""
-    del model
-    return ReviewPolicy()
-
-
 def lapse_due(session: Session, *, sealer: Sealer, base_url: str, now: datetime, most: int = 100) -> int:
     """Let requests lapse whose time has come, and warn those whose time comes; return how many moved."""
     office = Office(principal=ANONYMOUS, sealer=sealer, base_url=base_url, now=now, as_registry=True)
     moved = 0
     for row in request_store.list_due(session, before=office.now, warned=True, limit=most):
-        outcome = move(session, office, request_id=row.id, wanted=Move(event=RequestEvent.LAPSE))
+        outcome = _carry_out(session, office, request_id=row.id, wanted=Move(event=RequestEvent.LAPSE))
         moved += not isinstance(outcome, Refusal)
     soon = office.now + LAPSE_WARNING
     for row in request_store.list_due(session, before=soon, warned=False, limit=most):
@@ -358,63 +369,6 @@ def lapse_due(session: Session, *, sealer: Sealer, base_url: str, now: datetime,
         telling.warn(session, view(session, office, row), office=office)
         moved += 1
     return moved
-
-
-def _standing(session: Session, office: Office, row: AccessRequest) -> Standing | None:
-    """Return as what the principal acts on the request; None where they have no part in it."""
-    person_id = office.principal.person_id
-    acts_as = set()
-    if person_id is not None and person_id == row.person_id:
-        acts_as.add(Actor.APPLICANT)
-    if office.as_registry:
-        acts_as.add(Actor.REGISTRY)
-    if person_id is not None:
-        publisher = catalog.get_model(session, row.model_id).publisher
-        allowed = catalog.authorise(session, publisher, Command.REVIEW_REQUESTS, principal=office.principal)
-        if not isinstance(allowed, Refusal):
-            acts_as.add(Actor.REVIEWER)
-    if not acts_as:
-        return None
-    return Standing(
-        state=row.state,
-        progress=progress_of(_open_steps(session, office, row, sealed=False)),
-        person_id=person_id,
-        acts_as=frozenset(acts_as),
-        is_own=person_id == row.person_id,
-    )
-
-
-def _open_steps(
-    session: Session, office: Office, row: AccessRequest, *, sealed: bool = True
-) -> tuple[Step, ...]:
-    key = office.sealer.find_subject_key(session, row.person_id) if sealed else None
-    steps = []
-    for step in request_store.list_steps(session, row.id):
-        said = json.loads(key.open(step.sealed, _context(step.id))) if key and step.sealed else {}
-        steps.append(
-            Step(
-                event=step.event,
-                state=step.state,
-                actor_id=step.actor_id,
-                at=step.at,
-                reason=Cause(step.reason) if step.reason else None,
-                until=step.until,
-                note=said.get("note", ""),
-                answers=said.get("answers", {}),
-            )
-        )
-    return tuple(steps)
-
-
-def _blinded(steps: Sequence[Step], standing: Standing) -> tuple[Step, ...]:
-    """Leave out what other reviewers think as long as the request is undecided."""
-    if standing.state not in OPEN:
-        return tuple(steps)
-    return tuple(
-        step
-        for step in steps
-        if step.event is not RequestEvent.ENDORSE or step.actor_id == standing.person_id
-    )
 
 
 def grant_leaf(grant: AccessGrant, *, act: str, at: datetime) -> bytes:
@@ -432,7 +386,3 @@ def grant_leaf(grant: AccessGrant, *, act: str, at: datetime) -> bytes:
             "until": iso(grant.ends_at) if grant.ends_at else None,
         }
     )
-
-
-def _context(step_id: UUID) -> bytes:
-    return b"request_step:" + step_id.bytes

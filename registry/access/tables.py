@@ -70,6 +70,8 @@ class AccessRequest(Table, table=True):
     state: RequestState = Field(sa_column=Column(enum_column(RequestState), nullable=False))
     state_since: datetime = Field(sa_type=UTCDateTime)
     is_open: bool
+    sent_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When the applicant sent it last."""
     due_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """When it lapses."""
     warned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
@@ -77,6 +79,8 @@ class AccessRequest(Table, table=True):
     reapply_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """After a rejection: from when one may ask again."""
     assigned_to: UUID | None = Field(default=None, foreign_key="person.id")
+    sealed_draft: bytes | None = None
+    """What is filled in and not sent, sealed by the applicant's key; the one part of a request that is no fact."""
 
 
 class RequestStep(Table, table=True):
@@ -123,3 +127,16 @@ class AccessGrantEnd(Table, table=True):
     ended_by: UUID = Field(foreign_key="person.id")
     ended_at: datetime = Field(sa_type=UTCDateTime)
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+
+
+class AnswerTemplate(Table, table=True):
+    """A text that reviewers of a publisher put into their notes again and again."""
+
+    __table_args__ = (UniqueConstraint("publisher_id", "title"),)
+
+    id: UUID = Field(primary_key=True)
+    publisher_id: UUID = Field(foreign_key="publisher.id")
+    title: str = Field(max_length=80)
+    text: str = Field(max_length=2_000)
+    created_by: UUID = Field(foreign_key="person.id")
+    created_at: datetime = Field(sa_type=UTCDateTime)

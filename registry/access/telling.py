@@ -23,8 +23,11 @@ def tell(session: Session, request: RequestView, taken: Transition, wanted: Move
     page = f"/requests/{request.id}"
     if taken.event not in _SILENT:
         lines = [f"{taken.past}: your request for {repo}."]
-        if taken.needs_reason and wanted.reason is not None:
-            lines.append(f"Reason: {CAUSE_WORDS[wanted.reason]}.")
+        reason = wanted.reason if taken.needs_reason else None
+        if taken.event is RequestEvent.REVOKE:
+            reason = next((step.reason for step in reversed(request.steps) if step.reason is not None), None)
+        if reason is not None:
+            lines.append(f"Reason: {CAUSE_WORDS[reason]}.")
         if request.grant_ends_at is not None:
             lines.append(f"The access ends on {request.grant_ends_at:%-d %B %Y}.")
         if request.reapply_at is not None:
@@ -41,16 +44,21 @@ def tell(session: Session, request: RequestView, taken: Transition, wanted: Move
         )
         _send(session, [request.person_id], message, office=office)
     if taken.event in _TO_REVIEWERS:
-        reviewers = catalog.list_people_who_may(
-            session, publisher_id=request.model.publisher_id, command=Command.REVIEW_REQUESTS
-        )
         message = Message(
             kind="request-waits",
             subject=f"A request for {repo} waits for review",
             text=f"{taken.past}. The request for {repo} waits for a reviewer.",
             page=page,
         )
-        _send(session, [one for one in reviewers if one != request.person_id], message, office=office)
+        _send_to_reviewers(session, request, message, office=office)
+    elif taken.event is RequestEvent.PROPOSE_REVOCATION:
+        message = Message(
+            kind="revocation-waits",
+            subject=f"A revocation of access to {repo} waits for a second reviewer",
+            text=f"A reviewer proposes to revoke an access to {repo}. Another one confirms it or drops it.",
+            page=page,
+        )
+        _send_to_reviewers(session, request, message, office=office)
 
 
 def warn(session: Session, request: RequestView, *, office: Office) -> None:
@@ -63,9 +71,6 @@ def warn(session: Session, request: RequestView, *, office: Office) -> None:
         text=f"Your request for {repo} lapses on {due}, unless it moves on before.",
         page=f"/requests/{request.id}",
     )
-    reviewers = catalog.list_people_who_may(
-        session, publisher_id=request.model.publisher_id, command=Command.REVIEW_REQUESTS
-    )
     _send(session, [request.person_id], message, office=office)
     waiting = Message(
         kind="request-will-lapse",
@@ -73,8 +78,27 @@ def warn(session: Session, request: RequestView, *, office: Office) -> None:
         text=f"A request for {repo} lapses on {due} without a decision.",
         page=f"/requests/{request.id}",
     )
-    _send(session, [one for one in reviewers if one != request.person_id], waiting, office=office)
+    _send_to_reviewers(session, request, waiting, office=office)
 
 
-def _send(session: Session, people: Sequence[UUID], message: Message, *, office: Office) -> None:
-    identity.notify(session, people, message, base_url=office.base_url, sealer=office.sealer, now=office.now)
+def _send_to_reviewers(session: Session, request: RequestView, message: Message, *, office: Office) -> None:
+    """Put the message into the reviewers' inboxes at once; their mail is one digest a day."""
+    reviewers = catalog.list_people_who_may(
+        session, publisher_id=request.model.publisher_id, command=Command.REVIEW_REQUESTS
+    )
+    others = [one for one in reviewers if one != request.person_id]
+    _send(session, others, message, office=office, by_mail=False)
+
+
+def _send(
+    session: Session, people: Sequence[UUID], message: Message, *, office: Office, by_mail: bool = True
+) -> None:
+    identity.notify(
+        session,
+        people,
+        message,
+        base_url=office.base_url,
+        sealer=office.sealer,
+        now=office.now,
+        by_mail=by_mail,
+    )

@@ -116,9 +116,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(event=_E.START, sources=frozenset(), target=_S.DRAFT, actor=Actor.APPLICANT,
                label="Keep as a draft", past="Draft begun"),
     Transition(event=_E.SUBMIT, sources=frozenset({_S.DRAFT}), target=_S.SUBMITTED, actor=Actor.APPLICANT,
-               label="Send the request", past="Request sent"),
+               label="Send the request", past="Request sent", needs_note=True),
     Transition(event=_E.RESUBMIT, sources=frozenset({_S.CHANGES_REQUESTED}), target=_S.SUBMITTED,
-               actor=Actor.APPLICANT, label="Send the changed request", past="Changed request sent"),
+               actor=Actor.APPLICANT, label="Send the changed request", past="Changed request sent",
+               needs_note=True),
     Transition(event=_E.TAKE, sources=frozenset({_S.SUBMITTED}), target=_S.IN_REVIEW, actor=Actor.REVIEWER,
                label="Take it for review", past="Review began"),
     Transition(event=_E.RETURN, sources=frozenset({_S.IN_REVIEW}), target=_S.CHANGES_REQUESTED,
@@ -149,6 +150,13 @@ TRANSITIONS: tuple[Transition, ...] = (
 )
 # fmt: on
 BY_EVENT: Mapping[RequestEvent, Transition] = {row.event: row for row in TRANSITIONS}
+SENDS = frozenset({_E.SUBMIT, _E.RESUBMIT})
+"""The applicant's answers go with these, so they are made with the form of the gate."""
+BY_ITSELF = frozenset({_E.START, _E.ENDORSE, _E.LAPSE})
+"""Nobody asks for these by name: they come about by others."""
+GRAVE = frozenset({_E.REJECT, _E.PROPOSE_REVOCATION, _E.REVOKE})
+AMONG_REVIEWERS = frozenset({_E.PROPOSE_REVOCATION, _E.DROP_REVOCATION})
+"""Reviewers settle these among themselves; the applicant reads of them only once access was revoked."""
 
 STATE_WORDS: Mapping[RequestState, str] = {
     _S.DRAFT: "Not sent yet",
@@ -312,10 +320,17 @@ def _judge_reviewer(row: Transition, standing: Standing, page: str) -> Refusal |
     return None
 
 
+_WHY = {
+    Actor.APPLICANT: "Say why; the reviewers read it",
+    Actor.REVIEWER: "Say why; the applicant reads it",
+    Actor.REGISTRY: "Say why",
+}
+
+
 def _missing(move: Move, row: Transition, now: datetime) -> dict[str, str]:
     errors = {}
     if row.needs_note and not move.note.strip():
-        errors["note"] = "Say why; the applicant reads it"
+        errors["note"] = _WHY[row.actor] if row.event not in SENDS else "Say what you need the files for"
     if len(move.note) > NOTE_MAX_CHARACTERS:
         errors["note"] = f"Write at most {NOTE_MAX_CHARACTERS:,} characters"
     if row.needs_reason and move.reason is None:

@@ -125,9 +125,16 @@ def _line(
 
 
 def publisher_head(
-    publisher: catalog.PublisherView, roles: Iterable[Role], *, is_operator: bool = False
+    publisher: catalog.PublisherView,
+    roles: Iterable[Role],
+    *,
+    is_operator: bool = False,
+    waiting: int | None = None,
 ) -> SimpleNamespace:
-    """Return what the pages of one publisher share; an address is None where the role does not reach."""
+    """Return what the pages of one publisher share; an address is None where the role does not reach.
+
+    `waiting` is how many requests wait for a decision, where the page has counted them.
+    """
     held = tuple(roles)
     here = f"/manage/{publisher.name}"
 
@@ -139,11 +146,14 @@ def publisher_head(
         name=publisher.name,
         display_name=publisher.display_name,
         role=held[0].value if held else "operator",
+        waiting=waiting,
         urls={
             "publishing": reach(Command.SEE_PRIVATE, ""),
+            "requests": reach(Command.REVIEW_REQUESTS, "/requests"),
             "acceptances": reach(Command.READ_RECORDS, "/acceptances"),
             "downloads": reach(Command.READ_RECORDS, "/downloads"),
             "roles": looks,
             "blocks": reach(Command.BLOCK_PEOPLE, "/blocks"),
+            "looks": reach(Command.MANAGE_ROLES, "/looks") or (f"{here}/looks" if is_operator else None),
         },
     )

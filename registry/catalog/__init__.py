@@ -31,6 +31,7 @@ from registry.catalog.gates import (
     is_fresh,
     preview_gate,
 )
+from registry.catalog.graces import REACCEPT_DAYS, REACCEPT_DAYS_MOST
 from registry.catalog.inspection import Flag, Severity
 from registry.catalog.publishing import PublishRelease, create_tag, publish_release
 from registry.catalog.reading import (
@@ -76,6 +77,8 @@ from registry.catalog.service import (
 from registry.catalog.upload_store import UploadLine
 
 __all__ = [
+    "REACCEPT_DAYS",
+    "REACCEPT_DAYS_MOST",
     "TERMS_CHANGED",
     "Card",
     "Command",

@@ -12,6 +12,7 @@ from litestar.response import Stream
 from sqlmodel import Session
 
 from registry import access
+from registry.catalog.looks import Looked, record_look
 from registry.delivery import reading, schemas
 from registry.delivery.reading import Downloads, DownloadsAsked, NamedDownload
 from registry.delivery.schemas import DownloadRecordsOut, ExportFormat
@@ -77,7 +78,7 @@ class DownloadsAuditApi(Controller):
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
         found, rows = loaded
-        note_downloads_look(found, principal, export=format is not ExportFormat.JSON)
+        await note_downloads_look(desk, found, principal, export=format is not ExportFormat.JSON)
         if format is not ExportFormat.JSON:
             return export_response(desk, found, format)
         following = None
@@ -92,14 +93,19 @@ class DownloadsAuditApi(Controller):
         )
 
 
-def note_downloads_look(found: Downloads, principal: Principal, *, export: bool) -> None:
-    """Record that somebody looked at the download records."""
-    access.note_look(
-        "downloads",
-        principal=principal,
-        publisher_id=found.publisher.id,
-        subject=found.wanted.person_id,
-        export=export,
+async def note_downloads_look(desk: Desk, found: Downloads, principal: Principal, *, export: bool) -> None:
+    """Record that somebody looks at the download records; durable when this returns."""
+    now = desk.clock.now()
+    await desk.database.write(
+        lambda session: record_look(
+            session,
+            Looked.DOWNLOADS,
+            principal=principal,
+            publisher_id=found.publisher.id,
+            subject_id=found.wanted.person_id,
+            export=export,
+            now=now,
+        )
     )
 
 

@@ -107,7 +107,8 @@ class DownloadSummary:
     path: str
     sha256: str
     size: int
-    acceptance_id: UUID | None
+    acceptance_ids: tuple[UUID, ...]
+    """All acceptances that the right rested on, in the order in which the gate asked for them."""
     resumed_from: int | None
     channel: str
     client: str

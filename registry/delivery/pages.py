@@ -142,7 +142,7 @@ class ManagePages(Controller):
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
         found, view = loaded
-        note_downloads_look(found, visit.principal, export=False)
+        await note_downloads_look(desk, found, visit.principal, export=False)
         return respond(desk.pages.render("manage/downloads.html", page=visit.page, view=view))
 
     @get("/manage/{publisher:str}/downloads.csv", operation_id="export_downloads_csv")
@@ -184,7 +184,7 @@ async def _export(request: AnyRequest, desk: Desk, publisher: str, kind: ExportF
     )
     if isinstance(found, Refusal):
         return refuse(request, found)
-    note_downloads_look(found, principal, export=True)
+    await note_downloads_look(desk, found, principal, export=True)
     return export_response(desk, found, kind)
 
 

@@ -9,6 +9,8 @@ from sqlmodel import Session
 
 from registry import acceptances, access, catalog, identity
 from registry.acceptances.domain import AcceptanceSummary
+from registry.acceptances.reading import first_accepted
+from registry.catalog import looks
 from registry.delivery import reading, schemas, store
 from registry.delivery.store import Filter
 from registry.identity.visits import Desk
@@ -28,6 +30,7 @@ async def write_personal_data(desk: Desk, person_id: UUID) -> AsyncIterator[byte
         ("acceptances", _acceptances),
         ("downloads", _downloads),
         ("refused_requests", _refused),
+        ("looks", _looks),
     ):
         yield f',"{name}":['.encode()
         async for piece in _write_list(desk, person_id, load):
@@ -164,6 +167,33 @@ def _refused(session: Session, desk: Desk, person_id: UUID, after: UUID | None) 
                 "model": "/".join(names[row.model_id]),
                 "path": row.path,
                 "code": row.code,
+            },
+        )
+        for row in rows
+    ]
+
+
+def _looks(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
+    """Who looked is the publisher's matter; that, where, when and how is the person's."""
+    del desk
+    since_by_gate = first_accepted(session, person_id=person_id)
+    rows = looks.list_looks_at(
+        session,
+        person_id=person_id,
+        gate_ids=list(since_by_gate),
+        since=min(since_by_gate.values(), default=None),
+        after=after,
+        limit=ROWS_PER_READ,
+    )
+    return [
+        (
+            row.id,
+            {
+                "looked_at": iso(row.looked_at),
+                "publisher": row.publisher,
+                "what": row.what.value,
+                "only_you": row.subject_id is not None,
+                "export": row.export,
             },
         )
         for row in rows

@@ -134,4 +134,7 @@ def list_downloads(
     rows = store.list_downloads(session, wanted, after=after, limit=min(limit, 1_000))
     names = catalog.name_models(session, [row.model_id for row in rows])
     commits = catalog.name_commits(session, [row.release_id for row in rows])
-    return [store.summarise(row, names[row.model_id], commits[row.release_id]) for row in rows]
+    rested_on = store.find_acceptances(session, rows)
+    return [
+        store.summarise(row, names[row.model_id], commits[row.release_id], rested_on[row.id]) for row in rows
+    ]

@@ -242,7 +242,11 @@ def _download(row: NamedDownload) -> SimpleNamespace:
         path=record.path,
         through=_through(record),
         size=record.size,
-        receipt_url=f"/records/{record.acceptance_id}" if record.acceptance_id else None,
+        receipt_url=f"/records/{record.acceptance_ids[0]}" if record.acceptance_ids else None,
+        further=[
+            Link(label=f"Receipt {position}", url=f"/records/{acceptance_id}")
+            for position, acceptance_id in enumerate(record.acceptance_ids[1:], start=2)
+        ],
     )
 
 

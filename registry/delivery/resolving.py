@@ -66,6 +66,10 @@ INSERT INTO download_record (id, issued_at, person_id, token_id, model_id, relea
 VALUES (:id, :issued_at, :person_id, :token_id, :model_id, :release_id, :path, :sha256, :size,
         :acceptance_id, :resumed_from, :channel, :client, :request_id)
 """
+_FURTHER_SQL = """
+INSERT INTO download_record_acceptance (record_id, position, acceptance_id)
+VALUES (:record_id, :position, :acceptance_id)
+"""
 _REFUSED_SQL = """
 INSERT INTO refused_request (id, refused_at, person_id, model_id, path, code, request_id)
 VALUES (:id, :refused_at, :person_id, :model_id, :path, :code, :request_id)
@@ -93,6 +97,8 @@ class _Writes:
     """Rows that the batch inserts."""
 
     records: list[Parameters]
+    further: list[Parameters]
+    """Further acceptances of records that rest on several."""
     refusals: list[Parameters]
     touched: dict[UUID, Parameters]
 
@@ -122,7 +128,7 @@ class Resolver:
 
     def _resolve_batch(self, connection: Any, items: Sequence[_Item]) -> Sequence[Outcome]:
         now = self._clock.now()
-        writes = _Writes(records=[], refusals=[], touched={})
+        writes = _Writes(records=[], further=[], refusals=[], touched={})
         principals = self._principals(connection, items, writes, now)
         facts = self._facts(connection, items, principals, now)
         outcomes = [
@@ -221,6 +227,8 @@ class Resolver:
             block_id=sql.read_id(row[13]) if row[13] is not None else None,
             role=row[14],
             grant_id=sql.read_id(row[15]) if row[15] is not None else None,
+            cover_id=sql.read_id(row[16]) if row[16] is not None else None,
+            cover_until=sql.read_moment(row[17]) if row[17] is not None else None,
         )
 
     def _answer(
@@ -302,6 +310,14 @@ class Resolver:
                 "request_id": asker.request_id[:64],
             }
         )
+        for position, acceptance_id in enumerate(permit.acceptance_ids[1:], start=1):
+            writes.further.append(
+                {
+                    "record_id": sql.bind_id(record_id),
+                    "position": position,
+                    "acceptance_id": sql.bind_id(acceptance_id),
+                }
+            )
         return record_id
 
     def _note_refusal(
@@ -367,6 +383,8 @@ class Resolver:
     def _write(self, connection: Any, writes: _Writes) -> None:
         if writes.records:
             self._sql.execute_many(connection, _RECORD_SQL, writes.records)
+        if writes.further:
+            self._sql.execute_many(connection, _FURTHER_SQL, writes.further)
         if writes.refusals:
             self._sql.execute_many(connection, _REFUSED_SQL, writes.refusals)
         if writes.touched:

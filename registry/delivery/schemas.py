@@ -33,9 +33,12 @@ class DownloadRecordOut(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     size: int
     receipt_id: str | None
+    """Receipt of the acceptance that the right rested on; of the first one where the gate asks for several."""
     resumed_from: int | None
     channel: str
     client: str
+    further_receipt_ids: list[str]
+    """Of the others, in the order in which the gate asks for them."""
 
 
 class DownloadRecordsOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,10 +60,11 @@ def view_download(record: DownloadSummary, email: str | None) -> DownloadRecordO
         path=record.path,
         sha256=record.sha256,
         size=record.size,
-        receipt_id=str(record.acceptance_id) if record.acceptance_id else None,
+        receipt_id=str(record.acceptance_ids[0]) if record.acceptance_ids else None,
         resumed_from=record.resumed_from,
         channel=record.channel,
         client=record.client,
+        further_receipt_ids=[str(acceptance_id) for acceptance_id in record.acceptance_ids[1:]],
     )
 
 
@@ -75,6 +79,10 @@ async def write_downloads(
             msgspec.structs.asdict(view_download(row.record, row.email)) for row in rows
         ]
         if kind is ExportFormat.CSV:
-            yield csv_lines([list(record.values()) for record in records])
+            yield csv_lines([_cells(record) for record in records])
         else:
             yield jsonl_lines(records)
+
+
+def _cells(record: dict[str, Any]) -> list[Any]:
+    return [" ".join(value) if isinstance(value, list) else value for value in record.values()]

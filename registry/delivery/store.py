@@ -1,16 +1,17 @@
 """Queries of download records and refused requests; the hot path inserts them (`resolving`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, exists, or_
 from sqlmodel import Session, col, func, select
 
 from registry import acceptances
 from registry.delivery.domain import DownloadSummary
-from registry.delivery.tables import DownloadRecord, RefusedRequest
+from registry.delivery.tables import DownloadRecord, DownloadRecordAcceptance, RefusedRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +64,7 @@ def _list(
     if wanted.path is not None:
         statement = statement.where(DownloadRecord.path == wanted.path)
     if wanted.license_version_ids is not None:
-        statement = statement.where(
-            acceptances.is_of_license(DownloadRecord.acceptance_id, wanted.license_version_ids)
-        )
+        statement = statement.where(_rests_on(wanted.license_version_ids))
     if wanted.since is not None:
         statement = statement.where(DownloadRecord.issued_at >= wanted.since)
     if wanted.until is not None:
@@ -75,6 +74,28 @@ def _list(
     if after is not None:
         statement = statement.where(DownloadRecord.id < after)
     return list(session.exec(statement.order_by(col(DownloadRecord.id).desc()).limit(limit)).all())
+
+
+def _rests_on(license_version_ids: Sequence[UUID]) -> ColumnElement[bool]:
+    """Return the condition that any acceptance of a record is of one of these texts."""
+    further = exists().where(
+        col(DownloadRecordAcceptance.record_id) == col(DownloadRecord.id),
+        acceptances.is_of_license(DownloadRecordAcceptance.acceptance_id, license_version_ids),
+    )
+    return or_(acceptances.is_of_license(DownloadRecord.acceptance_id, license_version_ids), further)
+
+
+def find_acceptances(session: Session, rows: Sequence[DownloadRecord]) -> Mapping[UUID, tuple[UUID, ...]]:
+    """Return the acceptances that each record rests on, in order."""
+    found = {row.id: [row.acceptance_id] if row.acceptance_id else [] for row in rows}
+    links = session.exec(
+        select(DownloadRecordAcceptance)
+        .where(col(DownloadRecordAcceptance.record_id).in_([row.id for row in rows if row.acceptance_id]))
+        .order_by(col(DownloadRecordAcceptance.record_id), col(DownloadRecordAcceptance.position))
+    )
+    for link in links:
+        found[link.record_id].append(link.acceptance_id)
+    return {record_id: tuple(acceptance_ids) for record_id, acceptance_ids in found.items()}
 
 
 def count_up_to(
@@ -97,13 +118,17 @@ def list_refused(
     return list(session.exec(statement.order_by(col(RefusedRequest.id).desc()).limit(limit)).all())
 
 
-def summarise(row: DownloadRecord, names: tuple[str, str], commit: str) -> DownloadSummary:
+def summarise(
+    row: DownloadRecord, names: tuple[str, str], commit: str, acceptance_ids: tuple[UUID, ...]
+) -> DownloadSummary:
     """Return a record as lists show it."""
     values: dict[str, Any] = {
         name: getattr(row, name)
         for name in (
-            *("id", "issued_at", "person_id", "model_id", "path", "sha256", "size", "acceptance_id"),
+            *("id", "issued_at", "person_id", "model_id", "path", "sha256", "size"),
             *("resumed_from", "channel", "client"),
         )
     }
-    return DownloadSummary(publisher=names[0], model=names[1], commit=commit, **values)
+    return DownloadSummary(
+        publisher=names[0], model=names[1], commit=commit, acceptance_ids=acceptance_ids, **values
+    )

@@ -29,12 +29,25 @@ class DownloadRecord(Table, table=True):
     sha256: str = Field(max_length=64)
     size: int = Field(sa_type=BigInteger)
     acceptance_id: UUID | None = Field(default=None, foreign_key="acceptance.id")
-    """The acceptance that the right rested on; the first one where the gate requires several."""
+    """The acceptance that the right rested on; the first one where the gate requires several
+    (see `DownloadRecordAcceptance`)."""
     resumed_from: int | None = Field(default=None, sa_type=BigInteger)
     """First byte asked for, where the client resumed or fetched a part."""
     channel: str = Field(max_length=16)
     client: str = Field(default="", max_length=120)
     request_id: str = Field(default="", max_length=64)
+
+
+class DownloadRecordAcceptance(Table, table=True):
+    """A further acceptance that the right rested on; written only where the gate requires several."""
+
+    __table_args__ = (Index("ix_download_record_acceptance_acceptance", "acceptance_id", "record_id"),)
+
+    record_id: UUID = Field(primary_key=True)
+    """Without a foreign key, so that the records can be partitioned by time."""
+    position: int = Field(primary_key=True)
+    """1 for the second acceptance; the first one stands in the record."""
+    acceptance_id: UUID = Field(foreign_key="acceptance.id")
 
 
 class RefusedRequest(Table, table=True):

@@ -4,6 +4,8 @@ from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Sco
 from registry.identity.ending import Ended, end_person, reconcile_operators
 from registry.identity.notices import count_unread, list_notices, mark_read, notify
 from registry.identity.oauth_service import list_logins
+from registry.identity.organisation_store import lock_organisations
+from registry.identity.organisations import get_organisation, list_organisations
 from registry.identity.service import (
     authenticate_session,
     authenticate_token,
@@ -36,12 +38,15 @@ __all__ = [
     "ensure_person",
     "find_person_by_email",
     "find_token",
+    "get_organisation",
     "issue_local_link",
     "link_url",
-    "list_notices",
     "list_logins",
+    "list_notices",
+    "list_organisations",
     "list_sessions",
     "list_tokens",
+    "lock_organisations",
     "lock_people",
     "mark_read",
     "notify",

@@ -36,6 +36,7 @@ class Scope(StrEnum):
     READ = "read"
     PUBLISH = "publish"
     AUDIT = "audit"
+    REVIEW = "review"
 
 
 class Channel(StrEnum):

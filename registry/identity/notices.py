@@ -51,6 +51,7 @@ def notify(
                 "id": notice_id,
                 "person_id": person_id,
                 "created_at": now,
+                "awaits_digest": not by_mail,
                 "sealed": keys[person_id].seal(body, _context(notice_id)),
             }
         )

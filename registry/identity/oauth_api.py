@@ -4,18 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
+from registry.identity import ci_exchange
 from registry.identity import oauth_service as service
 from registry.identity.authentication import OWN_AUTHENTICATION
+from registry.identity.ci_domain import read_job
+from registry.identity.ci_issuers import CIIssuers
 from registry.identity.device_polling import DevicePolls
 from registry.identity.domain import Principal, Scope, not_signed_in
 from registry.identity.oauth_domain import (
+    CODE_GRANT,
     DEVICE_GRANT,
     DEVICE_LIFETIME,
+    EXCHANGE_GRANT,
     POLL_INTERVAL,
     REFRESH_GRANT,
     OAuthAnswer,
@@ -31,7 +37,8 @@ from registry.kernel.problems import AnyRequest, absolute, refuse
 
 BODY_MAX_BYTES = 65_536
 FIELDS_MAX_COUNT = 30
-GRANTS = (DEVICE_GRANT, REFRESH_GRANT)
+GRANTS = (DEVICE_GRANT, CODE_GRANT, REFRESH_GRANT)
+ID_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name of RFC 8693
 _MALFORMED = "The body is neither a form nor a JSON object of texts, or names a parameter twice"
 
 
@@ -40,6 +47,7 @@ class OAuthDesk:
     """What the token endpoint needs besides the desk; one per process."""
 
     polls: DevicePolls
+    issuers: CIIssuers
 
 
 class OAuthApi(Controller):
@@ -54,12 +62,15 @@ class OAuthApi(Controller):
         base = desk.settings.base_url
         body: dict[str, object] = {
             "issuer": base,
+            "authorization_endpoint": f"{base}/authorize",
             "token_endpoint": f"{base}/oauth/token",
             "device_authorization_endpoint": f"{base}/oauth/device",
             "revocation_endpoint": f"{base}/oauth/revoke",
             "introspection_endpoint": f"{base}/oauth/introspect",
-            "grant_types_supported": list(GRANTS),
-            "response_types_supported": [],
+            "grant_types_supported": [*GRANTS, *([EXCHANGE_GRANT] if desk.settings.ci_issuers else [])],
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
             "scopes_supported": [scope.value for scope in Scope],
             "token_endpoint_auth_methods_supported": ["none"],
             "revocation_endpoint_auth_methods_supported": ["none"],
@@ -118,6 +129,8 @@ class OAuthApi(Controller):
             )
             if waits is not None:
                 return answer(waits)
+        if fields.get("grant_type") == EXCHANGE_GRANT:
+            return answer(await exchange(desk, oauth.issuers, fields))
         return answer(await serve(desk, lambda server: server.create_token_response(fields)))
 
     @post("/oauth/revoke", operation_id="revoke_oauth_token", status_code=200)
@@ -159,6 +172,29 @@ async def serve(desk: Desk, use: Any, *, principal: Principal | None = None) -> 
         lambda session: use(Server(session, now=now, principal=principal))
     )
     return found
+
+
+async def exchange(desk: Desk, issuers: CIIssuers, fields: Mapping[str, str]) -> OAuthAnswer:
+    """Return the answer to a CI job; its identity is verified before any transaction is open."""
+    if fields.get("subject_token_type") != ID_TOKEN_TYPE or not fields.get("subject_token"):
+        return oauth_error("invalid_request", f"A subject_token of the type {ID_TOKEN_TYPE} is needed")
+    try:
+        rule_id = UUID(fields.get("resource", ""))
+    except ValueError:
+        return oauth_error("invalid_target", "The resource is the id of a trust rule, from the settings")
+    now = desk.clock.now()
+    verified = await issuers.verify(fields["subject_token"], now=now)
+    if verified is None:
+        return oauth_error(
+            "invalid_grant", "The subject_token is not signed by a CI system that this registry trusts"
+        )
+    issuer, claims = verified
+    job = read_job(issuer, claims, audience=desk.settings.base_url, now=now)
+    if isinstance(job, str):
+        return oauth_error("invalid_grant", job)
+    return await desk.database.write(
+        lambda session: ci_exchange.exchange(session, rule_id=rule_id, job=job, now=now)
+    )
 
 
 async def read_fields(request: AnyRequest) -> Mapping[str, str] | None:

@@ -241,6 +241,18 @@ def too_many_devices(until: datetime) -> Refusal:
     )
 
 
+def authorization_refused(title: str) -> Refusal:
+    """Return the refusal of a program's request that must not be sent back: its address is not proven."""
+    return Refusal(
+        code="authorization-request-invalid",
+        status=400,
+        title=title,
+        detail="The program that sent you here asked in a way that this registry does not allow. "
+        "Nothing was given to it, and you were not sent back.",
+        remedy=Remedy(text="Go back to the program and report it to its makers"),
+    )
+
+
 # --- answers of the token endpoint (RFC 6749 §5.2) -----------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import (
+    AuthorizationCodeMixin,
     AuthorizationServer,
     ClientMixin,
     InvalidGrantError,
@@ -18,9 +19,10 @@ from authlib.oauth2.rfc6749 import (
     OAuth2Request,
     TokenMixin,
 )
-from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2.rfc8628 import DeviceCodeGrant
 from sqlmodel import Session
@@ -38,7 +40,7 @@ from registry.identity.oauth_domain import (
     judge_device,
     oauth_error,
 )
-from registry.identity.oauth_tables import DeviceAuthorization, LoginKind, ProgramLogin
+from registry.identity.oauth_tables import AuthorizationCode, DeviceAuthorization, LoginKind, ProgramLogin
 from registry.identity.tables import AccessToken, Person
 
 _TRANSPORT = "https://registry.invalid"
@@ -92,6 +94,22 @@ class _Device:
         return self.row.scopes
 
 
+class _Code(AuthorizationCodeMixin):
+    """An authorization code that was just used up; its challenge is always a digest."""
+
+    code_challenge_method = "S256"
+
+    def __init__(self, row: AuthorizationCode) -> None:
+        self.row = row
+        self.code_challenge = row.code_challenge
+
+    def get_redirect_uri(self) -> str:
+        return self.row.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.row.scopes
+
+
 class _Refresh(TokenMixin):
     """A refresh token that was just used up."""
 
@@ -140,6 +158,7 @@ class Server(AuthorizationServer):
         self.register_token_generator("default", self._generate)  # type: ignore[arg-type] # Authlib's stub asks for its own class
         self.register_grant(_DeviceGrant)
         self.register_grant(_RefreshGrant)
+        self.register_grant(_CodeGrant, [CodeChallenge(required=True)])
         self.register_endpoint(_Revocation)
         self.register_endpoint(_Introspection)
 
@@ -220,6 +239,52 @@ class _DeviceGrant(DeviceCodeGrant):
         )
         self.server.issue(client, login, person_id, scopes)
         return super().create_token_response()  # type: ignore[no-untyped-call] # Authlib's stub leaves it open
+
+
+class _CodeGrant(AuthorizationCodeGrant):
+    """Gives a program its tokens for the code that came back through the browser, once (RFC 7636)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
+    server: Server
+
+    def query_authorization_code(self, code: str, client: ClientMixin) -> _Code | None:
+        session, now = self.server.session, self.server.now
+        row = store.find_code(session, digest_of(code))
+        if row is None or row.client_id != client.get_client_id() or now >= row.expires_at:
+            return None
+        if row.used_at is not None:
+            # Somebody else has the code too: what came of it ends (RFC 6749 §4.1.2).
+            if row.login_id is not None:
+                store.lock_login(session, row.login_id)
+                store.end_login(session, row.login_id, reason=EndReason.REUSED.value, now=now)
+            return None
+        # Before address and verifier are compared: there is one try.
+        store.use_code(session, row.digest, now=now)
+        return _Code(row)
+
+    def authenticate_user(self, authorization_code: _Code) -> UUID:
+        return authorization_code.row.person_id
+
+    def create_token_response(self) -> Any:
+        found, client = self.request.authorization_code, self.request.client
+        assert isinstance(client, _Client) and isinstance(found, _Code)  # noqa: S101, PT018 - validated just before
+        row, session = found.row, self.server.session
+        scopes = [Scope(word) for word in row.scopes.split()]
+        login = service.open_login(
+            session,
+            client=client.client,
+            person_id=row.person_id,
+            kind=LoginKind.BROWSER,
+            scopes=scopes,
+            sealed_network=row.sealed_network,
+            now=self.server.now,
+        )
+        store.note_login_of_code(session, row.digest, login_id=login)
+        self.server.issue(client, login, row.person_id, scopes)
+        return super().create_token_response()
+
+    def delete_authorization_code(self, authorization_code: _Code) -> None:
+        """Do nothing more: the code was used up when it was looked at, and stays to notice a second use."""
 
 
 class _RefreshGrant(RefreshTokenGrant):

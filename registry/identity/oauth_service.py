@@ -10,6 +10,7 @@ from sqlmodel import Session
 from registry.identity import oauth_store as store
 from registry.identity.domain import Scope, digest_of, new_secret
 from registry.identity.oauth_domain import (
+    CODE_LIFETIME,
     CODE_MISSES_PER_NETWORK,
     CODE_MISSES_PER_PERSON,
     DEVICE_LIFETIME,
@@ -140,6 +141,38 @@ def _find_waiting(
         expires_at=row.expires_at,
     )
     return row.digest, waiting
+
+
+def issue_code(
+    session: Session,
+    *,
+    client: Client,
+    person_id: UUID,
+    scopes: Sequence[Scope],
+    redirect_uri: str,
+    code_challenge: str,
+    network: str,
+    sealer: Sealer,
+    now: datetime,
+) -> str:
+    """Return a code that the program exchanges for tokens, once, with the verifier of its challenge."""
+    store.forget_old_codes(session, before=now - KEPT_AFTER_END)
+    code = new_secret()
+    store.insert_code(
+        session,
+        {
+            "digest": digest_of(code),
+            "client_id": client.id,
+            "person_id": person_id,
+            "redirect_uri": redirect_uri,
+            "scopes": " ".join(scopes),
+            "code_challenge": code_challenge,
+            "sealed_network": sealer.seal_system(network.encode(), NETWORK_CONTEXT),
+            "created_at": now,
+            "expires_at": now + CODE_LIFETIME,
+        },
+    )
+    return code
 
 
 def open_login(

@@ -1,6 +1,6 @@
 """What the pages of programs that sign in are given."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from registry.identity.domain import Scope
 from registry.identity.oauth_domain import (
     DEVICE_LIFETIME,
     Client,
+    EndReason,
     LoginSummary,
     WaitingDevice,
     read_user_code,
@@ -19,12 +20,14 @@ SCOPE_DETAILS = {
     Scope.READ: "see models and download files you have the right to",
     Scope.PUBLISH: "publish releases and licenses where you are a maintainer",
     Scope.AUDIT: "read who accepted and who downloaded, where you may",
+    Scope.REVIEW: "decide about requests for access, where you are a reviewer",
 }
 _END_WORDS = {
     "revoked": "Revoked",
     "signed-out": "Signed out",
-    "token-reused": "Ended: a token was used twice",
+    "token-reused": "Ended",
 }
+REUSED = "a token of it was used twice, so somebody may have copied it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,26 @@ class DecidedView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentView:
+    """`identity/consent.html`."""
+
+    asks: AskingProgram
+    goes_to: str
+    fields: Mapping[str, str]
+    """The program's request, sent back with the button and judged anew."""
+    post_url: str = "/authorize"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnView:
+    """`identity/return.html`."""
+
+    allowed: bool
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginRow:
     """A signed-in program in the list."""
 
@@ -80,6 +103,7 @@ class LoginRow:
     expires_at: datetime | None
     last_used_at: datetime | None
     state: Badge
+    note: str | None
     revoke_url: str | None
 
 
@@ -143,5 +167,6 @@ def login_row(login: LoginSummary, *, now: datetime) -> LoginRow:
         expires_at=login.expires_at,
         last_used_at=login.last_used_at,
         state=state,
+        note=REUSED if login.end_reason == EndReason.REUSED.value else None,
         revoke_url=f"/settings/logins/{login.id}/revoke" if live else None,
     )

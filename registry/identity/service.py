@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlmodel import Session
 
-from registry.identity import store
+from registry.identity import membership, store
 from registry.identity.domain import (
     LAST_USE_PRECISION,
     LINK_LIFETIME,
@@ -183,6 +183,7 @@ def sign_in(
         verified_at=now,
         is_operator=address in {normalise_email(operator) for operator in operators},
     )
+    membership.join_by_domain(session, person_id=person_id, email=address, now=now)
     if old_session:
         _end_session_of_browser(session, old_session, now=now)
     cookie = new_secret()

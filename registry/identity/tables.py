@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from registry.kernel.database import Table, UTCDateTime
@@ -18,6 +18,9 @@ class Person(Table, table=True):
     created_at: datetime = Field(sa_type=UTCDateTime)
     verified_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     is_operator: bool = False
+    mail_refused_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Since when the mail server refuses the address for good; None once a mail went through again."""
+    digest_sent_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
 
 
 class EmailLink(Table, table=True):
@@ -67,10 +70,28 @@ class AccessToken(Table, table=True):
 class Notice(Table, table=True):
     """Something that a person was told; sealed by their key."""
 
-    __table_args__ = (Index("ix_notice_person", "person_id", "id"),)
+    __table_args__ = (
+        Index("ix_notice_person", "person_id", "id"),
+        Index(
+            "ix_notice_unread",
+            "person_id",
+            "id",
+            sqlite_where=text("read_at IS NULL"),
+            postgresql_where=text("read_at IS NULL"),
+        ),
+        Index(
+            "ix_notice_digest",
+            "person_id",
+            "id",
+            sqlite_where=text("awaits_digest"),
+            postgresql_where=text("awaits_digest"),
+        ),
+    )
 
     id: UUID = Field(primary_key=True)
     person_id: UUID = Field(foreign_key="person.id")
     created_at: datetime = Field(sa_type=UTCDateTime)
     read_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    awaits_digest: bool = False
+    """To be named in the person's next digest."""
     sealed: bytes

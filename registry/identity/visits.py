@@ -99,7 +99,9 @@ class Visits:
         email = visitor.label if visitor else None
         return Visit(principal=principal, page=page, email=email, browser=browser)
 
-    async def read_form(self, request: AnyRequest, visit: Visit) -> Form | Refusal:
+    async def read_form(
+        self, request: AnyRequest, visit: Visit, *, max_fields: int = FORM_MAX_FIELDS
+    ) -> Form | Refusal:
         """Return the posted form, or the refusal of one that did not come from our page."""
         body = bytearray()
         async for chunk in request.stream():
@@ -108,7 +110,7 @@ class Visits:
                 return _form_refusal("form-too-large", 413, "The form is too large")
         try:
             pairs = parse_qsl(
-                body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_MAX_FIELDS, errors="strict"
+                body.decode("utf-8"), keep_blank_values=True, max_num_fields=max_fields, errors="strict"
             )
         except ValueError:
             return _form_refusal("form-malformed", 400, "The form cannot be read")

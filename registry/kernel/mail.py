@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 import aiosmtplib
 import msgspec
@@ -36,6 +37,8 @@ class Mail:
     to: str
     subject: str
     text: str
+    about: UUID | None = None
+    """Record whose evidence this letter is; what becomes of the letter is noted there."""
 
 
 class Mailer(Protocol):
@@ -57,7 +60,9 @@ def queue_all(session: Session, letters: Sequence[tuple[Mail, datetime]], *, sea
 
 
 def _seal(mail: Mail, sealer: Sealer) -> bytes:
-    plain = msgspec.json.encode({"to": mail.to, "subject": mail.subject, "text": mail.text})
+    plain = msgspec.json.encode(
+        {"to": mail.to, "subject": mail.subject, "text": mail.text, "about": mail.about}
+    )
     return sealer.seal_system(plain, _CONTEXT)
 
 

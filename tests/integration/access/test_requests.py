@@ -244,7 +244,9 @@ def test_requests_lapse_after_a_warning(scene: Scene, clock: SettableClock) -> N
     assert kinds[0] == "request-will-lapse"
     clock.advance(timedelta(days=6))
     assert lapse() == 1
-    shown = scene.world.read(request_reading.get_request, office=scene.office(scene.anna), request_id=request.id)
+    shown = scene.world.read(
+        request_reading.get_request, office=scene.office(scene.anna), request_id=request.id
+    )
     assert shown.state is RequestState.LAPSED
 
 
@@ -273,7 +275,9 @@ def test_a_reviewer_sees_no_other_opinion_before_the_decision(
     first = scene.move(scene.ben, request, RequestEvent.APPROVE, note="fine by me")
     assert first.state is RequestState.IN_REVIEW
     assert "endorse" in events(first)
-    blind = scene.world.read(request_reading.get_request, office=scene.office(scene.carl), request_id=request.id)
+    blind = scene.world.read(
+        request_reading.get_request, office=scene.office(scene.carl), request_id=request.id
+    )
     assert "endorse" not in events(blind)
     assert scene.code() == "awaiting-review"
     done = scene.move(scene.carl, request, RequestEvent.APPROVE)
@@ -290,7 +294,9 @@ def test_two_reviewers_at_once_make_one_decision(scene: Scene) -> None:
     with ThreadPoolExecutor(2) as threads:
         outcomes = list(threads.map(decide, (scene.ben, scene.carl)))
     assert sorted(isinstance(outcome, Refusal) for outcome in outcomes) == [False, True]
-    shown = scene.world.read(request_reading.get_request, office=scene.office(scene.anna), request_id=request.id)
+    shown = scene.world.read(
+        request_reading.get_request, office=scene.office(scene.anna), request_id=request.id
+    )
     assert events(shown).count("approve") == 1
 
 

@@ -1,6 +1,6 @@
 """Invented views for every template: usual ones, empty ones, long names, right-to-left text, errors."""
 
-from frontend_samples import acceptances, catalog, identity, ledger, licenses, manage, records, rest
+from frontend_samples import acceptances, catalog, gates, identity, ledger, licenses, manage, records, rest
 from frontend_samples.shared import Case, every_page
 
 CASES: list[Case] = [
@@ -10,6 +10,7 @@ CASES: list[Case] = [
     *identity.CASES,
     *records.CASES,
     *manage.CASES,
+    *gates.CASES,
     *ledger.CASES,
     *rest.CASES,
 ]

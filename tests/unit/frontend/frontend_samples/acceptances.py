@@ -37,7 +37,7 @@ _FIELDS = [
     FormField(name="answer.7", label="Work address", kind=FieldKind.EMAIL, autocomplete="email", required=False),
     FormField(name="answer.8", label=RTL),
 ]  # fmt: skip
-_ONE = [Option(value="self", label="for yourself", detail="Organizations cannot accept here yet.")]
+_ONE = [Option(value="self", label="for yourself")]
 _TWO = [Option(value="self", label="for yourself"), Option(value="organization", label="for an organization",
         detail="You state that you may bind it.")]  # fmt: skip
 _NAME = FormField(name="typed_name", label="Type your full name",
@@ -59,6 +59,9 @@ FORM: dict[str, Any] = {
     "prompt": None,
     "capacities": _ONE,
     "capacity_error": None,
+    "authority": None,
+    "officer_title": None,
+    "others": [],
     "fields": _FIELDS,
     "act": {"statement": f"By pressing the button you enter into {TITLE} 1.1 with the licensor.",
             "declaration": "I accept the license agreement shown here, and will keep its use restrictions.",
@@ -82,6 +85,11 @@ def _typed(field: FormField, value: str, error: str | None = None) -> FormField:
 _WRONG = FORM | {
     "capacities": _TWO,
     "capacity_error": "Choose for whom you accept.",
+    "authority": FormField(name="authorised", label="I may bind Kelp Forest Ltd", kind=FieldKind.CHECKBOX,
+                           error="Tick the box if you may bind the organisation"),
+    "officer_title": FormField(name="officer_title", label="Your function there", value="",
+                               error="Write your function there"),
+    "others": [Link(label="for yourself", url="/kelp/frond-1b/accept"), Link(label=f"for {RTL}", url="/x")],
     "fields": [_typed(_FIELDS[0], "Biðröð & Sons <b>"), _typed(_FIELDS[1], "", "Choose the country you work in."),
                _typed(_FIELDS[2], "2026-02-31", "There is no such day. Write it as 2027-06-30."),
                _typed(_FIELDS[5], "", "The publisher asks everybody to agree to this.")],
@@ -115,8 +123,10 @@ RECEIPT: dict[str, Any] = {
     "license": {"url": "/licenses/kelp/1.1", "language_name": "English", "size": 11_482,
                 "sha256": digest("text 1.1")},
     "policies": [{"title": "Kelp Forest acceptable use policy", "sha256": digest("policy")}],
-    "acts": {"said": "box ticked, name typed, button pressed", "button_label": f"Accept {TITLE} 1.1"},
-    "times": {"presented_at": ago(minutes=12), "end_reached_at": ago(minutes=3), "accepted_at": NOW},
+    "acts": {"said": "box ticked, name typed, button pressed", "button_label": f"Accept {TITLE} 1.1",
+             "name_said": "one of the names typed before"},
+    "times": {"presented_at": ago(minutes=12), "end_reached_at": ago(minutes=3), "accepted_at": NOW,
+              "clock": "synchronised"},
     "person": {"label": f"Ilse van der Brugghen, {PERSON}", "how": "signed in through a mailed link",
                "sign_in_at": ago(minutes=18)},
     "answers": [{"label": "Affiliation", "value": "Kelp Forest Institute"}, {"label": "Country", "value": "IS"},
@@ -128,6 +138,8 @@ RECEIPT: dict[str, Any] = {
     "grade": {"letter": "B", "said": "verified sign-in and exact text"},
     "key": {"id": "statement-2027a", "algorithm": "Ed25519"},
     "entry": {"index": 48_306, "size": 48_307, "url": "/log/48306", "leaf_hash": hexdigest("leaf")},
+    "copies": [{"said": "letter about it given to the mail server", "at": NOW},
+               {"said": "receipt first downloaded", "at": NOW}],
     "verification": {"at": NOW, "steps": [
         Check(tone=Tone.OK, verdict="The statement is signed", detail="by key statement-2027a"),
         Check(tone=Tone.OK, verdict="The text is the one shown", detail="its bytes hash to the digest"),

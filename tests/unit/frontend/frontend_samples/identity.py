@@ -43,19 +43,51 @@ _TOKENS: dict[str, Any] = {
 }  # fmt: skip
 _LOGIN: dict[str, Any] = {
     "name": "gatehouse command line", "how": "by code", "network": "192.0.2.44", "scopes": ["read"],
-    "created_at": ago(days=3), "expires_at": NOW, "last_used_at": ago(hours=1), "state": CURRENT,
+    "created_at": ago(days=3), "expires_at": NOW, "last_used_at": ago(hours=1), "state": CURRENT, "note": None,
     "revoke_url": "/settings/logins/1/revoke",
 }
 _LOGINS = [_LOGIN, _LOGIN | {"name": LONG_NAME, "network": "2001:db8:85a3:8d3:1319:8a2e:370:7348", "last_used_at": None,
-           "state": Badge(word="Ended: a token was used twice", shape=Shape.ENDED), "revoke_url": None}]
+           "state": Badge(word="Ended", shape=Shape.ENDED), "note": "a token of it was used twice", "revoke_url": None}]
 _ASKS: dict[str, Any] = {
     "name": "gatehouse command line", "program": "gatehouse/0.1.0", "network": "192.0.2.44", "same_network": True,
     "asked_at": ago(minutes=1), "may": ["see models and download files you have the right to"], "days": 30,
+}
+_RULE: dict[str, Any] = {
+    "id": "0191e2f0-0000-7000-8000-000000000000", "name": "nightly build", "job": "gitlab.com: acme/train",
+    "ref": "refs/heads/main", "scopes": ["read"], "last_used_at": ago(hours=1), "state": CURRENT,
+    "end_url": "/settings/ci/1/end",
+}
+_CI: dict[str, Any] = {
+    "rules": [_RULE, _RULE | {"name": LONG_NAME, "job": "token.actions.githubusercontent.com: " + LONG_NAME,
+              "last_used_at": None, "end_url": None, "state": Badge(word="Ended", shape=Shape.ENDED)}],
+    "fields": [FormField(name="repository", label="Repository", why="Such as acme/train.", error="Write it as owner/name")],
+    "scopes": _TOKENS["scopes"], "scopes_error": None, "offered": True, "post_url": "/settings/ci",
+    "commands": [Command(label="In the job", text="export HF_OIDC_RESOURCE=<id of the rule>")],
 }
 _CHECK = {"code": "WDJB-MJHT", "asks": _ASKS, "post_url": "/device/decide"}
 _CODE = {"code": "", "error": None, "minutes": 10, "post_url": "/device"}
 _SESSION = {"browser": "Firefox 140 on Linux", "started_at": ago(days=3),
             "expires_at": NOW, "current": True, "revoke_url": None}  # fmt: skip
+
+_ORGANISATION_NAME = FormField(name="name", label="Legal name", why="As it stands in contracts.")
+_ORGANISATION: dict[str, Any] = {
+    "name": "Kelp Forest Ltd", "is_officer": True, "state": CURRENT,
+    "domains": [{"domain": "kelpforest.example", "mailbox": "postmaster@kelpforest.example",
+                 "claimed_at": ago(days=3), "valid_until": NOW, "state": CURRENT},
+                {"domain": "a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
+                 "mailbox": "hostmaster@a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
+                 "claimed_at": ago(days=3), "valid_until": None, "state": CURRENT}],
+    "members": [{"who": PERSON, "role": "officer", "how": "named", "since": ago(days=9), "end_url": "/x",
+                 "is_self": True},
+                {"who": LONG_NAME, "role": "member", "how": "by address at kelpforest.example",
+                 "since": ago(days=2), "end_url": "/y", "is_self": False}],
+    "domain": FormField(name="domain", label="Domain"),
+    "mailbox": FormField(name="mailbox", label="Who reads the proof", kind=FieldKind.SELECT,
+                         options=[Option(value="postmaster", label="postmaster")]),
+    "email": FormField(name="email", label="E-mail address", kind=FieldKind.EMAIL),
+    "officer": FormField(name="officer", label="Make them an officer", kind=FieldKind.CHECKBOX, required=False),
+    "claim_url": "/c", "member_url": "/m",
+}
 
 CASES = [
     Case(name="sign-in", template="identity/sign_in.html", page=ANONYMOUS, view=_SIGN_IN),
@@ -88,12 +120,34 @@ CASES = [
     Case(name="device-check-strange", template="identity/device_check.html", page=MEMBER,
          view=_CHECK | {"asks": _ASKS | {"name": RTL, "program": LONG_NAME * 3, "same_network": False,
                         "may": _ASKS["may"] * 3, "network": "2001:db8:85a3:8d3:1319:8a2e:370:7348"}}),
+    Case(name="ci", template="identity/ci.html", page=MEMBER, view=_CI),
+    Case(name="ci-none", template="identity/ci.html", page=MEMBER,
+         view=_CI | {"rules": [], "offered": False, "fields": [], "commands": []}),
+    Case(name="ci-wrong", template="identity/ci.html", page=MEMBER,
+         view=_CI | {"rules": [], "scopes_error": "Choose at least one scope"}),
+    Case(name="consent", template="identity/consent.html", page=MEMBER,
+         view={"asks": _ASKS, "goes_to": "http://127.0.0.1:43210/callback", "fields": {"client_id": "gatehouse-cli"},
+               "post_url": "/authorize"}),
+    *(Case(name=f"return-{word}", template="identity/return.html", page=MEMBER,
+           view={"allowed": word == "allowed", "name": "gatehouse command line",
+                 "url": "http://127.0.0.1:43210/callback?code=x"}) for word in ("allowed", "refused")),
     *(Case(name=f"device-{word}", template="identity/device_done.html", page=MEMBER,
            view={"allowed": word == "allowed", "name": "gatehouse command line", "tokens_url": "/settings/tokens"})
       for word in ("allowed", "refused")),
     Case(name="sessions", template="identity/sessions.html", page=MEMBER,
          view={"sessions": [_SESSION, _SESSION | {"browser": RTL, "current": False,
                "revoke_url": "/records/sessions/2/revoke"}], "revoke_others_url": "/records/sessions/revoke"}),
+    Case(name="organisations", template="identity/organisations.html", page=MEMBER,
+         view={"organisations": [{"name": RTL, "url": "/organisations/1", "role": "officer", "state": CURRENT}],
+               "name": _ORGANISATION_NAME, "post_url": "/organisations"}),
+    Case(name="organisations-none", template="identity/organisations.html", page=MEMBER,
+         view={"organisations": [], "name": _ORGANISATION_NAME, "post_url": "/organisations"}),
+    Case(name="organisation-officer", template="identity/organisation.html", page=MEMBER, view=_ORGANISATION),
+    Case(name="organisation-member", template="identity/organisation.html", page=MEMBER,
+         view=_ORGANISATION | {"is_officer": False, "members": [], "domains": []}),
+    *(Case(name=f"prove-{word}", template="identity/prove.html", page=ANONYMOUS,
+           view={"domain": "kelpforest.example", "organisation": RTL, "secret": "x", "done": word == "done",
+                 "post_url": "/organisations/prove"}) for word in ("asked", "done")),
     Case(name="sessions-one", template="identity/sessions.html", page=MEMBER,
          view={"sessions": [_SESSION], "revoke_others_url": None}),
 ]  # fmt: skip

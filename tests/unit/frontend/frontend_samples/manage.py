@@ -23,10 +23,10 @@ from frontend_samples.shared import (
 from frontend_samples.texts import TITLE
 from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Link, Option, Shape, Tone
 
-_URLS = {key: f"/manage/kelp/{key}" for key in ("publishing", "acceptances", "downloads", "roles", "blocks")}
-_PUBLISHER = {"name": "kelp", "display_name": "Kelp Forest Institute", "role": "owner", "urls": _URLS}
+_URLS = {key: f"/manage/kelp/{key}" for key in ("publishing", "acceptances", "downloads", "roles", "blocks", "looks")}
+PUBLISHER = {"name": "kelp", "display_name": "Kelp Forest Institute", "role": "owner", "urls": _URLS}
 _AUDITOR = {"name": "kelp", "display_name": RTL, "role": "auditor",
-            "urls": _URLS | {"publishing": None, "roles": None, "blocks": None}}  # fmt: skip
+            "urls": _URLS | {"publishing": None, "roles": None, "blocks": None, "looks": None}}  # fmt: skip
 _PUBLISH = [
     Command(label="Publish a folder", text="gatehouse publish ./frond kelp/frond-1b --license kelp@1.1")
 ]
@@ -53,11 +53,12 @@ def _download(number: int) -> dict[str, Any]:
         "at": NOW - timedelta(seconds=97 * number), "person": _PEOPLE[number % len(_PEOPLE)], "model": "frond-1b",
         "commit": "4c1e9ab07d" * 4, "path": f"model-0000{number}-of-00009.safetensors", "through": "gatehouse 0.1",
         "size": 2_300_000_000, "receipt_url": None if number % 2 else f"/receipts/{number}",
+        "further": [] if number % 3 else [Link(label="Receipt 2", url="/receipts/2")],
     }  # fmt: skip
 
 
 _ACCEPTANCES = {
-    "publisher": _PUBLISHER, "figures": _FIGURES, "query": "", "models": _MODELS,
+    "publisher": PUBLISHER, "figures": _FIGURES, "query": "", "models": _MODELS,
     "versions": [Option(value="kelp@1.1", label=f"{TITLE} 1.1")],
     "grades": [Option(value="A", label="A"), Option(value="B", label="B")],
     "states": [Option(value="current", label="Current")], "since": "2027-01-01", "until": "",
@@ -66,14 +67,14 @@ _ACCEPTANCES = {
     "csv_url": "/manage/kelp/acceptances.csv", "jsonl_url": "/manage/kelp/acceptances.jsonl",
 }  # fmt: skip
 _DOWNLOADS = {
-    "publisher": _PUBLISHER, "figures": _FIGURES[:2], "query": "", "models": _MODELS, "license": "", "since": "",
+    "publisher": PUBLISHER, "figures": _FIGURES[:2], "query": "", "models": _MODELS, "license": "", "since": "",
     "until": "", "rows": [_download(number) for number in range(9)], "said": "Newest first.", "pager": MORE,
     "action_url": "/manage/kelp/downloads", "clear_url": None, "csv_url": "/d.csv", "jsonl_url": "/d.jsonl",
 }  # fmt: skip
 _ROLE = FormField(name="role", label="Role", kind=FieldKind.SELECT,
                   options=[Option(value="maintainer", label="Maintainer")])  # fmt: skip
 _ROLES: dict[str, Any] = {
-    "publisher": _PUBLISHER,
+    "publisher": PUBLISHER,
     "members": [{"person": "tomasz@kelpforest.example", "role": "owner", "granted_by": "an operator",
                  "granted_at": ago(days=300), "end_url": None, "note": "The last owner stays."},
                 {"person": RTL, "role": "auditor", "granted_by": "tomasz@kelpforest.example",
@@ -86,7 +87,7 @@ _ROLES: dict[str, Any] = {
     "post_url": "/manage/kelp/roles",
 }  # fmt: skip
 _BLOCKS: dict[str, Any] = {
-    "publisher": _PUBLISHER,
+    "publisher": PUBLISHER,
     "blocks": [{"who": "mallory@nowhere.example", "kind": "person", "reason": "Resold access to the weights",
                 "since": ago(days=9), "until": None, "by": "tomasz@kelpforest.example",
                 "state": Badge(word="Blocked", shape=Shape.CLOSED, tone=Tone.STOP), "end_url": "/b/1/end"},
@@ -110,10 +111,10 @@ def _upload(state: Badge, stored: int, problem: str | None) -> dict[str, Any]:
 
 
 _STATUS: dict[str, Any] = {
-    "publisher": _PUBLISHER,
+    "publisher": PUBLISHER,
     "models": [{"name": "frond-1b", "url": "/kelp/frond-1b", "private": False, "gate": AUTO, "problem": None,
-                "release": {"commit": "4c1e9ab07d" * 4, "ref": "main", "at": ago(days=30), "size": 2_312_884_120}},
-               {"name": LONG_NAME, "url": "/kelp/x", "private": True, "gate": CLOSED, "release": None,
+                "gate_url": "/kelp/frond-1b/gate", "release": {"commit": "4c1e9ab07d" * 4, "ref": "main", "at": ago(days=30), "size": 2_312_884_120}},
+               {"name": LONG_NAME, "url": "/kelp/x", "private": True, "gate": CLOSED, "gate_url": "/kelp/x/gate", "release": None,
                 "problem": "The card’s front matter could not be read."}],
     "uploads": [_upload(_VERIFYING, 1_100_000_000, None),
                 _upload(_FAILED, 2_300_000_000, "The stored bytes have another SHA-256 than was stated.")],
@@ -152,4 +153,12 @@ CASES = [
     _case("roles-look-only", "roles", _ROLES | {"post_url": None}),
     _case("blocks", "blocks", _BLOCKS),
     _case("blocks-none", "blocks", _BLOCKS | {"blocks": [], "post_url": None}),
+    Case(name="looks", template="manage/looks.html", page=MAINTAINER,
+         view={"publisher": PUBLISHER, "pager": NEWEST,
+               "rows": [{"at": NOW, "person": "ines@kelpforest.example", "what": "the list of acceptances",
+                         "whose": None, "how": "exported, by a program"},
+                        {"at": ago(minutes=70), "person": RTL, "what": "a receipt", "whose": LONG_NAME,
+                         "how": "looked at"}]}),
+    Case(name="looks-none", template="manage/looks.html", page=MAINTAINER,
+         view={"publisher": PUBLISHER, "pager": NEWEST, "rows": []}),
 ]  # fmt: skip

@@ -1,0 +1,144 @@
+"""Words and rules of organisations: who may do what, which domains can be claimed, refusals."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from registry.kernel.outcomes import Refusal, Remedy
+
+NAME_MAX_CHARACTERS = 200
+MEMBERS_PER_PAGE = 100
+PROOF_LIFETIME = timedelta(days=365)
+"""How long a proved domain stays proved; it is proved again before."""
+LINK_LIFETIME = timedelta(days=3)
+MAILBOXES = ("postmaster", "hostmaster", "admin", "administrator", "webmaster")
+"""Addresses that belong to who runs a domain (RFC 2142; CA/Browser Forum baseline requirements §3.2.2.4.4)."""
+
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainView:
+    """A domain that an organisation claims."""
+
+    id: UUID
+    domain: str
+    mailbox: str
+    claimed_at: datetime
+    proved_at: datetime | None
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberView:
+    """A member of an organisation."""
+
+    id: UUID
+    person_id: UUID
+    is_officer: bool
+    domain: str | None
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationView:
+    """An organisation, as its members see it."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    domains: tuple[DomainView, ...]
+    is_officer: bool
+    """Whether who asked is one of its officers."""
+
+    def is_verified(self, now: datetime) -> bool:
+        """Whether it has shown that it controls a domain: only then can it accept for others."""
+        return any(domain.valid_until is not None and now < domain.valid_until for domain in self.domains)
+
+
+def judge_name(name: str) -> dict[str, str]:
+    """Return what is wrong with the name of an organisation to be."""
+    text = name.strip()
+    if not 2 <= len(text) <= NAME_MAX_CHARACTERS or not text.isprintable():
+        return {"name": f"Write its legal name, in 2 to {NAME_MAX_CHARACTERS} characters"}
+    return {}
+
+
+def judge_claim(domain: str, mailbox: str, own_domain: str) -> dict[str, str]:
+    """Return what is wrong with a claim of a domain; who claims it has an address there themself."""
+    errors = {}
+    if not _DOMAIN.match(domain):
+        errors["domain"] = "Write a domain, such as example.org"
+    elif domain != own_domain:
+        errors["domain"] = "Claim the domain of the address that you signed in with"
+    if mailbox not in MAILBOXES:
+        errors["mailbox"] = "Choose one of the offered mailboxes"
+    return errors
+
+
+def domain_of(email: str) -> str:
+    """Return the domain of a normalised address."""
+    return email.rpartition("@")[2]
+
+
+def no_such_organisation() -> Refusal:
+    """Return the refusal of an organisation that does not exist, or that the caller does not belong to."""
+    return Refusal(
+        code="organisation-unknown",
+        status=404,
+        title="There is no such organisation, or you do not belong to it",
+        detail="Organisations are shown to their members.",
+        remedy=Remedy(text="Look at your organisations", url="/organisations"),
+    )
+
+
+def officer_needed(page: str) -> Refusal:
+    """Return the refusal of an act that only an officer may do."""
+    return Refusal(
+        code="officer-needed",
+        status=403,
+        title="This takes an officer of the organisation",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Ask one of its officers", url=page),
+        decider="The officers of the organisation",
+    )
+
+
+def malformed_organisation(errors: Mapping[str, str]) -> Refusal:
+    """Return the refusal of a form about an organisation with fields to mend."""
+    return Refusal(
+        code="organisation-malformed",
+        status=422,
+        title="Nothing was changed",
+        detail="Some fields need mending.",
+        remedy=Remedy(text="Mend the marked fields, then send the form again"),
+        decider="You do",
+        errors=dict(errors),
+    )
+
+
+def proof_unknown() -> Refusal:
+    """Return the refusal of a link that proves nothing any more."""
+    return Refusal(
+        code="domain-proof-unknown",
+        status=410,
+        title="This link proves nothing any more",
+        detail="Links that prove a domain work once, within three days. Nothing was changed.",
+        remedy=Remedy(text="Ask the officer who claims the domain for a new one", url="/organisations"),
+        decider="The officer who claims the domain",
+    )
+
+
+def last_officer(page: str) -> Refusal:
+    """Return the refusal of an end that would leave the organisation without an officer."""
+    return Refusal(
+        code="last-officer",
+        status=409,
+        title="The organisation would have no officer left",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Make somebody else an officer first", url=page),
+        decider="The officers of the organisation",
+    )

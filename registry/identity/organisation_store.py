@@ -1,0 +1,240 @@
+"""Queries and inserts of organisations; no rules."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, or_, select
+
+from registry.identity.organisation_tables import (
+    Organisation,
+    OrganisationDomain,
+    OrganisationMember,
+    ServiceAccount,
+)
+
+
+def insert_organisation(session: Session, row: Organisation) -> None:
+    """Insert an organisation."""
+    session.exec(insert(Organisation).values(**row.model_dump()))
+
+
+def find_organisation(session: Session, organisation_id: UUID) -> Organisation | None:
+    """Return the organisation, unless it has ended."""
+    return session.exec(
+        select(Organisation).where(Organisation.id == organisation_id, col(Organisation.ended_at).is_(None))
+    ).one_or_none()
+
+
+def end_organisation(session: Session, organisation_id: UUID, *, now: datetime) -> None:
+    """End an organisation with its memberships and service accounts."""
+    session.exec(update(Organisation).where(col(Organisation.id) == organisation_id).values(ended_at=now))
+    for table in (OrganisationMember, ServiceAccount):
+        session.exec(
+            update(table)
+            .where(col(table.organisation_id) == organisation_id, col(table.ended_at).is_(None))
+            .values(ended_at=now)
+        )
+
+
+def insert_domain(session: Session, row: OrganisationDomain) -> None:
+    """Insert the claim of a domain."""
+    session.exec(insert(OrganisationDomain).values(**row.model_dump()))
+
+
+def list_domains(session: Session, organisation_id: UUID) -> Sequence[OrganisationDomain]:
+    """Return the claims of an organisation that have not ended, oldest first."""
+    return session.exec(
+        select(OrganisationDomain)
+        .where(
+            OrganisationDomain.organisation_id == organisation_id, col(OrganisationDomain.ended_at).is_(None)
+        )
+        .order_by(col(OrganisationDomain.id))
+        .limit(100)
+    ).all()
+
+
+def lock_domain_by_secret(session: Session, digest: str) -> OrganisationDomain | None:
+    """Return the claim that a mailed secret belongs to; locked until the commit."""
+    return session.exec(
+        select(OrganisationDomain)
+        .where(OrganisationDomain.secret_digest == digest, col(OrganisationDomain.ended_at).is_(None))
+        .with_for_update()
+    ).one_or_none()
+
+
+def prove_domain(
+    session: Session, claim: OrganisationDomain, *, now: datetime, valid_until: datetime
+) -> None:
+    """Note that a domain is proved, and let memberships by it go on as long; earlier proofs of it end."""
+    same = select(OrganisationDomain.id).where(
+        OrganisationDomain.organisation_id == claim.organisation_id, OrganisationDomain.domain == claim.domain
+    )
+    session.exec(
+        update(OrganisationMember)
+        .where(col(OrganisationMember.domain_id).in_(same), col(OrganisationMember.ended_at).is_(None))
+        .values(domain_id=claim.id, until=valid_until)
+    )
+    session.exec(
+        update(OrganisationDomain)
+        .where(
+            col(OrganisationDomain.organisation_id) == claim.organisation_id,
+            col(OrganisationDomain.domain) == claim.domain,
+            col(OrganisationDomain.id) != claim.id,
+            col(OrganisationDomain.ended_at).is_(None),
+        )
+        .values(ended_at=now)
+    )
+    session.exec(
+        update(OrganisationDomain)
+        .where(col(OrganisationDomain.id) == claim.id)
+        .values(proved_at=now, valid_until=valid_until)
+    )
+
+
+def find_proved_domains(session: Session, domain: str, *, now: datetime) -> Sequence[OrganisationDomain]:
+    """Return the proved claims of a domain, whoever holds them."""
+    return session.exec(
+        select(OrganisationDomain)
+        .where(
+            OrganisationDomain.domain == domain,
+            col(OrganisationDomain.ended_at).is_(None),
+            col(OrganisationDomain.valid_until) > now,
+        )
+        .order_by(col(OrganisationDomain.id))
+    ).all()
+
+
+def insert_member(session: Session, row: OrganisationMember) -> bool:
+    """Insert a membership; False if the person belongs to the organisation already."""
+    try:
+        with session.begin_nested():
+            session.exec(insert(OrganisationMember).values(**row.model_dump()))
+    except IntegrityError:
+        return False
+    return True
+
+
+def find_member(
+    session: Session, *, organisation_id: UUID, person_id: UUID, now: datetime
+) -> OrganisationMember | None:
+    """Return the live membership of a person."""
+    return session.exec(
+        select(OrganisationMember).where(
+            OrganisationMember.organisation_id == organisation_id,
+            OrganisationMember.person_id == person_id,
+            col(OrganisationMember.ended_at).is_(None),
+            or_(col(OrganisationMember.until).is_(None), col(OrganisationMember.until) > now),
+        )
+    ).one_or_none()
+
+
+def list_members(
+    session: Session, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> Sequence[tuple[OrganisationMember, str | None]]:
+    """Return live memberships with their domain, oldest first, strictly newer than `after`."""
+    statement = (
+        select(OrganisationMember, OrganisationDomain.domain)
+        .outerjoin(OrganisationDomain, col(OrganisationDomain.id) == col(OrganisationMember.domain_id))
+        .where(
+            OrganisationMember.organisation_id == organisation_id, col(OrganisationMember.ended_at).is_(None)
+        )
+    )
+    if after is not None:
+        statement = statement.where(OrganisationMember.id > after)
+    return session.exec(statement.order_by(col(OrganisationMember.id)).limit(limit)).all()
+
+
+def list_of_person(session: Session, person_id: UUID, *, now: datetime) -> Sequence[Organisation]:
+    """Return the organisations that a person belongs to now."""
+    return session.exec(
+        select(Organisation)
+        .join(OrganisationMember, col(OrganisationMember.organisation_id) == col(Organisation.id))
+        .where(
+            OrganisationMember.person_id == person_id,
+            col(OrganisationMember.ended_at).is_(None),
+            or_(col(OrganisationMember.until).is_(None), col(OrganisationMember.until) > now),
+            col(Organisation.ended_at).is_(None),
+        )
+        .order_by(col(Organisation.id))
+        .limit(100)
+    ).all()
+
+
+def count_officers(session: Session, organisation_id: UUID) -> int:
+    """Return how many officers an organisation has; their rows stay locked until the commit."""
+    rows = session.exec(
+        select(OrganisationMember.id)
+        .where(
+            OrganisationMember.organisation_id == organisation_id,
+            col(OrganisationMember.ended_at).is_(None),
+            col(OrganisationMember.is_officer),
+        )
+        .order_by(col(OrganisationMember.id))
+        .with_for_update()
+    ).all()
+    return len(rows)
+
+
+def set_officer(session: Session, member_id: UUID, *, is_officer: bool) -> None:
+    """Make a member an officer, or no more."""
+    session.exec(
+        update(OrganisationMember)
+        .where(col(OrganisationMember.id) == member_id)
+        .values(is_officer=is_officer)
+    )
+
+
+def end_member(session: Session, member_id: UUID, *, now: datetime) -> None:
+    """End a membership."""
+    session.exec(
+        update(OrganisationMember).where(col(OrganisationMember.id) == member_id).values(ended_at=now)
+    )
+
+
+def insert_account(session: Session, row: ServiceAccount) -> None:
+    """Insert a service account."""
+    session.exec(insert(ServiceAccount).values(**row.model_dump()))
+
+
+def find_account(session: Session, account_id: UUID) -> ServiceAccount | None:
+    """Return a service account."""
+    return session.get(ServiceAccount, account_id)
+
+
+def list_accounts(session: Session, organisation_id: UUID) -> Sequence[ServiceAccount]:
+    """Return the service accounts of an organisation, ended ones too, newest first."""
+    return session.exec(
+        select(ServiceAccount)
+        .where(ServiceAccount.organisation_id == organisation_id)
+        .order_by(col(ServiceAccount.id).desc())
+        .limit(200)
+    ).all()
+
+
+def end_account(session: Session, account_id: UUID, *, now: datetime) -> None:
+    """End a service account."""
+    session.exec(update(ServiceAccount).where(col(ServiceAccount.id) == account_id).values(ended_at=now))
+
+
+def count_members(session: Session, organisation_id: UUID) -> int:
+    """Return how many people belong to an organisation."""
+    return session.exec(
+        select(func.count())
+        .select_from(OrganisationMember)
+        .where(
+            OrganisationMember.organisation_id == organisation_id, col(OrganisationMember.ended_at).is_(None)
+        )
+    ).one()
+
+
+def lock_organisations(session: Session, organisation_ids: Sequence[UUID]) -> None:
+    """Make other acts for these organisations wait until the commit."""
+    session.exec(
+        select(Organisation.id)
+        .where(col(Organisation.id).in_(organisation_ids))
+        .order_by(col(Organisation.id))
+        .with_for_update(key_share=True)
+    ).all()

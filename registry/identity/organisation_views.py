@@ -1,0 +1,195 @@
+"""What the pages of organisations show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from registry.identity.domain import Profile
+from registry.identity.organisation_domain import MAILBOXES, DomainView, MemberView, OrganisationView
+from registry.kernel.page_parts import Badge, FieldKind, FormField, Option, Shape, Tone
+
+RENEW_BEFORE = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A form as it was sent."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """An organisation in the list."""
+
+    name: str
+    url: str
+    role: str
+    state: Badge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListView:
+    """`identity/organisations.html`."""
+
+    organisations: Sequence[Line]
+    name: FormField
+    post_url: str = "/organisations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainLine:
+    """A domain of an organisation."""
+
+    domain: str
+    mailbox: str
+    claimed_at: datetime
+    valid_until: datetime | None
+    state: Badge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberLine:
+    """A member of an organisation."""
+
+    who: str
+    role: str
+    how: str
+    since: datetime
+    end_url: str
+    is_self: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneView:
+    """`identity/organisation.html`."""
+
+    name: str
+    is_officer: bool
+    state: Badge
+    domains: Sequence[DomainLine]
+    members: Sequence[MemberLine]
+    domain: FormField
+    mailbox: FormField
+    email: FormField
+    officer: FormField
+    claim_url: str
+    member_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofView:
+    """`identity/prove.html`."""
+
+    domain: str
+    organisation: str
+    secret: str
+    done: bool
+    post_url: str = "/organisations/prove"
+
+
+def list_view(found: Sequence[OrganisationView], draft: Draft, *, now: datetime) -> ListView:
+    """Return the organisations that somebody belongs to."""
+    return ListView(
+        organisations=[
+            Line(
+                name=one.name,
+                url=f"/organisations/{one.id}",
+                role="officer" if one.is_officer else "member",
+                state=_state(one, now),
+            )
+            for one in found
+        ],
+        name=_field("name", "Legal name", draft, why="As it stands in contracts. It is public."),
+    )
+
+
+def one_view(
+    found: OrganisationView,
+    members: Sequence[MemberView],
+    people: Mapping[UUID, Profile],
+    draft: Draft,
+    *,
+    now: datetime,
+    own: UUID | None,
+) -> OneView:
+    """Return one organisation; members only where they were loaded, for officers."""
+    here = f"/organisations/{found.id}"
+    return OneView(
+        name=found.name,
+        is_officer=found.is_officer,
+        state=_state(found, now),
+        domains=[_domain(one, now) for one in found.domains],
+        members=[
+            MemberLine(
+                who=people[one.person_id].email if one.person_id in people else "erased",
+                role="officer" if one.is_officer else "member",
+                how=f"by address at {one.domain}" if one.domain else "named",
+                since=one.since,
+                end_url=f"{here}/members/{one.person_id}/end",
+                is_self=one.person_id == own,
+            )
+            for one in members
+        ],
+        domain=_field("domain", "Domain", draft, why="The one of the address that you sign in with."),
+        mailbox=FormField(
+            name="mailbox",
+            label="Who reads the proof",
+            kind=FieldKind.SELECT,
+            value=draft.fields.get("mailbox", ""),
+            required=True,
+            options=[Option(value=one, label=one, chosen=False) for one in MAILBOXES],
+            error=draft.errors.get("mailbox"),
+            why="A mail goes to this name at the domain; who confirms it shows that they run the domain.",
+        ),
+        email=_field("email", "E-mail address", draft, kind=FieldKind.EMAIL),
+        officer=FormField(
+            name="officer",
+            label="Make them an officer, who may accept for the organisation",
+            kind=FieldKind.CHECKBOX,
+            value="",
+            required=False,
+        ),
+        claim_url=f"{here}/domains",
+        member_url=f"{here}/members",
+    )
+
+
+def _field(
+    name: str, label: str, draft: Draft, *, kind: FieldKind = FieldKind.TEXT, why: str | None = None
+) -> FormField:
+    return FormField(
+        name=name,
+        label=label,
+        kind=kind,
+        value=draft.fields.get(name, ""),
+        required=True,
+        error=draft.errors.get(name),
+        why=why,
+    )
+
+
+def _domain(one: DomainView, now: datetime) -> DomainLine:
+    if one.valid_until is None:
+        state = Badge(word="Waits for the proof", shape=Shape.WAITING, tone=Tone.WAIT)
+    elif now >= one.valid_until:
+        state = Badge(word="Proof has run out", shape=Shape.WARNING, tone=Tone.STOP)
+    elif one.valid_until - now < RENEW_BEFORE:
+        state = Badge(word="Prove again soon", shape=Shape.WAITING, tone=Tone.WAIT)
+    else:
+        state = Badge(word="Proved", shape=Shape.DONE, tone=Tone.OK)
+    return DomainLine(
+        domain=one.domain,
+        mailbox=f"{one.mailbox}@{one.domain}",
+        claimed_at=one.claimed_at,
+        valid_until=one.valid_until,
+        state=state,
+    )
+
+
+def _state(one: OrganisationView, now: datetime) -> Badge:
+    if one.is_verified(now):
+        return Badge(word="Can accept for its members", shape=Shape.DONE, tone=Tone.OK)
+    return Badge(word="No proved domain yet", shape=Shape.WAITING, tone=Tone.WAIT)

@@ -1,0 +1,289 @@
+"""An officer accepts for an organisation: members are covered, each download names it, the end has a grace (I6, I7)."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from registry import acceptances, access, ledger
+from registry.acceptances import fsck
+from registry.acceptances.domain import AcceptanceSummary, Capacity
+from registry.catalog.domain import ModelView
+from registry.delivery.domain import UrlIssued
+from registry.identity import organisations
+from registry.identity.domain import Principal
+from registry.identity.membership import join_by_domain
+from registry.identity.organisation_domain import PROOF_LIFETIME, OrganisationView
+from registry.kernel import mail, outbox
+from registry.kernel.database import Database
+from registry.kernel.outcomes import Refusal
+from tests.clock import SettableClock
+from tests.world import BASE_URL, World, claims_of
+
+OFFICER, MEMBER, OUTSIDER = "mara@nordlab.example", "per@nordlab.example", "noor@else.example"
+
+
+@dataclass
+class Scene:
+    """A gated model, and an organisation whose domain is proved."""
+
+    world: World
+    model: ModelView
+    organisation: OrganisationView
+    officer: Principal
+
+    def join(self, email: str = MEMBER) -> Principal:
+        """Somebody signs in with an address."""
+        person = self.world.person(email)
+        self.world.write(join_by_domain, person_id=person.person_id, email=email, now=self.world.now)
+        return person
+
+    def accept(self, who: Principal | None = None, **changes: Any) -> Any:
+        capacity = Capacity(
+            **{
+                "organisation_id": self.organisation.id,
+                "authorised": True,
+                "title": "Head of research",
+                **changes,
+            }
+        )
+        return self.world.accept(who or self.officer, self.model, capacity=capacity)
+
+    def code(self, who: Principal) -> str | None:
+        verdict = self.world.decide(who, self.model)
+        return None if isinstance(verdict, access.Permit) else verdict.refusal.code
+
+    def permit(self, who: Principal) -> access.Permit:
+        verdict = self.world.decide(who, self.model)
+        assert isinstance(verdict, access.Permit), verdict
+        return verdict
+
+
+def mailed_secret(world: World) -> str:
+    """The secret in the newest letter that proves a domain."""
+
+    def work(session: Any) -> str:
+        letters = [
+            mail.unqueue(message.payload, sealer=world.sealer)
+            for message in outbox.claim(session, now=world.now)
+            if message.topic == mail.TOPIC
+        ]
+        letter = [one for one in letters if "/organisations/prove?secret=" in one.text][-1]
+        assert letter.to == "postmaster@nordlab.example"
+        return letter.text.partition("secret=")[2].split()[0]
+
+    return world.write(work)
+
+
+def prove(world: World, officer: Principal, organisation: OrganisationView) -> Any:
+    claimed = world.write(
+        organisations.claim_domain,
+        organisation_id=organisation.id,
+        domain="NordLab.example",
+        mailbox="postmaster",
+        principal=officer,
+        base_url=BASE_URL,
+        sealer=world.sealer,
+        now=world.now,
+    )
+    assert not isinstance(claimed, Refusal), claimed
+    return world.write(organisations.prove_domain, secret=mailed_secret(world), now=world.now)
+
+
+@pytest.fixture
+def scene(database: Database, clock: SettableClock) -> Scene:
+    world = World(database=database, clock=clock)
+    model = world.gated_model()
+    officer = world.person(OFFICER)
+    world.write(
+        lambda session: session.connection().execute(
+            text("UPDATE person SET verified_at = created_at WHERE verified_at IS NULL")
+        )
+    )
+    founded = world.write(
+        organisations.found_organisation, name="Nordlab Institute", principal=officer, now=world.now
+    )
+    assert prove(world, officer, founded) == ("nordlab.example", "Nordlab Institute")
+    found = world.read(
+        organisations.get_organisation, organisation_id=founded.id, principal=officer, now=world.now
+    )
+    return Scene(world=world, model=model, organisation=found, officer=officer)
+
+
+def test_one_acceptance_covers_those_with_an_address_at_the_domain(scene: Scene) -> None:
+    member, outsider = scene.join(), scene.join(OUTSIDER)
+    assert scene.code(member) == "license-not-accepted"
+    accepted = scene.accept()
+    assert isinstance(accepted, AcceptanceSummary)
+    assert scene.permit(member).acceptance_ids == (accepted.id,)
+    assert scene.permit(scene.officer).acceptance_ids == (accepted.id,)
+    assert scene.code(outsider) == "license-not-accepted"
+    issued = scene.world.resolve(member)
+    assert isinstance(issued, UrlIssued)
+
+    def named(session: Any) -> Any:
+        return session.connection().execute(text("SELECT acceptance_id FROM download_record")).scalar_one()
+
+    found = scene.world.read(named)
+    assert str(found).replace("-", "") == accepted.id.hex
+
+
+def test_the_statement_says_for_whom_and_by_what_authority(scene: Scene) -> None:
+    accepted = scene.accept()
+    stored = scene.world.read(
+        acceptances.open_disclosures, acceptance_id=accepted.id, sealer=scene.world.sealer
+    )
+    claims = claims_of(stored[0])
+    assert claims["act"]["type"] == "on-behalf"
+    assert claims["capacity"]["organisation"] == {
+        "id": str(scene.organisation.id),
+        "name": "Nordlab Institute",
+        "domains": ["nordlab.example"],
+    }
+    assert claims["capacity"]["authority"].startswith("sha256:")
+    assert "Head of research" not in stored[0]
+    assert len(stored[1]) > len(claims["_sd"]) - 1
+    scene.world.integrate()
+    assert list(scene.world.read(fsck.find_discrepancies, sealer=scene.world.sealer)) == []
+
+
+@pytest.mark.parametrize("changes", [{"authorised": False}, {"title": " "}, {"title": "x" * 200}])
+def test_without_authority_nothing_is_accepted(scene: Scene, changes: dict[str, Any]) -> None:
+    refused = scene.accept(**changes)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "acceptance-incomplete"
+    assert scene.code(scene.join()) == "license-not-accepted"
+
+
+def test_only_an_officer_of_that_organisation_accepts_for_it(scene: Scene) -> None:
+    for who in (scene.join(), scene.join(OUTSIDER)):
+        refused = scene.accept(who)
+        assert isinstance(refused, Refusal)
+        assert refused.code in {"officer-needed", "organisation-unknown"}
+
+
+def test_an_officer_may_accept_for_themself_as_well(scene: Scene) -> None:
+    own = scene.world.accept(scene.officer, scene.model)
+    covered = scene.accept()
+    assert isinstance(own, AcceptanceSummary)
+    assert isinstance(covered, AcceptanceSummary)
+    assert own.id != covered.id
+    assert scene.permit(scene.officer).acceptance_ids == (own.id,)
+
+
+def test_two_officers_at_once_make_one_cover(scene: Scene) -> None:
+    second = scene.join("ola@nordlab.example")
+    scene.world.write(
+        organisations.name_member,
+        organisation_id=scene.organisation.id,
+        email="ola@nordlab.example",
+        is_officer=True,
+        principal=scene.officer,
+        sealer=scene.world.sealer,
+        now=scene.world.now,
+    )
+    assert isinstance(scene.world.keys, ledger.KeyRing)
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(scene.accept, (scene.officer, second)))
+    assert len({one.id for one in outcomes if isinstance(one, AcceptanceSummary)}) == 1
+    assert not [one for one in outcomes if isinstance(one, Refusal) and one.code != "nothing-to-accept"]
+
+
+def test_when_the_cover_ends_members_have_time_to_accept_themselves(
+    scene: Scene, clock: SettableClock
+) -> None:
+    member = scene.join()
+    accepted = scene.accept()
+    scene.world.withdraw(scene.officer, accepted.id)
+    ends = scene.world.now + timedelta(days=14)
+    assert scene.permit(member).reaccept_by == ends
+    clock.advance(timedelta(days=14))
+    assert scene.code(member) == "license-not-accepted"
+    scene.world.accept(member, scene.model)
+    assert scene.permit(member).reaccept_by is None
+    scene.world.integrate()
+    assert list(scene.world.read(fsck.find_discrepancies, sealer=scene.world.sealer)) == []
+
+
+def test_a_member_who_leaves_is_covered_no_more(scene: Scene) -> None:
+    member = scene.join()
+    scene.accept()
+    assert scene.code(member) is None
+    outcome = scene.world.write(
+        organisations.end_membership,
+        organisation_id=scene.organisation.id,
+        person_id=member.person_id,
+        principal=scene.officer,
+        now=scene.world.now,
+    )
+    assert not isinstance(outcome, Refusal)
+    assert scene.code(member) == "license-not-accepted"
+
+
+def test_a_domain_that_is_not_proved_again_covers_nobody(scene: Scene, clock: SettableClock) -> None:
+    member = scene.join()
+    named = scene.world.person("guest@partner.example")
+    scene.world.write(
+        organisations.name_member,
+        organisation_id=scene.organisation.id,
+        email="guest@partner.example",
+        is_officer=False,
+        principal=scene.officer,
+        sealer=scene.world.sealer,
+        now=scene.world.now,
+    )
+    scene.accept()
+    assert scene.code(member) is None
+    assert scene.code(named) is None
+    clock.advance(PROOF_LIFETIME)
+    assert scene.code(member) == "license-not-accepted"
+    assert scene.code(named) == "license-not-accepted"
+    prove(scene.world, scene.officer, scene.organisation)
+    assert scene.code(named) is None
+    assert scene.code(member) is None
+
+
+def test_a_proof_works_once_and_for_the_claimants_own_domain_only(scene: Scene) -> None:
+    for domain, error in (("else.example", "domain"), ("not a domain", "domain")):
+        refused = scene.world.write(
+            organisations.claim_domain,
+            organisation_id=scene.organisation.id,
+            domain=domain,
+            mailbox="postmaster",
+            principal=scene.officer,
+            base_url=BASE_URL,
+            sealer=scene.world.sealer,
+            now=scene.world.now,
+        )
+        assert isinstance(refused, Refusal)
+        assert error in refused.errors
+    assert isinstance(
+        scene.world.write(organisations.prove_domain, secret="guessed", now=scene.world.now), Refusal
+    )
+
+
+def test_the_last_officer_stays(scene: Scene) -> None:
+    refused = scene.world.write(
+        organisations.end_membership,
+        organisation_id=scene.organisation.id,
+        person_id=scene.officer.person_id,
+        principal=scene.officer,
+        now=scene.world.now,
+    )
+    assert isinstance(refused, Refusal)
+    assert refused.code == "last-officer"
+
+
+def test_nobody_learns_of_an_organisation_that_they_do_not_belong_to(scene: Scene) -> None:
+    outsider = scene.join(OUTSIDER)
+    refused = scene.world.read(
+        organisations.get_organisation,
+        organisation_id=scene.organisation.id,
+        principal=outsider,
+        now=scene.world.now,
+    )
+    assert isinstance(refused, Refusal)
+    assert refused.code == "organisation-unknown"

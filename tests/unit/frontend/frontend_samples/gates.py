@@ -1,0 +1,92 @@
+"""Samples of the pages that change a gate."""
+
+from typing import Any
+
+from frontend_samples.manage import PUBLISHER
+from frontend_samples.shared import AUTO, CLOSED, LONG_NAME, MAINTAINER, RTL, Case, ago
+from frontend_samples.texts import TITLE
+from registry.kernel.page_parts import Check, FieldKind, FormField, Link, Notice, Option, Tone
+
+_MODEL = {"publisher": "kelp", "name": "frond-1b", "url": "/kelp/frond-1b"}
+_CURRENT = {"number": 3, "at": ago(days=17), "by": "tomasz@kelpforest.example", "mode": AUTO,
+            "asks": [f"{TITLE} 1.1", f"{LONG_NAME} 2.0"], "questions": 4,
+            "entry": Link(label="log entry 41,007", url="/log/41007")}  # fmt: skip
+_FIRST = {"number": 1, "at": ago(days=200), "by": "Person erased", "mode": CLOSED, "asks": [], "questions": 1,
+          "entry": None}  # fmt: skip
+_ASKED = [{"what": f"Read and accept {TITLE} 1.1", "how": None, "url": "/licenses/kelp/1.1"},
+          {"what": "Affiliation", "how": "text on one line", "url": None},
+          {"what": RTL, "how": "one of: Research, Education, optional", "url": None}]  # fmt: skip
+_MODES = [Option(value="auto", label="Accept to download", detail="Whoever is signed in gets in.", chosen=True),
+          Option(value="manual", label="Accept, then review", detail="Your reviewers decide."),
+          Option(value="closed", label="Closed", detail="Nobody gets in.")]  # fmt: skip
+_VERSIONS = [
+    Option(value="kelp@1.1", label="1.1, the newest", chosen=True),
+    Option(value="kelp@1.0", label="1.0"),
+]
+_TYPES = [
+    Option(value="text", label="Text on one line"),
+    Option(value="select", label="One of several choices"),
+]
+
+
+def _field(
+    number: int, label: str, *, error: str | None = None, options: str | None = None
+) -> dict[str, Any]:
+    return {
+        "label": FormField(name=f"field-{number}-label", label="Question", value=label, error=error,
+                           max_characters=1_000),
+        "types": _TYPES,
+        "required": number % 2 == 1,
+        "options": None if options is None else FormField(
+            name=f"field-{number}-options", label="Choices", kind=FieldKind.LONG_TEXT, value=options,
+            required=False, why="One a line."),
+    }  # fmt: skip
+
+
+_GATE: dict[str, Any] = {
+    "publisher": PUBLISHER, "model": _MODEL, "current": _CURRENT, "asked": _ASKED, "history": [_CURRENT, _FIRST],
+    "notice": None, "errors": [], "revision": 3, "modes": _MODES, "mode_error": None,
+    "licenses": [{"title": TITLE, "options": _VERSIONS, "url": "/licenses/kelp"},
+                 {"title": LONG_NAME, "options": [Option(value="x@2.0", label="2.0", chosen=True)], "url": None}],
+    "licenses_error": None, "addable": [Option(value="other@1.0", label="Another RAIL 1.0")],
+    "fields": [_field(1, "Affiliation"), _field(2, RTL, options="r | Research\nEducation"), _field(3, LONG_NAME * 3)],
+    "fields_error": None, "types": _TYPES,
+    "days": FormField(name="days", label="Days for accepting again", value="30", why="0 ends it at once."),
+    "post_url": "/kelp/frond-1b/gate",
+}  # fmt: skip
+_WRONG: dict[str, Any] = {
+    "errors": [("field-2-label", "Question 2", "A label has 1 to 1,000 characters."),
+               ("licenses-h", "Licenses", "Name published versions."), ("mode-1", "Who gets in", "Choose who gets in.")],
+    "mode_error": "Choose who gets in.", "licenses_error": "Name published versions.", "addable": [], "types": [],
+    "fields": [_field(1, "Affiliation"), _field(2, "", error="A label has 1 to 1,000 characters.", options="")],
+}  # fmt: skip
+_LOOK: dict[str, Any] = {
+    "post_url": None, "asked": [], "licenses": [], "fields": [], "history": [_FIRST],
+    "notice": Notice(tone=Tone.WAIT, title="Changing a gate takes a fresh sign-in", text="Sign in again.",
+                     link=Link(label="Sign in again", url="/sign-in?next=/kelp/frond-1b/gate")),
+}  # fmt: skip
+_CONFIRM: dict[str, Any] = {
+    "publisher": PUBLISHER, "model": _MODEL, "current": _CURRENT, "opens": None,
+    "changes": [f"Asks for {TITLE} 2.0 instead of 1.1.", f"No longer asks “{RTL}”."],
+    "effects": [Check(tone=Tone.OK, verdict="312 people keep access"),
+                Check(tone=Tone.WAIT, verdict=f"40 people must accept {TITLE} 2.0 by 30 April 2027",
+                      detail="They keep access until then."),
+                Check(tone=Tone.STOP, verdict="1 person loses access", detail="A reviewer decides."),
+                Check(tone=Tone.NOTE, verdict="2 people may download at once", detail="They accepted it all.")],
+    "counted": "Counted among the newest 10,000 acceptances.", "asked": _ASKED, "draft": '{"revision":3,"mode":"auto"}',
+    "button": "Change the gate of frond-1b", "post_url": "/kelp/frond-1b/gate",
+}  # fmt: skip
+_OPENS = Notice(tone=Tone.STOP, title="This opens the model to everybody", text="Everybody may download.")
+
+
+def _case(name: str, template: str, view: dict[str, Any]) -> Case:
+    return Case(name=name, template=f"manage/{template}.html", page=MAINTAINER, view=view)
+
+
+CASES = [
+    _case("gate", "gate", _GATE),
+    _case("gate-wrong", "gate", _GATE | _WRONG),
+    _case("gate-look-only", "gate", _GATE | _LOOK),
+    _case("gate-confirm", "gate_confirm", _CONFIRM),
+    _case("gate-opens", "gate_confirm", _CONFIRM | {"opens": _OPENS, "asked": [], "counted": None}),
+]
