@@ -19,6 +19,8 @@ from registry.delivery.resolving import Resolver
 from registry.fixed_pages import page_beginner, problem_page
 from registry.health import HealthChecks
 from registry.identity.authentication import Authentication, principal_of
+from registry.identity.ci_domain import read_issuers
+from registry.identity.ci_issuers import CIIssuers
 from registry.identity.device_polling import DevicePolls
 from registry.identity.oauth_api import OAuthDesk
 from registry.identity.visits import Desk
@@ -157,7 +159,7 @@ def _dependencies(parts: Parts, desk: Desk, resolver: Resolver, acceptor: Accept
         "desk": _given(desk),
         "health": _given(HealthChecks(parts)),
         "license_uses": _given(LicenseUses(count_models=catalog.count_models_by_license)),
-        "oauth": _given(OAuthDesk(polls=DevicePolls(database=parts.database, clock=parts.clock))),
+        "oauth": _given(_oauth_desk(parts)),
         "keys": Provide(lambda: parts.keys.ring, sync_to_thread=False),
         "principal": Provide(_principal, sync_to_thread=False),
         "resolver": _given(resolver),
@@ -165,6 +167,13 @@ def _dependencies(parts: Parts, desk: Desk, resolver: Resolver, acceptor: Accept
         "settings": _given(parts.settings),
         "store": _given(parts.store),
     }
+
+
+def _oauth_desk(parts: Parts) -> OAuthDesk:
+    return OAuthDesk(
+        polls=DevicePolls(database=parts.database, clock=parts.clock),
+        issuers=CIIssuers(read_issuers(parts.settings.ci_issuers)),
+    )
 
 
 def _given(value: object) -> Provide:

@@ -70,8 +70,8 @@ _ROWS = (
         label="Looks at your data by a publisher’s staff",
         what="who looked at which list, when",
         why="so that reading personal data leaves a trace",
-        readers="the operators",
-        kept="in the registry’s own log, as ids only",
+        readers="the owners of the publisher; you, in your export, without who it was",
+        kept=_ON_RECORD,
     ),
 )
 _LOG_SAYS = (

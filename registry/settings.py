@@ -82,6 +82,9 @@ class Settings:
     """`json`, or `console` for people."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
+    ci_issuers: tuple[str, ...] = ()
+    """CI systems whose jobs may exchange their identity for a token, as `github=https://…` or `gitlab=https://…`,
+    separated by commas. Empty: none."""
     metrics_token: str = field(default="", repr=False)
     """Bearer token that `/metrics` asks for. Empty: only requests from loopback are answered."""
 

@@ -5,15 +5,19 @@ Runs inside the web process on the embedded default, or as `gatehouse worker` in
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
 import msgspec
 import structlog
+from sqlmodel import Session
 
 from registry import catalog
+from registry.acceptances.copies import note_copy
+from registry.acceptances.domain import CopyEvent
 from registry.access import changed_terms
 from registry.catalog.jobs import run_verification
 from registry.kernel import mail, outbox
-from registry.kernel.outcomes import GatehouseError
+from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.telemetry import OUTBOX_FAILURES
 from registry.ledger.jobs import run_sequencer
 from registry.parts import Parts
@@ -70,10 +74,32 @@ class Worker:
             OUTBOX_FAILURES.labels(message.topic).inc()
             _log.warning("outbox.failed", topic=message.topic, attempt=message.attempts, error=kind)
             now = parts.clock.now()
-            await parts.database.write(lambda session: outbox.fail(session, message, error=kind, now=now))
+            await parts.database.write(lambda session: self._failed(session, message, kind, now))
             return
         now = parts.clock.now()
-        await parts.database.write(lambda session: outbox.complete(session, message, now=now))
+        await parts.database.write(lambda session: self._done(session, message, now))
+
+    def _done(self, session: Session, message: outbox.Message, now: datetime) -> None:
+        self._note_letter(session, message, CopyEvent.LETTER_SENT, now)
+        outbox.complete(session, message, now=now)
+
+    def _failed(self, session: Session, message: outbox.Message, kind: str, now: datetime) -> None:
+        if message.attempts >= outbox.GIVE_UP_AFTER_ATTEMPTS:
+            self._note_letter(session, message, CopyEvent.LETTER_FAILED, now)
+        outbox.fail(session, message, error=kind, now=now)
+
+    def _note_letter(
+        self, session: Session, message: outbox.Message, event: CopyEvent, now: datetime
+    ) -> None:
+        """Record what became of a letter about an acceptance, in the transaction that settles the message."""
+        if message.topic != mail.TOPIC:
+            return
+        try:
+            about = mail.unqueue(message.payload, sealer=self._parts.sealer).about
+        except CorruptRecord:
+            return  # Nobody can read it any more; the message itself keeps the error.
+        if about is not None:
+            note_copy(session, about, event, now=now)
 
     async def _deliver_outbox(self) -> None:
         while not self._stopping.is_set():

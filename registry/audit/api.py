@@ -11,11 +11,12 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlmodel import Session
 
-from registry import access
+from registry import acceptances, access
 from registry.acceptances import OpenedAcceptance
 from registry.audit import reading, schemas
 from registry.audit.reading import Register, RegisterAsked
 from registry.audit.schemas import AcceptanceRecords, ExportFormat
+from registry.catalog.looks import Looked, record_look
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.exports import CSV_TYPE, JSONL_TYPE
@@ -99,7 +100,7 @@ class AcceptancesAuditApi(Controller):
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
         register, rows = loaded
-        note_register_look(register, principal, export=format is not ExportFormat.JSON)
+        await note_register_look(desk, register, principal, export=format is not ExportFormat.JSON)
         if format is not ExportFormat.JSON:
             return export_response(desk, register, format)
         following = None
@@ -114,15 +115,26 @@ class AcceptancesAuditApi(Controller):
         )
 
 
-def note_register_look(register: Register, principal: Principal, *, export: bool) -> None:
-    """Record that somebody looked at the register."""
-    access.note_look(
-        "acceptances",
-        principal=principal,
-        publisher_id=register.publisher.id,
-        subject=register.wanted.person_id or register.receipt_id,
-        export=export,
-    )
+async def note_register_look(desk: Desk, register: Register, principal: Principal, *, export: bool) -> None:
+    """Record that somebody looks at the register; durable when this returns."""
+    now = desk.clock.now()
+
+    def work(session: Session) -> None:
+        subject_id = register.wanted.person_id
+        if register.receipt_id is not None:
+            found = acceptances.get_acceptance(session, register.receipt_id)
+            subject_id = found.person_id if found else None
+        record_look(
+            session,
+            Looked.ACCEPTANCES,
+            principal=principal,
+            publisher_id=register.publisher.id,
+            subject_id=subject_id,
+            export=export,
+            now=now,
+        )
+
+    await desk.database.write(work)
 
 
 def export_response(desk: Desk, register: Register, kind: ExportFormat) -> Stream:

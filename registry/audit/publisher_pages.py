@@ -1,6 +1,7 @@
 """Pages for a publisher's staff: what is published and on its way, roles, blocks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,6 +17,7 @@ from registry.access.domain import BlockSummary
 from registry.audit import publisher_views as views
 from registry.audit.publisher_views import Draft
 from registry.catalog.domain import Command, Role, UploadState, may_any
+from registry.catalog.looks import Looked, record_look
 from registry.catalog.storage import ObjectStore, ask
 from registry.identity.domain import Principal, invalid_email, normalise_email, not_signed_in
 from registry.identity.visits import Desk, Form, Visit
@@ -26,6 +28,15 @@ from registry.kernel.problems import AnyRequest, refuse
 PROGRESS_MOST = 10
 """Uploads that the store is asked about for one page."""
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A page with people's data; that somebody looks at it is recorded."""
+
+    template: str
+    what: Looked
+    publisher: str
 
 
 class PublisherPages(Controller):
@@ -250,7 +261,6 @@ async def _show_roles(
         named = {member.person_id for member in members}
         named |= {member.granted_by for member in members if member.granted_by}
         held = access.roles_at(session, found, principal=principal)
-        access.note_look("roles", principal=principal, publisher_id=found.id, subject=None, export=False)
         return views.roles_view(
             found,
             held,
@@ -261,7 +271,8 @@ async def _show_roles(
             is_operator=principal.is_operator,
         )
 
-    return await _render(request, desk, visit, load, "manage/roles.html", draft)
+    shown = Shown(template="manage/roles.html", what=Looked.ROLES, publisher=publisher)
+    return await _render(request, desk, visit, load, shown, draft)
 
 
 async def _show_blocks(
@@ -279,7 +290,6 @@ async def _show_blocks(
         if isinstance(found, Refusal):
             return found
         named = {person for block in blocks for person in (block.person_id, block.blocked_by)}
-        access.note_look("blocks", principal=principal, publisher_id=found.id, subject=None, export=False)
         return views.blocks_view(
             found,
             access.roles_at(session, found, principal=principal),
@@ -290,7 +300,8 @@ async def _show_blocks(
             now=desk.clock.now(),
         )
 
-    return await _render(request, desk, visit, load, "manage/blocks.html", draft)
+    shown = Shown(template="manage/blocks.html", what=Looked.BLOCKS, publisher=publisher)
+    return await _render(request, desk, visit, load, shown, draft)
 
 
 async def _render(
@@ -298,13 +309,21 @@ async def _render(
     desk: Desk,
     visit: Visit,
     load: Callable[[Session], T | Refusal],
-    template: str,
+    shown: Shown,
     draft: Draft,
 ) -> Response[Any]:
     view = await desk.database.read(load)
     if isinstance(view, Refusal):
         return refuse(request, view)
-    html = desk.pages.render(template, page=visit.page, view=view)
+    now = desk.clock.now()
+
+    def note(session: Session) -> None:
+        found = catalog.find_publisher(session, shown.publisher)
+        if not isinstance(found, Refusal):
+            record_look(session, shown.what, principal=visit.principal, publisher_id=found.id, now=now)
+
+    await desk.database.write(note)
+    html = desk.pages.render(shown.template, page=visit.page, view=view)
     return respond(html, status_code=422 if draft.errors else 200)
 
 

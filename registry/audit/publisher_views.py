@@ -84,6 +84,7 @@ def _model(model: catalog.ListedModel) -> SimpleNamespace:
         url=model_url(model.publisher, model.name),
         private=model.private,
         gate=gate_badge(model.mode, is_open=is_open),
+        gate_url=f"{model_url(model.publisher, model.name)}/gate",
         release=(
             SimpleNamespace(
                 commit=model.commit, ref="main", at=model.published_at, size=model.total_bytes or 0

@@ -69,7 +69,7 @@ class RegisterPages(Controller):
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
         register, view = loaded
-        note_register_look(register, visit.principal, export=False)
+        await note_register_look(desk, register, visit.principal, export=False)
         return respond(desk.pages.render("manage/acceptances.html", page=visit.page, view=view))
 
     @get("/manage/{publisher:str}/acceptances.csv", operation_id="export_acceptances_csv")
@@ -102,7 +102,7 @@ async def _export(request: AnyRequest, desk: Desk, publisher: str, kind: ExportF
     )
     if isinstance(register, Refusal):
         return refuse(request, register)
-    note_register_look(register, principal, export=True)
+    await note_register_look(desk, register, principal, export=True)
     return export_response(desk, register, kind)
 
 

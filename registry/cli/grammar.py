@@ -110,7 +110,7 @@ def _add_account(commands: "Commands[argparse.ArgumentParser]") -> None:
     login.add_argument(
         "--scopes",
         nargs="+",
-        choices=("read", "publish", "audit"),
+        choices=("read", "publish", "audit", "review"),
         default=["read"],
         help="what the program may do (read)",
     )

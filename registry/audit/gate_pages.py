@@ -1,0 +1,225 @@
+"""The page on which maintainers change a model's gate: nothing is stored before its effect was stated."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+from sqlmodel import Session
+
+from registry import access, catalog, identity, ledger, licenses
+from registry.acceptances import figures
+from registry.audit import gate_effect, gate_form, gate_views
+from registry.audit.gate_form import GateDraft
+from registry.audit.gate_views import GateShown
+from registry.catalog import GateDemand
+from registry.catalog.domain import Command, may_any, model_url
+from registry.identity.domain import not_signed_in
+from registry.identity.visits import Desk, Form, Visit
+from registry.kernel.outcomes import Refusal
+from registry.kernel.pages import respond
+from registry.kernel.problems import AnyRequest, refuse
+
+PEOPLE_MOST = 10_000
+"""Acceptances whose people are looked at for the effect of a change; beyond it, the newest ones."""
+HISTORY_MOST = 20
+LICENSES_OFFERED = 200
+
+
+class GatePages(Controller):
+    """`/{publisher}/{model}/gate`: what a model demands, and the form that changes it."""
+
+    path = "/{publisher:str}/{model:str}/gate"
+    include_in_schema = False
+
+    @get("/", operation_id="show_gate")
+    async def show(
+        self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str], model: FromPath[str]
+    ) -> Response[Any]:
+        """Show the gate as it is, who set it when, and the form."""
+        visit = await desk.visits.begin(request)
+        if visit.principal.person_id is None:
+            return refuse(request, not_signed_in(visit.page.path))
+        return await _show(request, desk, visit, (publisher, model), None)
+
+    @post("/", operation_id="change_gate_by_form", status_code=200)
+    async def change(
+        self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str], model: FromPath[str]
+    ) -> Response[Any]:
+        """Add, remove or move a part of the form; state the effect; or change the gate, once that is confirmed."""
+        visit = await desk.visits.begin(request)
+        form = await desk.visits.read_form(request, visit, max_fields=gate_form.FORM_MAX_FIELDS)
+        if visit.principal.session_id is None:
+            return refuse(request, not_signed_in(f"{model_url(publisher, model)}/gate"))
+        if isinstance(form, Refusal):
+            return refuse(request, form)
+        draft = _read(form)
+        if isinstance(draft, Refusal):
+            return refuse(request, draft)
+        button = form.text("do")
+        if button not in {"preview", "confirm"}:
+            chosen = form.text(button) if button.startswith("add-") else ""
+            return await _show(
+                request, desk, visit, (publisher, model), gate_form.press(draft, button, chosen)
+            )
+        demand = gate_form.read_demand(draft, days_most=catalog.REACCEPT_DAYS_MOST)
+        if not isinstance(demand, GateDemand):
+            return await _show(request, desk, visit, (publisher, model), replace(draft, errors=demand))
+        if button == "preview":
+            return await _confirm(request, desk, visit, (publisher, model), draft, demand)
+        now = desk.clock.now()
+        changed = await desk.database.write(
+            lambda session: catalog.change_gate(
+                session,
+                publisher=publisher,
+                name=model,
+                demand=demand,
+                principal=visit.principal,
+                now=now,
+                revision=draft.revision,
+            )
+        )
+        if isinstance(changed, Refusal):
+            return await _refused(request, desk, visit, (publisher, model), draft, changed)
+        return Redirect(f"{model_url(publisher, model)}/gate", status_code=303)
+
+
+def _read(form: Form) -> GateDraft | Refusal:
+    stored = form.text("draft")
+    return gate_form.load_draft(stored) if stored else gate_form.read_draft(form)
+
+
+async def _refused(
+    request: AnyRequest, desk: Desk, visit: Visit, name: tuple[str, str], draft: GateDraft, refusal: Refusal
+) -> Response[Any]:
+    """Show the form again where the refusal belongs to its parts, else the refusal."""
+    placed = gate_form.place_errors(draft, refusal)
+    if placed is None or refusal.code == "weights-gated-elsewhere":
+        return refuse(request, refusal)
+    return await _show(request, desk, visit, name, placed)
+
+
+async def _show(
+    request: AnyRequest, desk: Desk, visit: Visit, name: tuple[str, str], draft: GateDraft | None
+) -> Response[Any]:
+    def load(session: Session) -> Any:
+        shown = load_gate(session, desk, visit, name, draft)
+        if isinstance(shown, Refusal):
+            return shown
+        return gate_views.gate_view(shown, draft or _draft_of(shown))
+
+    view = await desk.database.read(load)
+    if isinstance(view, Refusal):
+        return refuse(request, view)
+    html = desk.pages.render("manage/gate.html", page=visit.page, view=view)
+    return respond(html, status_code=422 if view.errors else 200)
+
+
+async def _confirm(
+    request: AnyRequest,
+    desk: Desk,
+    visit: Visit,
+    name: tuple[str, str],
+    draft: GateDraft,
+    demand: GateDemand,
+) -> Response[Any]:
+    now = desk.clock.now()
+
+    def load(session: Session) -> Any:
+        change = catalog.preview_gate(
+            session,
+            publisher=name[0],
+            name=name[1],
+            demand=demand,
+            principal=visit.principal,
+            now=now,
+            revision=draft.revision,
+        )
+        if isinstance(change, Refusal) or not change.changes:
+            return change
+        shown = load_gate(session, desk, visit, name, draft)
+        return shown if isinstance(shown, Refusal) else load_confirm(session, shown, change, draft, demand)
+
+    loaded = await desk.database.read(load)
+    if isinstance(loaded, Refusal):
+        return await _refused(request, desk, visit, name, draft, loaded)
+    if isinstance(loaded, catalog.GateChange):
+        told = replace(draft, errors={"notice": "The gate asks for exactly this already"})
+        return await _show(request, desk, visit, name, told)
+    return respond(desk.pages.render("manage/gate_confirm.html", page=visit.page, view=loaded))
+
+
+def load_gate(
+    session: Session, desk: Desk, visit: Visit, name: tuple[str, str], draft: GateDraft | None
+) -> GateShown | Refusal:
+    """Return all that the gate's page shows, or why the visitor may not see it; the look is recorded."""
+    principal = visit.principal
+    model = catalog.find_model(session, publisher=name[0], name=name[1], principal=principal)
+    if isinstance(model, Refusal):
+        return model
+    publisher = catalog.authorise(session, model.publisher, Command.SEE_PRIVATE, principal=principal)
+    if isinstance(publisher, Refusal):
+        return publisher
+    history = catalog.list_gate_history(session, gate_id=model.gate.id, limit=HISTORY_MOST)
+    requirements = catalog.describe_requirements(
+        session, [version for gate in history for version in gate.license_version_ids]
+    )
+    named = [requirements[one].slug for one in model.gate.license_version_ids]
+    slugs = [reference.partition("@")[0] for reference in draft.licenses] if draft else named
+    access.note_look("gate", principal=principal, publisher_id=publisher.id, subject=None, export=False)
+    roles = access.roles_at(session, publisher, principal=principal)
+    return GateShown(
+        publisher=publisher,
+        roles=roles,
+        model=model,
+        history=history,
+        requirements=requirements,
+        people=identity.open_profiles(
+            session, person_ids=[one.created_by for one in history if one.created_by], sealer=desk.sealer
+        ),
+        indices=ledger.find_indices(session, [gate.entry_id for gate in history]),
+        versions={slug: licenses.list_versions(session, slug) for slug in dict.fromkeys(slugs)},
+        licenses=licenses.list_licenses(session, limit=LICENSES_OFFERED)[0],
+        may_change=may_any(roles, Command.CHANGE_GATE),
+        is_fresh=catalog.is_fresh(principal, desk.clock.now()),
+    )
+
+
+def _draft_of(shown: GateShown) -> GateDraft:
+    gate = shown.model.gate
+    required = [shown.requirements[one] for one in gate.license_version_ids]
+    return gate_form.draft_of_gate(
+        gate, [f"{one.slug}@{one.number}" for one in required], days=catalog.REACCEPT_DAYS
+    )
+
+
+def load_confirm(
+    session: Session, shown: GateShown, change: catalog.GateChange, draft: GateDraft, demand: GateDemand
+) -> Any:
+    """Return the page that states what the change does to those who accepted before."""
+    gate = change.model.gate
+    versions = [licenses.get_version_by_id(session, one) for one in gate.license_version_ids]
+    before = gate_effect.Demand(
+        mode=gate.mode,
+        versions=tuple(one for one in versions if one is not None),
+        graces=_graces(change.promises),
+    )
+    after = gate_effect.Demand(mode=demand.mode, versions=change.versions, graces=_graces(change.promised))
+    standings = figures.count_standings(session, gate.id, most=PEOPLE_MOST)
+    return gate_views.confirm_view(
+        shown,
+        change,
+        demand,
+        before=before,
+        after=after,
+        effect=gate_effect.weigh(standings.groups, before, after),
+        counted=None if standings.is_whole else f"Counted among the newest {PEOPLE_MOST:,} acceptances.",
+        stored=gate_form.store_draft(draft),
+    )
+
+
+def _graces(promises: Sequence[Any]) -> dict[Any, Any]:
+    return {(grace.license_id, grace.series): grace.until for grace in promises}

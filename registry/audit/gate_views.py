@@ -1,0 +1,369 @@
+"""What the pages that change a gate show: the gate as it is, the form, and what the change does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from uuid import UUID
+
+from registry import access, catalog, licenses
+from registry.access.panel import gate_badge
+from registry.audit.gate_effect import Demand, Effect
+from registry.audit.gate_form import FieldDraft, GateDraft
+from registry.catalog import GateDemand, GateMode, GateView
+from registry.catalog.domain import REQUIREMENTS_MAX_COUNT, Role, model_url
+from registry.catalog.forms import (
+    FIELDS_MAX_COUNT,
+    LABEL_MAX_CHARACTERS,
+    OPTIONS_MAX_COUNT,
+    FieldType,
+    FormField,
+)
+from registry.identity.domain import Profile
+from registry.kernel.page_parts import Check, Link, Notice, Option, Tone
+from registry.kernel.page_parts import FormField as Input
+from registry.kernel.pages import format_when, plural
+
+_ERASED = "Person erased"
+MODES = {
+    GateMode.AUTO: ("Accept to download", "Whoever is signed in and has accepted gets in at once."),
+    GateMode.MANUAL: (
+        "Accept, then review",
+        "Whoever has accepted asks for access, and your reviewers decide.",
+    ),
+    GateMode.CLOSED: ("Closed", "Nobody gets in, whatever they have accepted. Records stay."),
+}
+TYPES = {
+    FieldType.TEXT: "Text on one line",
+    FieldType.CHECKBOX: "Box to tick",
+    FieldType.DATE_PICKER: "Date",
+    FieldType.COUNTRY: "Country from a list",
+    FieldType.SELECT: "One of several choices",
+    FieldType.IP_LOCATION: "Country, guessed from the connection",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateShown:
+    """All that the gate's page is made of."""
+
+    publisher: catalog.PublisherView
+    roles: Sequence[Role]
+    model: catalog.ModelView
+    history: Sequence[GateView]
+    requirements: Mapping[UUID, catalog.Requirement]
+    """Of every revision in the history."""
+    people: Mapping[UUID, Profile]
+    indices: Mapping[UUID, int]
+    """Numbers of the log entries, as far as they have one."""
+    versions: Mapping[str, Sequence[licenses.VersionSummary]]
+    """Of each license that the form names, oldest first."""
+    licenses: Sequence[licenses.LicenseSummary]
+    """That may be added."""
+    may_change: bool
+    is_fresh: bool
+
+
+def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
+    """Return the page with the gate as it is, and the form as far as it is filled in."""
+    url = f"{model_url(shown.model.publisher, shown.model.name)}/gate"
+    editing = shown.may_change and shown.is_fresh
+    return SimpleNamespace(
+        publisher=access.publisher_head(shown.publisher, shown.roles),
+        model=_model(shown.model),
+        current=_revision(shown, shown.model.gate),
+        asked=_asked(
+            [shown.requirements[one] for one in shown.model.gate.license_version_ids], shown.model.gate.fields
+        ),
+        history=[_revision(shown, gate) for gate in shown.history],
+        notice=_notice(shown, url, draft) if not editing or draft.errors.get("notice") else None,
+        errors=_error_list(draft),
+        revision=draft.revision,
+        modes=[
+            Option(value=mode.value, label=label, detail=detail, chosen=mode.value == draft.mode)
+            for mode, (label, detail) in MODES.items()
+        ],
+        mode_error=draft.errors.get("mode"),
+        licenses=[_license(shown, reference) for reference in draft.licenses],
+        licenses_error=draft.errors.get("licenses"),
+        addable=_addable(shown, draft) if len(draft.licenses) < REQUIREMENTS_MAX_COUNT else [],
+        fields=[_field(number, one, draft) for number, one in enumerate(draft.fields, 1)],
+        fields_error=draft.errors.get("fields"),
+        types=(
+            [Option(value=kind.value, label=label) for kind, label in TYPES.items()]
+            if len(draft.fields) < FIELDS_MAX_COUNT
+            else []
+        ),
+        days=Input(
+            name="days",
+            label="Days for accepting again",
+            value=draft.days[:9],
+            error=draft.errors.get("days"),
+            why="Where a license changes in substance, who accepted before keeps access for so long. 0 ends it at once.",
+        ),
+        post_url=url if editing else None,
+    )
+
+
+def _model(model: catalog.ModelView) -> SimpleNamespace:
+    return SimpleNamespace(
+        publisher=model.publisher, name=model.name, url=model_url(model.publisher, model.name)
+    )
+
+
+def _revision(shown: GateShown, gate: GateView) -> SimpleNamespace:
+    index = shown.indices.get(gate.entry_id)
+    profile = shown.people.get(gate.created_by) if gate.created_by else None
+    return SimpleNamespace(
+        number=gate.number,
+        at=gate.created_at,
+        by=(profile.email if profile else _ERASED) if gate.created_by else "the registry",
+        mode=gate_badge(gate.mode, is_open=gate.is_open()),
+        asks=[_named(shown.requirements[one]) for one in gate.license_version_ids],
+        questions=len(gate.fields),
+        entry=Link(label=f"log entry {index:,}", url=f"/log/{index}") if index is not None else None,
+    )
+
+
+def _named(requirement: catalog.Requirement) -> str:
+    return f"{requirement.title} {requirement.number}"
+
+
+def _asked(
+    requirements: Sequence[catalog.Requirement | licenses.Version], fields: Sequence[FormField]
+) -> Sequence[SimpleNamespace]:
+    """Return what somebody is asked who applies, in this order."""
+    texts = [
+        SimpleNamespace(what=f"Read and accept {one.title} {one.number}", how=None, url=one.path)
+        for one in requirements
+    ]
+    questions = [
+        SimpleNamespace(what=one.label, how=_how(one), url=None)
+        for one in fields
+        if one.type is not FieldType.IP_LOCATION
+    ]
+    guessed = [
+        SimpleNamespace(
+            what=one.label, how="not asked: guessed from the connection, and kept as a guess", url=None
+        )
+        for one in fields
+        if one.type is FieldType.IP_LOCATION
+    ]
+    return [*texts, *questions, *guessed]
+
+
+def _how(field: FormField) -> str:
+    words = TYPES[field.type].lower()
+    if field.type is FieldType.SELECT:
+        named = ", ".join(option.label for option in field.options[:6])
+        more = len(field.options) - 6
+        words = f"one of: {named}{f' and {more} more' if more > 0 else ''}"
+    return words if field.required else f"{words}, optional"
+
+
+def _notice(shown: GateShown, url: str, draft: GateDraft) -> Notice:
+    if said := draft.errors.get("notice"):
+        return Notice(tone=Tone.NOTE, title=said)
+    if not shown.may_change:
+        return Notice(
+            tone=Tone.NOTE,
+            title="You may look at this gate",
+            text="Owners and maintainers of the publisher change it.",
+        )
+    return Notice(
+        tone=Tone.WAIT,
+        title="Changing a gate takes a fresh sign-in",
+        text="You signed in more than an hour ago. Sign in again, and the form appears here.",
+        link=Link(label="Sign in again", url=f"/sign-in?next={url}"),
+    )
+
+
+def _error_list(draft: GateDraft) -> Sequence[tuple[str, str, str]]:
+    places = {
+        "mode": ("mode-1", "Who gets in"),
+        "licenses": ("licenses-h", "Licenses"),
+        "days": ("days", "Days for accepting again"),
+        "fields": ("fields-h", "Questions"),
+    }
+    places |= {
+        f"field-{number}": (f"field-{number}-label", f"Question {number}")
+        for number in range(1, FIELDS_MAX_COUNT + 2)
+    }
+    return [(*places[key], text) for key, text in draft.errors.items() if key in places]
+
+
+def _license(shown: GateShown, reference: str) -> SimpleNamespace:
+    slug = reference.partition("@")[0]
+    versions = shown.versions.get(slug, ())
+    options = [
+        Option(
+            value=f"{slug}@{one.number}",
+            label=f"{one.number}, the newest" if one is versions[-1] else one.number,
+            chosen=f"{slug}@{one.number}" == reference,
+        )
+        for one in reversed(versions)
+    ]
+    if not any(option.chosen for option in options):
+        options.insert(0, Option(value=reference, label=reference[:80], chosen=True))
+    return SimpleNamespace(
+        title=versions[-1].title if versions else reference[:80],
+        options=options,
+        url=f"/licenses/{slug}" if versions else None,
+    )
+
+
+def _addable(shown: GateShown, draft: GateDraft) -> Sequence[Option]:
+    chosen = {reference.partition("@")[0] for reference in draft.licenses}
+    return [
+        Option(value=f"{one.slug}@{one.latest.number}", label=f"{one.title} {one.latest.number}")
+        for one in shown.licenses
+        if one.slug not in chosen
+    ]
+
+
+def _field(number: int, one: FieldDraft, draft: GateDraft) -> SimpleNamespace:
+    choosing = one.type == FieldType.SELECT.value
+    return SimpleNamespace(
+        label=Input(
+            name=f"field-{number}-label",
+            label="Question",
+            value=one.label,
+            error=draft.errors.get(f"field-{number}"),
+            max_characters=LABEL_MAX_CHARACTERS,
+        ),
+        types=[
+            Option(value=kind.value, label=label, chosen=kind.value == one.type)
+            for kind, label in TYPES.items()
+        ],
+        required=one.required,
+        options=Input(
+            name=f"field-{number}-options",
+            label="Choices",
+            value=one.options,
+            required=False,
+            why=f"One a line, at most {OPTIONS_MAX_COUNT}. “r | Research” keeps r and shows Research.",
+        )
+        if choosing or one.options.strip()
+        else None,
+    )
+
+
+def confirm_view(
+    shown: GateShown,
+    change: catalog.GateChange,
+    demand: GateDemand,
+    *,
+    before: Demand,
+    after: Demand,
+    effect: Effect,
+    counted: str | None,
+    stored: str,
+) -> SimpleNamespace:
+    """Return the page that states what a change does, before anything is stored."""
+    url = f"{model_url(shown.model.publisher, shown.model.name)}/gate"
+    return SimpleNamespace(
+        publisher=access.publisher_head(shown.publisher, shown.roles),
+        model=_model(shown.model),
+        current=_revision(shown, shown.model.gate),
+        opens=_opens(before, after),
+        changes=_changes(shown, change, demand),
+        effects=_effects(before, after, effect),
+        counted=counted,
+        asked=_asked(change.versions, demand.fields) if demand.mode is not GateMode.CLOSED else [],
+        draft=stored,
+        button=f"Change the gate of {shown.model.name}",
+        post_url=url,
+    )
+
+
+def _opens(before: Demand, after: Demand) -> Notice | None:
+    if not after.is_open or before.is_open:
+        return None
+    return Notice(
+        tone=Tone.STOP,
+        title="This opens the model to everybody",
+        text="Everybody may download, without signing in and without accepting anything. Whoever has downloaded once "
+        "keeps the files, also if you close the gate again.",
+    )
+
+
+def _changes(shown: GateShown, change: catalog.GateChange, demand: GateDemand) -> Sequence[str]:
+    gate = shown.model.gate
+    said = []
+    if gate.mode is not demand.mode:
+        said.append(f"Who gets in: from “{MODES[gate.mode][0]}” to “{MODES[demand.mode][0]}”.")
+    old = {shown.requirements[one].slug: shown.requirements[one].number for one in gate.license_version_ids}
+    titles = {shown.requirements[one].slug: shown.requirements[one].title for one in gate.license_version_ids}
+    new = {one.slug: one for one in change.versions}
+    for slug, version in new.items():
+        if slug not in old:
+            said.append(f"Asks for {version.name} too.")
+        elif old[slug] != version.number:
+            said.append(f"Asks for {version.title} {version.number} instead of {old[slug]}.")
+    said += [
+        f"No longer asks for {titles[slug]} {number}." for slug, number in old.items() if slug not in new
+    ]
+    if list(old) != list(new) and set(old) == set(new):
+        said.append("Asks for the licenses in another order.")
+    return [*said, *_question_changes(gate.fields, demand.fields)]
+
+
+def _question_changes(old: Sequence[FormField], new: Sequence[FormField]) -> Sequence[str]:
+    before, after = ({one.key: one for one in fields} for fields in (old, new))
+    said = [f"Asks “{_short(key)}” too." for key in after if key not in before]
+    said += [f"No longer asks “{_short(key)}”." for key in before if key not in after]
+    said += [
+        f"Asks “{_short(key)}” in another way."
+        for key in after
+        if key in before and before[key] != after[key]
+    ]
+    if list(before) != list(after) and set(before) == set(after):
+        said.append("Asks the questions in another order.")
+    return said
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _effects(before: Demand, after: Demand, effect: Effect) -> Sequence[Check]:
+    """Return what happens to people who accepted before, gravest last."""
+    said = []
+    if effect.keep:
+        said.append(
+            Check(tone=Tone.OK, verdict=f"{_people(effect.keep)} {_verb(effect.keep, 'keep')} access")
+        )
+    for (name, until), count in sorted(effect.due.items(), key=lambda item: item[0][1]):
+        verdict = f"{_people(count)} must accept {name} by {format_when(until, 'date')}"
+        said.append(Check(tone=Tone.WAIT, verdict=verdict, detail="They keep access until then."))
+    for name, count in effect.must_accept.items():
+        verdict = f"{_people(count)} must accept {name}"
+        said.append(Check(tone=Tone.WAIT, verdict=verdict, detail="They cannot download before they do."))
+    if effect.shut_out:
+        detail = (
+            "Nobody gets in until the gate opens again. What they accepted stays on record."
+            if after.mode is GateMode.CLOSED
+            else "Each has to ask for access, and a reviewer decides."
+        )
+        verdict = f"{_people(effect.shut_out)} {_verb(effect.shut_out, 'lose')} access"
+        said.append(Check(tone=Tone.STOP, verdict=verdict, detail=detail))
+    if effect.gain and not after.is_open:
+        detail = "They have accepted all that is asked for." + (
+            " No review follows any more." if before.mode is GateMode.MANUAL else ""
+        )
+        said.append(
+            Check(tone=Tone.NOTE, verdict=f"{_people(effect.gain)} may download at once", detail=detail)
+        )
+    if not said:
+        said.append(Check(tone=Tone.NOTE, verdict="Nobody who accepted here before is affected"))
+    if before.is_open and not after.is_open:
+        detail = "Until now, anybody could download without signing in."
+        said.append(Check(tone=Tone.STOP, verdict="Everybody else is asked from now on", detail=detail))
+    return said
+
+
+def _people(count: int) -> str:
+    return plural(count, "person", "people")
+
+
+def _verb(count: int, verb: str) -> str:
+    return f"{verb}s" if count == 1 else verb
