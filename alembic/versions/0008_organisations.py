@@ -1,4 +1,4 @@
-"""organisations, their members and service accounts; acceptances for an organisation
+"""organisations and their members; acceptances for an organisation
 
 Revision: 0008
 Follows: 0007
@@ -49,28 +49,6 @@ def upgrade() -> None:
     with op.batch_alter_table("organisation_domain", schema=None) as batch_op:
         batch_op.create_index("ix_organisation_domain_name", ["domain"], unique=False)
         batch_op.create_index("ix_organisation_domain_organisation", ["organisation_id"], unique=False)
-
-    op.create_table(
-        "service_account",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=60), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("sponsor_id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisation.id"], name=op.f("fk_service_account_organisation_id")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_service_account_person_id")),
-        sa.ForeignKeyConstraint(["sponsor_id"], ["person.id"], name=op.f("fk_service_account_sponsor_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_service_account")),
-        sa.UniqueConstraint("person_id", name=op.f("uq_service_account_person_id")),
-    )
-    with op.batch_alter_table("service_account", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_service_account_organisation_id"), ["organisation_id"], unique=False
-        )
 
     op.create_table(
         "organisation_member",
@@ -159,10 +137,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_organisation_member_person")
 
     op.drop_table("organisation_member")
-    with op.batch_alter_table("service_account", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_service_account_organisation_id"))
-
-    op.drop_table("service_account")
     with op.batch_alter_table("organisation_domain", schema=None) as batch_op:
         batch_op.drop_index("ix_organisation_domain_organisation")
         batch_op.drop_index("ix_organisation_domain_name")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, or_, select
 
@@ -12,7 +12,6 @@ from registry.identity.organisation_tables import (
     Organisation,
     OrganisationDomain,
     OrganisationMember,
-    ServiceAccount,
 )
 
 
@@ -26,17 +25,6 @@ def find_organisation(session: Session, organisation_id: UUID) -> Organisation |
     return session.exec(
         select(Organisation).where(Organisation.id == organisation_id, col(Organisation.ended_at).is_(None))
     ).one_or_none()
-
-
-def end_organisation(session: Session, organisation_id: UUID, *, now: datetime) -> None:
-    """End an organisation with its memberships and service accounts."""
-    session.exec(update(Organisation).where(col(Organisation.id) == organisation_id).values(ended_at=now))
-    for table in (OrganisationMember, ServiceAccount):
-        session.exec(
-            update(table)
-            .where(col(table.organisation_id) == organisation_id, col(table.ended_at).is_(None))
-            .values(ended_at=now)
-        )
 
 
 def insert_domain(session: Session, row: OrganisationDomain) -> None:
@@ -192,42 +180,6 @@ def end_member(session: Session, member_id: UUID, *, now: datetime) -> None:
     session.exec(
         update(OrganisationMember).where(col(OrganisationMember.id) == member_id).values(ended_at=now)
     )
-
-
-def insert_account(session: Session, row: ServiceAccount) -> None:
-    """Insert a service account."""
-    session.exec(insert(ServiceAccount).values(**row.model_dump()))
-
-
-def find_account(session: Session, account_id: UUID) -> ServiceAccount | None:
-    """Return a service account."""
-    return session.get(ServiceAccount, account_id)
-
-
-def list_accounts(session: Session, organisation_id: UUID) -> Sequence[ServiceAccount]:
-    """Return the service accounts of an organisation, ended ones too, newest first."""
-    return session.exec(
-        select(ServiceAccount)
-        .where(ServiceAccount.organisation_id == organisation_id)
-        .order_by(col(ServiceAccount.id).desc())
-        .limit(200)
-    ).all()
-
-
-def end_account(session: Session, account_id: UUID, *, now: datetime) -> None:
-    """End a service account."""
-    session.exec(update(ServiceAccount).where(col(ServiceAccount.id) == account_id).values(ended_at=now))
-
-
-def count_members(session: Session, organisation_id: UUID) -> int:
-    """Return how many people belong to an organisation."""
-    return session.exec(
-        select(func.count())
-        .select_from(OrganisationMember)
-        .where(
-            OrganisationMember.organisation_id == organisation_id, col(OrganisationMember.ended_at).is_(None)
-        )
-    ).one()
 
 
 def lock_organisations(session: Session, organisation_ids: Sequence[UUID]) -> None:

@@ -1,4 +1,4 @@
-"""Tables of organisations: domains they have proved, members, service accounts."""
+"""Tables of organisations: domains they have proved, and members."""
 
 from datetime import datetime
 from uuid import UUID
@@ -66,18 +66,4 @@ class OrganisationMember(Table, table=True):
     since: datetime = Field(sa_type=UTCDateTime)
     until: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """By domain: as long as the proof of the domain is valid."""
-    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
-
-
-class ServiceAccount(Table, table=True):
-    """A machine that acts for an organisation: it never accepts, and stops with its organisation."""
-
-    id: UUID = Field(primary_key=True)
-    organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
-    name: str = Field(max_length=60)
-    person_id: UUID = Field(foreign_key="person.id", unique=True)
-    """Its principal: a person without an address, who can neither sign in nor accept."""
-    sponsor_id: UUID = Field(foreign_key="person.id")
-    """The officer who answers for it."""
-    created_at: datetime = Field(sa_type=UTCDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
