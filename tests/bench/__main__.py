@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.bench import accepting, exporting, growing, pulling, report, resolving, starting
+from tests.bench import accepting, devices, exporting, growing, pulling, report, resolving, starting
 from tests.bench.ground import FULL, QUICK, Ground
 from tests.bench.results import Result
 from tests.servers.processes import ServerUnavailable
 
 MEASURES: dict[str, Callable[[Ground], Iterator[Result]]] = {
     "resolve": resolving.measure,
+    "devices": devices.measure,
     "accept": accepting.measure,
     "pull": pulling.measure,
     "export": exporting.measure,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from registry.identity.domain import Scope
 from registry.identity.oauth_domain import GATEHOUSE_CLIENT, HUB_CLIENT, REFRESH_PREFIX
@@ -193,6 +194,7 @@ async def test_the_metadata_is_that_of_rfc_8414_and_every_address_answers(regist
     browser = await registry.open_browser()
     answer = await browser.client.get("/.well-known/oauth-authorization-server")
     metadata = answer.json()
+    AuthorizationServerMetadata(metadata).validate()
     assert metadata["issuer"] == HTTPS_URL
     for name, url in metadata.items():
         if name.endswith("_endpoint") and name != "authorization_endpoint":
