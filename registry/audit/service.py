@@ -13,18 +13,24 @@ from registry.kernel.sealing import Sealer
 LeafCheck = Callable[[Session, str, bytes], ledger.Discrepancy | None]
 
 
-def find_discrepancies(session: Session, *, sealer: Sealer) -> list[ledger.Discrepancy]:
+def find_discrepancies(
+    session: Session, *, sealer: Sealer, kept_checkpoint: bytes | None = None
+) -> list[ledger.Discrepancy]:
     """Return every row that was altered, removed or inserted behind our back, the first cause first (P6).
+
+    With a checkpoint that was kept elsewhere, also whether the log goes on from it.
 
     1. The log by itself: leaves, tree, checkpoints, keys.
     2. Each context's rows against the log.
     3. The log against the rows: what it speaks of is still there.
     """
-    return list(_find(session, sealer))
+    return list(_find(session, sealer, kept_checkpoint))
 
 
-def _find(session: Session, sealer: Sealer) -> Iterator[ledger.Discrepancy]:
+def _find(session: Session, sealer: Sealer, kept: bytes | None) -> Iterator[ledger.Discrepancy]:
     yield from ledger.find_discrepancies(session, sealer=sealer)
+    if kept is not None and (departure := ledger.find_departure(session, kept, sealer=sealer)) is not None:
+        yield departure
     yield from licenses.find_discrepancies(session)
     yield from catalog.find_discrepancies(session)
     yield from acceptances_fsck.find_discrepancies(session, sealer=sealer)

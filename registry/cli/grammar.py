@@ -56,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_license(commands)
     _add_audit(commands)
     _add_operation(commands)
+    _add_registers(commands)
     return parser
 
 
@@ -355,14 +356,20 @@ def _add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
     demo.add_argument("--info-file", metavar="FILE", help="write addresses, people and tokens here as JSON")
     demo.add_argument("--data", metavar="DIR", help="where the demo keeps its data")
     demo.add_argument("--port", type=_port, metavar="N", help="port to listen on")
+
+
+def _add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
     ledger = _group(commands, "ledger", "the log of this installation")
-    _command(
+    fsck = _command(
         ledger,
         "fsck",
         "registry.cli.ledger:fsck",
         "derive the whole log anew and name what does not fit",
         remote=False,
+        more="A database that was set back to an older copy fits in itself. Give a checkpoint that was kept elsewhere\n"
+        "(/ledger/checkpoint), and a log that was set back or rewritten since is named.",
     )
+    fsck.add_argument("--checkpoint", metavar="FILE", help="a kept checkpoint that the log must go on from")
     person = _group(commands, "person", "people who use this installation")
     end = _command(
         person,

@@ -6,27 +6,26 @@ import time
 from argparse import Namespace
 
 from registry import audit
-from registry.kernel.database import Database
+from registry.cli import installation
+from registry.cli.terminal import read_file
+from registry.client.errors import ClientError
 from registry.kernel.outcomes import GatehouseError
-from registry.kernel.sealing import Sealer
-from registry.settings import load_settings
 
+NOTE_MAX_BYTES = 1_000_000
 FOUND = 5
 """Exit code when something does not fit: the same as of a receipt that does not verify."""
 
 
 def fsck(args: Namespace) -> int:
-    """Check the whole register; write one line for each row that does not fit."""
+    """Check the whole register, and a kept checkpoint if one is given; write one line for what does not fit."""
     started = time.monotonic()
     try:
-        settings = load_settings()
-        database = Database(settings.resolved_database_url())
-        sealer = Sealer(*settings.master_secrets())
-        try:
-            found = database.read_now(lambda session: audit.find_discrepancies(session, sealer=sealer))
-        finally:
-            database.close()
-    except GatehouseError as error:
+        kept = read_file(args.checkpoint, limit=NOTE_MAX_BYTES) if args.checkpoint else None
+        with installation.opened() as (database, sealer):
+            found = database.read_now(
+                lambda session: audit.find_discrepancies(session, sealer=sealer, kept_checkpoint=kept)
+            )
+    except (GatehouseError, ClientError) as error:
         print(f"gatehouse ledger fsck: {error}", file=sys.stderr)
         return 1
     seconds = time.monotonic() - started

@@ -31,13 +31,15 @@ HEADERS_MAX_BYTES = 64 * 1024
 
 def run(args: Namespace) -> int:
     """Serve until stopped; leave no process behind."""
-    settings = load_settings()
-    configure_logging(level=settings.log_level, console=settings.log_format == "console")
-    address = urlsplit(settings.base_url)
-    host = args.host or address.hostname or "127.0.0.1"
-    port = args.port or address.port or 8400
     signal.signal(signal.SIGTERM, _stop)
     try:
+        settings = load_settings()
+        configure_logging(level=settings.log_level, console=settings.log_format == "console")
+        address = urlsplit(settings.base_url)
+        host = args.host or address.hostname or "127.0.0.1"
+        port = args.port or address.port or 8400
+        if warning := mail_warning(settings):
+            print(f"gatehouse serve: {warning}", file=sys.stderr)
         with ExitStack() as stack:
             settings = start_parts(settings, stack)
             print(f"Gatehouse serves {settings.base_url}", file=sys.stderr, flush=True)
@@ -48,6 +50,16 @@ def run(args: Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def mail_warning(settings: Settings) -> str | None:
+    """Return why nobody can sign in by mail; None if mail is sent, or is read on this machine."""
+    if settings.smtp_host or settings.keeps_mail_here:
+        return None
+    return (
+        f"warning: no mail server is set, and {settings.base_url} is not on this machine only: sign-in mail reaches "
+        "nobody. Set GATEHOUSE_SMTP_HOST"
+    )
 
 
 def start_parts(settings: Settings, stack: ExitStack) -> Settings:

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from contextlib import ExitStack
 
+from registry.cli.installation import require_files
 from registry.kernel.outcomes import GatehouseError
 from registry.kernel.telemetry import configure_logging
 from registry.parts import Parts, build_parts, connect_store
@@ -16,9 +17,10 @@ from registry.worker_status import serve_status
 
 def run(args: Namespace) -> int:
     """Work until stopped."""
-    settings = load_settings()
-    configure_logging(level=settings.log_level, console=settings.log_format == "console")
     try:
+        settings = load_settings()
+        configure_logging(level=settings.log_level, console=settings.log_format == "console")
+        require_files(settings)
         parts = build_parts(settings, store=connect_store(settings))
     except GatehouseError as error:
         print(f"gatehouse worker: {error}", file=sys.stderr)

@@ -16,7 +16,7 @@ from registry.ledger.domain import (
     Position,
     SignedCheckpoint,
 )
-from registry.ledger.fsck import find_discrepancies
+from registry.ledger.fsck import find_departure, find_discrepancies
 from registry.ledger.service import (
     answer_consistency,
     answer_inclusion,
@@ -68,6 +68,7 @@ __all__ = [
     "append_all",
     "end_compromised_key",
     "ensure_key_ring",
+    "find_departure",
     "find_discrepancies",
     "find_entry_by_index",
     "find_indices",

@@ -9,8 +9,9 @@ The steps, in the order in which each relies on those before it:
 5. Every entry either waits or has an index.
 
 Where an entry and the tree differ, the newest valid checkpoint tells which of them was altered: a hash with an
-inclusion proof to its root is the one that was signed. The check cannot find a whole database that was set
-back to an older state, nor a log rewritten with the master key in hand; witnesses and kept receipts can.
+inclusion proof to its root is the one that was signed. The check by itself cannot find a whole database that
+was set back to an older state, nor a log rewritten with the master key in hand; `find_departure` does, from a
+checkpoint that was kept elsewhere.
 
 Memory stays flat: rows come in pages, and of the tree only the right edge is held.
 """
@@ -24,7 +25,7 @@ from sqlmodel import Session
 from registry.kernel.clock import iso
 from registry.kernel.outcomes import CorruptRecord
 from registry.kernel.sealing import Sealer
-from registry.ledger import service, signing, stored_rows, tree
+from registry.ledger import notes, service, signing, store, stored_rows, tree
 from registry.ledger.domain import DISCREPANCIES_MAX, Discrepancy, KeyPurpose, SignedCheckpoint
 from registry.ledger.stored_rows import CheckpointRow, EntryRow, KeyRow, LeafRow
 from registry.ledger.tables import SigningKey
@@ -66,6 +67,47 @@ def find_discrepancies(session: Session, *, sealer: Sealer) -> list[Discrepancy]
     except _Enough:
         pass  # More would say nothing new.
     return list(report.found.values())
+
+
+def find_departure(session: Session, kept: bytes, *, sealer: Sealer) -> Discrepancy | None:
+    """Return how the present log departs from the checkpoint note `kept`; None if it goes on from there.
+
+    Raises:
+        NoteMalformed: `kept` is no checkpoint.
+    """
+    note = notes.parse_note(kept)
+    stated = notes.parse_checkpoint_text(note.text)
+
+    def departs(problem: str) -> Discrepancy:
+        return Discrepancy(table="kept_checkpoint", row_id=str(stated.size), problem=problem)
+
+    keys = {
+        notes.key_id(stated.origin, key.public): key.public
+        for key in _check_keys(session, sealer, _Report())
+        if key.purpose is KeyPurpose.CHECKPOINT
+    }
+    try:
+        note.verify(stated.origin, keys)
+    except notes.NoteUnverified as error:
+        return departs(
+            f"is not signed by a key of this database ({error}): it is of another registry, was altered, or the "
+            "database was set back to before that key was made"
+        )
+    size = store.count_leaves(session)
+    if stated.size > size:
+        return departs(
+            f"the log was set back: the kept checkpoint covers {stated.size} entries, this database holds {size}"
+        )
+    try:
+        root = tree.root_at(stated.size, read_tile=store.tile_reader(session))
+    except CorruptRecord as error:
+        return departs(f"the tree of its {stated.size} entries cannot be read: {error}")
+    if root != stated.root:
+        return departs(
+            f"the log was forked: the {stated.size} entries that the kept checkpoint covers are not the first "
+            f"{stated.size} of the {size} in this database"
+        )
+    return None
 
 
 def _check_keys(session: Session, sealer: Sealer, report: _Report) -> list[signing.PublishedKey]:
