@@ -75,19 +75,7 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             }
             for token in identity.list_tokens(session, person_id=person_id)
         ],
-        "programs": [
-            {
-                "id": str(login.id),
-                "name": login.name,
-                "network": login.network,
-                "scopes": [scope.value for scope in login.scopes],
-                "created_at": iso(login.created_at),
-                "expires_at": iso(login.expires_at) if login.expires_at else None,
-                "last_used_at": iso(login.last_used_at) if login.last_used_at else None,
-                "ended_at": iso(login.ended_at) if login.ended_at else None,
-            }
-            for login in identity.list_logins(session, person_id=person_id, sealer=desk.sealer)
-        ],
+        "programs": _programs(session, desk, person_id),
         "sessions": [
             {
                 "started_at": iso(one.created_at),
@@ -112,6 +100,23 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             for publisher_id, block in access.list_blocks_of_person(session, person_id=person_id)
         ],
     }
+
+
+def _programs(session: Session, desk: Desk, person_id: UUID) -> list[dict[str, Any]]:
+    """Programs that the person has signed in."""
+    return [
+        {
+            "id": str(login.id),
+            "name": login.name,
+            "network": login.network,
+            "scopes": [scope.value for scope in login.scopes],
+            "created_at": iso(login.created_at),
+            "expires_at": iso(login.expires_at) if login.expires_at else None,
+            "last_used_at": iso(login.last_used_at) if login.last_used_at else None,
+            "ended_at": iso(login.ended_at) if login.ended_at else None,
+        }
+        for login in identity.list_logins(session, person_id=person_id, sealer=desk.sealer)
+    ]
 
 
 def _acceptances(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
