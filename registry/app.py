@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
@@ -62,7 +63,11 @@ def create_app(parts: Parts, *, extra_routes: tuple[Any, ...] = ()) -> Litestar:
         contact=settings.contact,
     )
     acceptor = Acceptor(
-        database=parts.database, clock=parts.clock, sealer=parts.sealer, issuer=settings.base_url
+        database=parts.database,
+        clock=parts.clock,
+        sealer=parts.sealer,
+        issuer=settings.base_url,
+        sign_in_age=timedelta(hours=settings.acceptance_sign_in_hours),
     )
     app = Litestar(
         route_handlers=[*ROUTES, *hub_api.routes(), *extra_routes],
@@ -162,10 +167,12 @@ def _dependencies(parts: Parts, desk: Desk, resolver: Resolver, acceptor: Accept
         "oauth": _given(_oauth_desk(parts)),
         "keys": Provide(lambda: parts.keys.ring, sync_to_thread=False),
         "principal": Provide(_principal, sync_to_thread=False),
+        "relying_party": _given(parts.relying_party),
         "resolver": _given(resolver),
         "sealer": _given(parts.sealer),
         "settings": _given(parts.settings),
         "store": _given(parts.store),
+        "webauthn": _given(parts.webauthn),
     }
 
 

@@ -11,7 +11,10 @@ from registry import catalog, identity, ledger
 from registry.delivery.presign import Addressing
 from registry.delivery.s3 import S3ObjectStore
 from registry.identity.authentication import Cookies
+from registry.identity.oidc import RelyingParty
+from registry.identity.providers import load_providers
 from registry.identity.visits import Visits
+from registry.identity.webauthn import WebAuthn
 from registry.kernel.clock import Clock, SystemClock
 from registry.kernel.database import Database
 from registry.kernel.mail import LocalMailer, Mailer, SMTPMailer
@@ -60,6 +63,8 @@ class Parts:
     pages: Pages
     cookies: Cookies
     visits: Visits
+    relying_party: RelyingParty
+    webauthn: WebAuthn
 
 
 def build_parts(
@@ -104,6 +109,14 @@ def build_parts(
             manages=lambda session, person_id: any(
                 role.ended_at is None for role in catalog.list_roles_of(session, person_id=person_id)
             ),
+        ),
+        relying_party=RelyingParty(
+            load_providers(settings.providers_file), base_url=settings.base_url, clock=clock
+        ),
+        webauthn=WebAuthn(
+            base_url=settings.base_url,
+            name=settings.site_name or "Gatehouse",
+            secret=sealer.derive_secret("webauthn"),
         ),
     )
 

@@ -24,9 +24,12 @@ from registry.health import HealthApi
 from registry.identity.ci_pages import CIPages
 from registry.identity.consent_pages import ConsentPages
 from registry.identity.device_pages import DevicePages, LoginPages
+from registry.identity.identity_pages import IdentityPages
 from registry.identity.oauth_api import IntrospectionApi, OAuthApi
 from registry.identity.organisation_pages import OrganisationPages
 from registry.identity.pages import CredentialPages, SignInPages
+from registry.identity.passkey_pages import PasskeyPages, PasskeySignInPages
+from registry.identity.provider_pages import ProviderPages
 from registry.ledger import api as ledger_api
 from registry.licenses.api import LicensesApi
 from registry.licenses.pages import LicensePages
@@ -39,6 +42,10 @@ ROUTES: tuple[Any, ...] = (
     ProblemPages,
     PrivacyPages,
     SignInPages,
+    ProviderPages,
+    PasskeySignInPages,
+    IdentityPages,
+    PasskeyPages,
     CredentialPages,
     OAuthApi,
     IntrospectionApi,

@@ -66,6 +66,10 @@ class Settings:
     """Sender of the registry's mails."""
     operators: tuple[str, ...] = ()
     """E-mail addresses of people who may run the registry, separated by commas."""
+    providers_file: str = ""
+    """TOML file of the providers that people may sign in with. Empty: by e-mail link and passkey only."""
+    acceptance_sign_in_hours: int = 12
+    """How many hours after signing in a license may be accepted; later one signs in again, 1 to 336."""
     site_name: str = ""
     """Shown beside the name in the head of every page."""
     contact: str = ""
@@ -98,6 +102,10 @@ class Settings:
         ):
             raise GatehouseError(
                 f"GATEHOUSE_BASE_URL is {self.base_url!r}; expected https://host[:port] without a path"
+            )
+        if not 1 <= self.acceptance_sign_in_hours <= 336:
+            raise GatehouseError(
+                f"GATEHOUSE_ACCEPTANCE_SIGN_IN_HOURS is {self.acceptance_sign_in_hours}; expected 1 to 336"
             )
         if not 10 <= self.url_ttl_seconds <= 3600:
             raise GatehouseError(f"GATEHOUSE_URL_TTL_SECONDS is {self.url_ttl_seconds}; expected 10 to 3600")

@@ -108,6 +108,7 @@ EXTRA_FILES = {
         "routes": "its routes in one list",
     },
     "identity": {
+        "addresses": "an e-mail address for an account without one",
         "authentication": "who sends this request",
         "ending": "what operators end at once",
         "ending_store": "its statements",
@@ -134,6 +135,21 @@ EXTRA_FILES = {
         "organisation_views": "what those pages show",
         "organisations": "use cases of organisations",
         "notices": "what a person is told, in the inbox and by mail",
+        "identity_pages": "pages of all ways in",
+        "id_tokens": "rules of OpenID Connect's ID tokens",
+        "linking": "which accounts at providers belong to one person",
+        "mail_links": "signing in by mail",
+        "oidc": "adapter to providers",
+        "passkey_pages": "pages of passkeys",
+        "passkeys": "use cases of passkeys",
+        "provider_documents": "what providers publish of themselves",
+        "provider_pages": "pages of providers",
+        "providers": "which providers are set, and presets",
+        "sessions": "opening and recognising web sessions",
+        "way_views": "what the pages of providers and passkeys show",
+        "ways": "rules about the ways in",
+        "ways_store": "rows of accounts at providers and passkeys",
+        "webauthn": "adapter",
         "visits": "web sessions at the edge",
     },
     "ledger": {
@@ -174,6 +190,7 @@ SHARED_MODULES = {
     "registry.delivery.resolving",
     "registry.identity.authentication",
     "registry.identity.visits",
+    "registry.identity.ways",
     "registry.licenses.reading",
 }
 

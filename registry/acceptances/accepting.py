@@ -14,7 +14,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session
@@ -32,6 +32,7 @@ from registry.acceptances.domain import (
     invalid_act,
     judge_act,
     judge_actor,
+    judge_readiness,
     nothing_to_accept,
     organisation_not_verified,
     read_ticket,
@@ -86,6 +87,8 @@ class Act:
     sealer: Sealer
     now: datetime
     clock_state: ClockState = ClockState.NOT_KNOWN
+    sign_in_age: timedelta | None = None
+    """How long ago the person may have signed in; None: however long."""
 
 
 class Texts:
@@ -147,11 +150,13 @@ class Acceptor:
         sealer: Sealer,
         issuer: str,
         watch: ClockWatch | None = None,
+        sign_in_age: timedelta | None = None,
     ) -> None:
         self._clock = clock
         self._watch = watch or ClockWatch()
         self._sealer = sealer
         self._issuer = issuer
+        self._sign_in_age = sign_in_age
         self._texts = Texts()
         at_once = 1 if database.dialect == "sqlite" else BATCHES_AT_ONCE_POSTGRESQL
         self._batch: Batch[PostedForm, AcceptanceSummary | Refusal | CorruptRecord] = Batch(
@@ -186,6 +191,7 @@ class Acceptor:
                 sealer=self._sealer,
                 now=now,
                 clock_state=state,
+                sign_in_age=self._sign_in_age,
             )
             for form, model in zip(posted, found, strict=True)
             if not isinstance(model, Refusal)
@@ -336,13 +342,11 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
     acts_for = _judge_capacity(session, act, offer)
     if isinstance(acts_for, Refusal):
         return acts_for
-    answers = _judge(act, ticket, offer)
+    answers = _judge(act, ticket, offer, has_profile=act.principal.person_id in loaded.people)
     if isinstance(answers, Refusal):
         return answers
     person_id = act.principal.person_id
     assert person_id is not None and ticket is not None  # noqa: S101, PT018 - _judge has seen to it
-    if person_id not in loaded.people:
-        raise CorruptRecord(f"person {person_id} is signed in but has no profile")
     profile, key = loaded.people[person_id]
     evidence = Evidence(
         acceptance_id=new_id(),
@@ -423,9 +427,12 @@ def _choose(act: Act, ticket: Ticket | None, loaded: _Loaded) -> tuple[Offer, Ve
     return choose_offer(act.model, required, loaded.past_of(act), wanted=wanted)
 
 
-def _judge(act: Act, ticket: Ticket | None, offer: Offer) -> CleanAnswers | Refusal:
+def _judge(act: Act, ticket: Ticket | None, offer: Offer, *, has_profile: bool) -> CleanAnswers | Refusal:
     """Return the answers of an act that counts, or why it does not; every field in error is named at once."""
-    if refusal := judge_actor(act.principal, offer):
+    refusal = judge_actor(act.principal, offer) or judge_readiness(
+        act.principal, has_email=has_profile, most=act.sign_in_age, page=offer.page, now=act.now
+    )
+    if refusal is not None:
         return refusal
     refusal = judge_act(act.command, ticket, offer, principal=act.principal, now=act.now)
     if refusal is not None and refusal.status != 422:

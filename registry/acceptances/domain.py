@@ -11,6 +11,7 @@ from uuid import UUID
 
 from registry.acceptances.sd_jwt import decode, encode
 from registry.identity.domain import Channel, Principal, not_signed_in
+from registry.identity.ways import address_needed, judge_freshness
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso, parse_iso
 from registry.kernel.identifiers import Digest, sha256
@@ -241,6 +242,15 @@ def judge_actor(principal: Principal, offer: Offer) -> Refusal | None:
             decider="You do",
         )
     return None
+
+
+def judge_readiness(
+    principal: Principal, *, has_email: bool, most: timedelta | None, page: str, now: datetime
+) -> Refusal | None:
+    """Return what a signed-in person must do before accepting: give an address, or sign in again."""
+    if not has_email:
+        return address_needed(page)
+    return judge_freshness(principal, most=most, back_to=page, now=now) if most else None
 
 
 def judge_act(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -24,6 +24,7 @@ from registry.acceptances.domain import (
     Offer,
     Ticket,
     judge_actor,
+    judge_readiness,
     nothing_to_accept,
     read_ticket,
     write_ticket,
@@ -34,7 +35,7 @@ from registry.catalog import markdown
 from registry.catalog.cards import GatePrompt
 from registry.catalog.domain import GateMode, ModelView, model_url
 from registry.catalog.looks import Looked, record_look
-from registry.identity.domain import not_signed_in
+from registry.identity.domain import how_signed_in, not_signed_in
 from registry.identity.organisation_domain import OrganisationView, no_such_organisation
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.clock import parse_iso
@@ -98,6 +99,16 @@ class AcceptPages(Controller):
             return refuse(request, loaded)
         if judge_actor(visit.principal, loaded.offer) is not None:
             return Redirect(f"/sign-in?next={quote(visit.page.path, safe='/')}", status_code=303)
+        most = timedelta(hours=desk.settings.acceptance_sign_in_hours)
+        if not_ready := judge_readiness(
+            visit.principal,
+            has_email=visit.email is not None,
+            most=most,
+            page=visit.page.path,
+            now=desk.clock.now(),
+        ):
+            assert not_ready.remedy is not None and not_ready.remedy.url is not None  # noqa: S101, PT018 - always there
+            return Redirect(not_ready.remedy.url, status_code=303)
         return _page(desk, visit, loaded, views.Draft())
 
     @post("/{publisher:str}/{model:str}/accept", operation_id="accept_license_by_form", status_code=303)
@@ -445,7 +456,11 @@ def _page(desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, *, status:
         ],
         earlier=_difference(shown),
         person=views.Signer(
-            label=visit.email or "", through="a link sent by e-mail", since=principal.signed_in_at or now
+            label=visit.email or "",
+            through=how_signed_in(principal.proof.amr, principal.proof.provider)
+            if principal.proof
+            else "a link sent by e-mail",
+            since=principal.signed_in_at or now,
         ),
         prompt=views.prompt_of(shown.gating, _prompt_html(shown.gating)),
         questions=shown.model.gate.fields,

@@ -15,6 +15,7 @@ from registry.acceptances.copies import find_copies
 from registry.acceptances.domain import ACT, AcceptanceSummary, CopyEvent, Grade, no_such_acceptance
 from registry.acceptances.sd_jwt import decode, digest, hidden_digests, read_disclosures, read_payload
 from registry.catalog.domain import Command
+from registry.identity.domain import how_signed_in
 from registry.identity.visits import Visit
 from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import Refusal
@@ -258,10 +259,11 @@ def _new_notice(summary: AcceptanceSummary) -> Notice:
 def _person(claims: Any, hidden: Mapping[str, Any]) -> SimpleNamespace | None:
     if "email" not in hidden:
         return None
-    auth_time = claims["identity"]["auth_time"]
+    identity = claims["identity"]
+    auth_time, provider = identity["auth_time"], identity["provider"]
     return SimpleNamespace(
         label=hidden["email"],
-        how="a link sent by e-mail",
+        how=how_signed_in(identity["amr"], None if provider == claims["iss"] else provider),
         sign_in_at=parse_iso(auth_time) if auth_time else None,
     )
 

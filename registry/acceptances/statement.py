@@ -105,13 +105,7 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
             "manifest": evidence.release.manifest_digest if evidence.release else None,
         },
         "times": _time_claims(evidence),
-        "identity": {
-            "provider": evidence.issuer,
-            "amr": ["email"],
-            "auth_time": iso(evidence.principal.signed_in_at) if evidence.principal.signed_in_at else None,
-            "email_verified": (iso(evidence.profile.verified_at) if evidence.profile.verified_at else None),
-            "second_factor": False,
-        },
+        "identity": _identity_claims(evidence),
         "capacity": _capacity_claims(evidence),
         "context": {
             "channel": "browser",
@@ -131,6 +125,20 @@ def _capacity_claims(evidence: Evidence) -> dict[str, Json]:
         "type": "organisation",
         "organisation": {"id": str(organisation.id), "name": organisation.name, "domains": domains},
         "authority": sha256(AUTHORITY.format(organisation=organisation.name).encode()),
+    }
+
+
+def _identity_claims(evidence: Evidence) -> dict[str, Json]:
+    proof, verified = evidence.principal.proof, evidence.profile.verified_at
+    signed_in_at = evidence.principal.signed_in_at
+    return {
+        "provider": (proof.provider if proof else None) or evidence.issuer,
+        "amr": list(proof.amr) if proof else ["email"],
+        "auth_time": iso(signed_in_at) if signed_in_at else None,
+        "email_verified": iso(verified) if verified else None,
+        "second_factor": bool(proof and proof.second_factor),
+        "acr": proof.acr if proof else None,
+        "auth_time_by": "provider" if proof and proof.stated else "registry",
     }
 
 

@@ -2,19 +2,17 @@
 
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Scope
 from registry.identity.ending import Ended, end_person, reconcile_operators
+from registry.identity.mail_links import issue_local_link, link_url
 from registry.identity.notices import count_unread, list_notices, mark_read, notify
 from registry.identity.oauth_service import list_logins
 from registry.identity.organisation_store import lock_organisations
 from registry.identity.organisations import get_organisation, list_organisations
 from registry.identity.service import (
-    authenticate_session,
     authenticate_token,
     create_token,
     ensure_person,
     find_person_by_email,
     find_token,
-    issue_local_link,
-    link_url,
     list_sessions,
     list_tokens,
     lock_people,
@@ -22,6 +20,7 @@ from registry.identity.service import (
     open_profiles,
     revoke_token,
 )
+from registry.identity.sessions import authenticate_session
 
 __all__ = [
     "ANONYMOUS",

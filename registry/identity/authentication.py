@@ -12,7 +12,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from registry.identity import service
+from registry.identity import service, sessions
 from registry.identity.domain import ANONYMOUS, Principal
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
@@ -94,7 +94,7 @@ class Authentication(ASGIMiddleware):
         if secret is None:
             return ANONYMOUS
         principal = await self._database.read(
-            lambda session: service.authenticate_session(session, secret=secret, now=now)
+            lambda session: sessions.authenticate_session(session, secret=secret, now=now)
         )
         return principal or ANONYMOUS
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -47,6 +48,40 @@ class Channel(StrEnum):
     TOKEN = "token"  # noqa: S105 - a word, not a secret
 
 
+class Method(StrEnum):
+    """Ways to sign in."""
+
+    EMAIL_LINK = "email-link"
+    PROVIDER = "provider"
+    PASSKEY = "passkey"
+
+
+MULTIPLE_FACTORS = "mfa"
+"""RFC 8176: more than one factor was checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """How a person showed who they are; kept with the session and in what they accept."""
+
+    method: Method
+    provider: str | None
+    """Issuer identifier of the provider; None where this registry checked by itself."""
+    amr: tuple[str, ...]
+    """Authentication method references (RFC 8176)."""
+    acr: str | None
+    """Authentication context class, as the provider stated it."""
+    at: datetime
+    """When the person was there: as the provider stated it (`auth_time`), else when it was checked here."""
+    stated: bool = False
+    """Whether the provider stated that time."""
+
+    @property
+    def second_factor(self) -> bool:
+        """Whether more than one factor was checked."""
+        return MULTIPLE_FACTORS in self.amr
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """Who is asking, and how they showed it; anonymous is a valid principal."""
@@ -59,6 +94,9 @@ class Principal:
     """Digest of the web session."""
     token_id: UUID | None = None
     signed_in_at: datetime | None = None
+    """When the person last showed who they are in this session, not when the session began to be used."""
+    proof: "Proof | None" = None
+    """How they showed it; of a web session only."""
 
     def may(self, scope: Scope) -> bool:
         """Whether the credential reaches as far as `scope`; what the person may is another matter."""
@@ -66,6 +104,18 @@ class Principal:
 
 
 ANONYMOUS = Principal()
+
+
+def how_signed_in(amr: Sequence[str], provider: str | None) -> str:
+    """Return the ways in which somebody showed who they are, in words."""
+    ways = []
+    if provider is not None:
+        ways.append(f"an account at {provider.partition('://')[2] or provider}")
+    if "email" in amr and provider is None:
+        ways.append("a link sent by e-mail")
+    if {"hwk", "swk"} & set(amr) and "user" in amr:
+        ways.append("a passkey")
+    return " and ".join(ways) or "this registry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +167,8 @@ class SignedIn:
     person_id: UUID
     secret: str
     next_path: str
+    waits_for_passkey: bool = False
+    """Whether the session opens only after the person's passkey."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

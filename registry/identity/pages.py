@@ -1,6 +1,7 @@
 """Pages of signing in and of credentials: sign-in links, access tokens, web sessions."""
 
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Controller, Response, get, post
@@ -8,20 +9,24 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
-from registry.identity import service, views
+from registry.identity import mail_links, passkeys, service, views, way_views
 from registry.identity.domain import (
     LINK_LIFETIME,
     SESSION_LIFETIME,
     Channel,
     Scope,
+    SignedIn,
     TokenSummary,
     new_secret,
     not_signed_in,
     safe_next,
 )
 from registry.identity.oauth_service import list_logins
+from registry.identity.oidc import RelyingParty
 from registry.identity.visits import Desk, Visit
+from registry.identity.webauthn import WebAuthn
 from registry.kernel.outcomes import Refusal
+from registry.kernel.page_parts import Notice
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
 
@@ -39,21 +44,20 @@ class SignInPages(Controller):
         self,
         request: AnyRequest,
         desk: NamedDependency[Desk],
+        relying_party: NamedDependency[RelyingParty],
+        webauthn: NamedDependency[WebAuthn],
         next: FromQuery[str] = "/",  # noqa: A002 - the name in the address
     ) -> Response[Any]:
-        """Show the form that asks for an address; bind this browser."""
-        secret = desk.cookies.read(request.headers, desk.cookies.browser) or new_secret()
-        visit = await desk.visits.begin(request, secret)
-        view = views.sign_in_view(email="", next_path=safe_next(next), minutes=LINK_MINUTES)
-        response = respond(desk.pages.render("identity/sign_in.html", page=visit.page, view=view))
-        desk.cookies.set(response, desk.cookies.browser, secret, max_age=BROWSER_COOKIE_SECONDS)
-        return response
+        """Show the ways to sign in; bind this browser."""
+        return await show_sign_in(request, desk, relying_party, webauthn, next_path=safe_next(next))
 
     @post("/sign-in", operation_id="ask_sign_in_link", status_code=200)
     async def ask(
         self,
         request: AnyRequest,
         desk: NamedDependency[Desk],
+        relying_party: NamedDependency[RelyingParty],
+        webauthn: NamedDependency[WebAuthn],
     ) -> Response[Any]:
         """Mail a link; say the same for known and unknown addresses."""
         visit = await desk.visits.begin(request)
@@ -65,7 +69,7 @@ class SignInPages(Controller):
         network = request.client.host if request.client else "unknown"
         now = desk.clock.now()
         refusal = await desk.database.write(
-            lambda session: service.request_link(
+            lambda session: mail_links.request_link(
                 session,
                 email=email,
                 browser_secret=browser,
@@ -79,11 +83,16 @@ class SignInPages(Controller):
         if refusal is not None and refusal.status != 422:
             return refuse(request, refusal)
         if refusal is not None:
-            view = views.sign_in_view(
-                email=email, next_path=next_path, minutes=LINK_MINUTES, error=refusal.errors["email"]
+            return await show_sign_in(
+                request,
+                desk,
+                relying_party,
+                webauthn,
+                next_path=next_path,
+                email=email,
+                error=refusal.errors["email"],
+                status=refusal.status,
             )
-            html = desk.pages.render("identity/sign_in.html", page=visit.page, view=view)
-            return respond(html, status_code=refusal.status)
         sent = views.LinkSentView(
             email=email.strip(),
             minutes=LINK_MINUTES,
@@ -105,7 +114,7 @@ class SignInPages(Controller):
         visit = await desk.visits.begin(request, secret)
         now = desk.clock.now()
         found = await desk.database.read(
-            lambda session: service.check_link(
+            lambda session: mail_links.check_link(
                 session, secret=token, browser_secret=given, sealer=desk.sealer, now=now
             )
         )
@@ -132,7 +141,7 @@ class SignInPages(Controller):
         agent = request.headers.get("user-agent", "")
         now = desk.clock.now()
         outcome = await desk.database.write(
-            lambda session: service.sign_in(
+            lambda session: mail_links.sign_in(
                 session,
                 secret=form.text("token"),
                 browser_secret=browser,
@@ -145,11 +154,7 @@ class SignInPages(Controller):
         )
         if isinstance(outcome, Refusal):
             return refuse(request, outcome)
-        response: Response[Any] = Redirect(safe_next(outcome.next_path), status_code=303)
-        desk.cookies.set(
-            response, desk.cookies.session, outcome.secret, max_age=int(SESSION_LIFETIME.total_seconds())
-        )
-        return response
+        return enter(desk, outcome)
 
     @post("/sign-out", operation_id="sign_out", status_code=303)
     async def sign_out(
@@ -319,3 +324,50 @@ def needs_session(visit: Visit) -> Refusal | None:
     if visit.principal.channel is not Channel.SESSION:
         return not_signed_in(visit.page.path)
     return None
+
+
+async def show_sign_in(
+    request: AnyRequest,
+    desk: Desk,
+    party: RelyingParty,
+    webauthn: WebAuthn,
+    *,
+    next_path: str,
+    email: str = "",
+    error: str | None = None,
+    notice: Notice | None = None,
+    status: int = 200,
+) -> Response[Any]:
+    """Show every way to sign in; what was typed stays. The browser gets the cookie that all of them need."""
+    secret = desk.cookies.read(request.headers, desk.cookies.browser) or new_secret()
+    visit = await desk.visits.begin(request, secret)
+    passkey = None
+    if webauthn.offered:
+        challenge = webauthn.challenge(passkeys.SIGNING_IN, visit.browser, now=desk.clock.now())
+        passkey = way_views.PasskeyAsk(
+            options=webauthn.request_options(challenge), post_url="/sign-in/passkey"
+        )
+    view = views.sign_in_view(
+        email=email,
+        next_path=next_path,
+        minutes=LINK_MINUTES,
+        error=error,
+        notice=notice or way_views.silence_notice(party),
+        providers=way_views.sign_in_buttons(party),
+        passkey=passkey,
+    )
+    html = desk.pages.render("identity/sign_in.html", page=visit.page, view=view)
+    response = respond(html, status_code=status)
+    desk.cookies.set(response, desk.cookies.browser, secret, max_age=BROWSER_COOKIE_SECONDS)
+    return response
+
+
+def enter(desk: Desk, signed_in: SignedIn) -> Response[Any]:
+    """Give the browser its new session and lead on; to the passkey first if the session waits for it."""
+    target = safe_next(signed_in.next_path)
+    if signed_in.waits_for_passkey:
+        target = f"/sign-in/second-step?next={quote(target, safe='/')}"
+    response: Response[Any] = Redirect(target, status_code=303)
+    seconds = int(SESSION_LIFETIME.total_seconds())
+    desk.cookies.set(response, desk.cookies.session, signed_in.secret, max_age=seconds)
+    return response

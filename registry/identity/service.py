@@ -1,4 +1,4 @@
-"""Use cases of identity: sign-in links, sessions, tokens, people."""
+"""Use cases of identity: sessions, tokens, people."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,213 +8,28 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlmodel import Session
 
-from registry.identity import membership, store
+from registry.identity import store
 from registry.identity.domain import (
     LAST_USE_PRECISION,
-    LINK_LIFETIME,
-    LINK_RATE_WINDOW,
-    LINKS_PER_ADDRESS,
-    LINKS_PER_NETWORK,
-    SESSION_LIFETIME,
     TOKEN_PREFIX,
     Channel,
-    OfferedLink,
     Principal,
     Profile,
     Scope,
     SessionSummary,
-    SignedIn,
     TokenSummary,
     digest_of,
-    invalid_email,
-    judge_link,
     judge_new_token,
-    link_refusal,
     new_secret,
     normalise_email,
-    safe_next,
-    too_many_links,
     unknown_token,
 )
-from registry.identity.tables import AccessToken, EmailLink, Person, WebSession
-from registry.kernel import mail
+from registry.identity.tables import AccessToken, Person
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer, SubjectKey
 
-_LINK_CONTEXT = b"email_link:email"
-_EMAIL_CONTEXT = b"person:email"
-
-
-def request_link(
-    session: Session,
-    *,
-    email: str,
-    browser_secret: str,
-    network: str,
-    next_path: str,
-    base_url: str,
-    sealer: Sealer,
-    now: datetime,
-) -> Refusal | None:
-    """Mail a sign-in link to the address; the answer is the same whether or not it is known."""
-    address = normalise_email(email)
-    if address is None:
-        return invalid_email(email)
-    email_index = email_index_of(address, sealer)
-    network_index = sealer.blind_index(network, "network")
-    since = now - LINK_RATE_WINDOW
-    by_address, by_network = store.count_links(
-        session, email_index=email_index, network_index=network_index, since=since
-    )
-    if by_address >= LINKS_PER_ADDRESS or by_network >= LINKS_PER_NETWORK:
-        return too_many_links(now + LINK_RATE_WINDOW)
-    secret = _store_link(
-        session,
-        address=address,
-        browser_digest=digest_of(browser_secret),
-        network_index=network_index,
-        next_path=next_path,
-        lifetime=LINK_LIFETIME,
-        reusable=False,
-        sealer=sealer,
-        now=now,
-    )
-    letter = mail.Mail(
-        to=address,
-        subject="Your sign-in link for Gatehouse",
-        text=(
-            "Somebody, most likely you, asked to sign in with this address. Open this link in the same\n"
-            f"browser within 15 minutes and press the button there:\n\n{link_url(base_url, secret)}\n\n"
-            "The link works once. If you did not ask for it, there is nothing to do: without this mail\n"
-            "nobody can sign in as you.\n"
-        ),
-    )
-    mail.queue(session, letter, sealer=sealer, now=now)
-    return None
-
-
-def issue_local_link(
-    session: Session, *, email: str, next_path: str, lifetime: timedelta, sealer: Sealer, now: datetime
-) -> str:
-    """Return the secret of a sign-in link that any browser on this machine may use (demo only)."""
-    address = normalise_email(email)
-    if address is None:
-        raise ValueError("not an e-mail address")
-    return _store_link(
-        session,
-        address=address,
-        browser_digest=None,
-        network_index=sealer.blind_index("local", "network"),
-        next_path=next_path,
-        lifetime=lifetime,
-        reusable=True,
-        sealer=sealer,
-        now=now,
-    )
-
-
-def _store_link(
-    session: Session,
-    *,
-    address: str,
-    browser_digest: str | None,
-    network_index: bytes,
-    next_path: str,
-    lifetime: timedelta,
-    reusable: bool,
-    sealer: Sealer,
-    now: datetime,
-) -> str:
-    secret = new_secret()
-    store.insert_link(
-        session,
-        EmailLink(
-            digest=digest_of(secret),
-            email_index=email_index_of(address, sealer),
-            sealed_email=sealer.seal_system(address.encode(), _LINK_CONTEXT),
-            browser_digest=browser_digest,
-            network_index=network_index,
-            next_path=safe_next(next_path),
-            created_at=now,
-            expires_at=now + lifetime,
-            reusable=reusable,
-        ),
-    )
-    return secret
-
-
-def check_link(
-    session: Session, *, secret: str, browser_secret: str | None, sealer: Sealer, now: datetime
-) -> OfferedLink | Refusal:
-    """Return for whom this link would sign in here and now; looking does not use it up."""
-    link = store.peek_link(session, digest_of(secret))
-    if link is None:
-        return link_refusal("sign-in-link-unknown", "This sign-in link is not known")
-    if refusal := _judge(link, browser_secret, now):
-        return refusal
-    address = sealer.open_system(link.sealed_email, _LINK_CONTEXT).decode()
-    return OfferedLink(email=address, expires_at=link.expires_at)
-
-
-def sign_in(
-    session: Session,
-    *,
-    secret: str,
-    browser_secret: str | None,
-    old_session: str | None,
-    user_agent: str,
-    operators: Sequence[str],
-    sealer: Sealer,
-    now: datetime,
-) -> SignedIn | Refusal:
-    """Use up the link and open a new web session; the session the browser had before ends."""
-    link = store.find_link(session, digest_of(secret))
-    if link is None:
-        return link_refusal("sign-in-link-unknown", "This sign-in link is not known")
-    if refusal := _judge(link, browser_secret, now):
-        return refusal
-    store.use_link(session, link.digest, now=now)
-    address = sealer.open_system(link.sealed_email, _LINK_CONTEXT).decode()
-    person_id = ensure_person(session, email=address, sealer=sealer, now=now)
-    store.update_person(
-        session,
-        person_id,
-        verified_at=now,
-        is_operator=address in {normalise_email(operator) for operator in operators},
-    )
-    membership.join_by_domain(session, person_id=person_id, email=address, now=now)
-    if old_session:
-        _end_session_of_browser(session, old_session, now=now)
-    cookie = new_secret()
-    store.insert_session(
-        session,
-        WebSession(
-            digest=digest_of(cookie),
-            person_id=person_id,
-            method="email-link",
-            created_at=now,
-            expires_at=now + SESSION_LIFETIME,
-            user_agent=user_agent[:200],
-        ),
-    )
-    return SignedIn(person_id=person_id, secret=cookie, next_path=link.next_path)
-
-
-def _judge(link: EmailLink, browser_secret: str | None, now: datetime) -> Refusal | None:
-    return judge_link(
-        expires_at=link.expires_at,
-        used_at=None if link.reusable else link.used_at,
-        bound_to=link.browser_digest,
-        browser=digest_of(browser_secret) if browser_secret else None,
-        now=now,
-    )
-
-
-def _end_session_of_browser(session: Session, secret: str, *, now: datetime) -> None:
-    found = store.find_session(session, digest_of(secret))
-    if found is not None:
-        store.revoke_session(session, found[0].digest, person_id=found[0].person_id, now=now)
+EMAIL_CONTEXT = b"person:email"
 
 
 def ensure_person(session: Session, *, email: str, sealer: Sealer, now: datetime) -> UUID:
@@ -229,7 +44,7 @@ def ensure_person(session: Session, *, email: str, sealer: Sealer, now: datetime
         person = Person(
             id=person_id,
             email_index=email_index,
-            sealed_email=key.seal(email.encode(), _EMAIL_CONTEXT + person_id.bytes),
+            sealed_email=key.seal(email.encode(), EMAIL_CONTEXT + person_id.bytes),
             created_at=now,
         )
         if store.insert_person(session, person):
@@ -238,24 +53,6 @@ def ensure_person(session: Session, *, email: str, sealer: Sealer, now: datetime
     winner = store.find_person_by_email(session, [email_index])
     assert winner is not None  # noqa: S101 - the unique index just said so
     return winner.id
-
-
-def authenticate_session(session: Session, *, secret: str, now: datetime) -> Principal | None:
-    """Return the principal of a web session that is still open."""
-    found = store.find_session(session, digest_of(secret))
-    if found is None:
-        return None
-    web_session, person = found
-    if web_session.revoked_at is not None or now >= web_session.expires_at:
-        return None
-    return Principal(
-        person_id=person.id,
-        channel=Channel.SESSION,
-        scopes=frozenset(Scope),
-        is_operator=person.is_operator,
-        session_id=web_session.digest,
-        signed_in_at=web_session.created_at,
-    )
 
 
 def authenticate_token(session: Session, *, token: str, now: datetime) -> Principal | Refusal:
@@ -431,7 +228,7 @@ def _open(session: Session, person: Person, sealer: Sealer) -> Profile | None:
 def _opened(person: Person | Row[Any], sealed_email: bytes, key: SubjectKey) -> Profile:
     return Profile(
         person_id=person.id,
-        email=key.open(sealed_email, _EMAIL_CONTEXT + person.id.bytes).decode(),
+        email=key.open(sealed_email, EMAIL_CONTEXT + person.id.bytes).decode(),
         verified_at=person.verified_at,
         created_at=person.created_at,
     )
@@ -440,8 +237,3 @@ def _opened(person: Person | Row[Any], sealed_email: bytes, key: SubjectKey) -> 
 def email_index_of(address: str, sealer: Sealer) -> bytes:
     """Return the keyed digest by which an address is found."""
     return sealer.blind_index(address, "email")
-
-
-def link_url(base_url: str, secret: str) -> str:
-    """Return the address that a sign-in mail carries."""
-    return f"{base_url}/sign-in/link?token={secret}"

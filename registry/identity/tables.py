@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field
 
 from registry.kernel.database import Table, UTCDateTime
@@ -21,6 +21,8 @@ class Person(Table, table=True):
     mail_refused_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """Since when the mail server refuses the address for good; None once a mail went through again."""
     digest_sent_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    asks_passkey: bool = False
+    """Whether each sign-in by other means also takes a passkey."""
 
 
 class EmailLink(Table, table=True):
@@ -37,6 +39,8 @@ class EmailLink(Table, table=True):
     used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     reusable: bool = False
     """Only the demo, which listens on loopback alone, makes links that work more than once."""
+    person_id: UUID | None = Field(default=None, foreign_key="person.id")
+    """Who wants this address as theirs; such a link signs nobody in."""
 
 
 class WebSession(Table, table=True):
@@ -49,6 +53,15 @@ class WebSession(Table, table=True):
     expires_at: datetime = Field(sa_type=UTCDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     user_agent: str = Field(default="", max_length=200)
+    provider: str | None = Field(default=None, max_length=300)
+    amr: str = Field(default="", max_length=200)
+    acr: str | None = Field(default=None, max_length=200)
+    authenticated_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When the person was there; None in sessions from before this was kept: then when it began."""
+    time_stated: bool = False
+    """Whether the provider stated that time."""
+    waits_for_passkey: bool = False
+    """Signed in by one factor of two: counts as nobody until the passkey was shown."""
 
 
 class AccessToken(Table, table=True):
@@ -95,3 +108,57 @@ class Notice(Table, table=True):
     awaits_digest: bool = False
     """To be named in the person's next digest."""
     sealed: bytes
+
+
+class ExternalIdentity(Table, table=True):
+    """An account at a provider that signs one person in; found by a keyed digest of issuer and subject."""
+
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id", index=True)
+    issuer: str = Field(max_length=300)
+    subject_index: bytes = Field(unique=True)
+    sealed_account: bytes
+    """Subject and name there, sealed by the person's key."""
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    last_used_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class ProviderVisit(Table, table=True):
+    """A browser that was sent to a provider and is expected back, once."""
+
+    digest: str = Field(primary_key=True, max_length=64)
+    """Of the `state` parameter."""
+    provider_id: str = Field(max_length=32)
+    purpose: str = Field(max_length=16)
+    browser_digest: str = Field(max_length=64)
+    person_id: UUID | None = Field(default=None, foreign_key="person.id")
+    session_digest: str | None = Field(default=None, max_length=64)
+    network_index: bytes = Field(index=True)
+    sealed_secrets: bytes
+    """Nonce and PKCE verifier."""
+    next_path: str = Field(max_length=500)
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
+    used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class Passkey(Table, table=True):
+    """A WebAuthn credential."""
+
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id", index=True)
+    credential_id: bytes = Field(unique=True)
+    credential: bytes
+    """Attested credential data with the public key (WebAuthn §6.5.2)."""
+    name: str = Field(max_length=60)
+    sign_count: int = Field(sa_type=BigInteger)
+    backed_up: bool
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class SpentChallenge(Table, table=True):
+    """A WebAuthn challenge that was answered; none is answered twice."""
+
+    digest: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = Field(sa_type=UTCDateTime, index=True)

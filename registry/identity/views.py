@@ -14,6 +14,7 @@ from registry.identity.domain import (
 )
 from registry.identity.oauth_domain import LoginSummary
 from registry.identity.oauth_views import SCOPE_DETAILS, LoginRow, login_row
+from registry.identity.way_views import PasskeyAsk, ProviderButton
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Notice, Option, Shape, Tone
 
@@ -26,6 +27,8 @@ class SignInView:
     next: str
     notice: Notice | None
     minutes: int
+    providers: Sequence[ProviderButton]
+    passkey: PasskeyAsk | None
     post_url: str = "/sign-in"
 
 
@@ -119,7 +122,16 @@ class SessionsView:
     revoke_others_url: str | None
 
 
-def sign_in_view(*, email: str, next_path: str, minutes: int, error: str | None = None) -> SignInView:
+def sign_in_view(
+    *,
+    email: str,
+    next_path: str,
+    minutes: int,
+    error: str | None,
+    notice: Notice | None,
+    providers: Sequence[ProviderButton],
+    passkey: PasskeyAsk | None,
+) -> SignInView:
     """Return the sign-in form; what was typed stays."""
     return SignInView(
         email=FormField(
@@ -131,8 +143,10 @@ def sign_in_view(*, email: str, next_path: str, minutes: int, error: str | None 
             autocomplete="email",
         ),
         next=next_path,
-        notice=None,
+        notice=notice,
         minutes=minutes,
+        providers=providers,
+        passkey=passkey,
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger
-from registry.identity import service
+from registry.identity import linking, service
 from registry.identity.authentication import Cookies, principal_of
 from registry.identity.domain import Principal, digest_of, safe_next
 from registry.kernel.clock import Clock
@@ -33,6 +33,7 @@ class Visit:
     principal: Principal
     page: Page
     email: str | None
+    """None of who is not signed in, and of who has given no address yet."""
     browser: str
     """Digest of what forms are bound to: the web session, or the browser's own cookie."""
 
@@ -87,7 +88,7 @@ class Visits:
         principal = principal_of(request.scope)
         secret = browser_secret or self._cookies.read(request.headers, self._cookies.browser) or ""
         browser = principal.session_id or digest_of(secret)
-        visitor, log = await self._database.read(lambda session: self._look_up(session, principal))
+        visitor, email, log = await self._database.read(lambda session: self._look_up(session, principal))
         page = Page(
             csrf_token=csrf_token(self._secret, browser),
             path=way_back(request),
@@ -96,7 +97,6 @@ class Visits:
             local_mail=may_read_local_mail(request, self._settings),
         )
         request.scope["page"] = page  # type: ignore[typeddict-unknown-key] # for the page of a problem
-        email = visitor.label if visitor else None
         return Visit(principal=principal, page=page, email=email, browser=browser)
 
     async def read_form(
@@ -124,16 +124,23 @@ class Visits:
             return _form_refusal("form-not-yours", 403, "The form was not made for this sign-in")
         return Form(fields=fields, lists=lists)
 
-    def _look_up(self, session: Session, principal: Principal) -> tuple[Visitor | None, LogLine | None]:
+    def _look_up(
+        self, session: Session, principal: Principal
+    ) -> tuple[Visitor | None, str | None, LogLine | None]:
         checkpoint = ledger.latest_checkpoint(session)
         log = LogLine(entries=checkpoint.size, checkpoint_at=checkpoint.signed_at) if checkpoint else None
         if principal.person_id is None:
-            return None, log
+            return None, None, log
         profile = service.open_profile(session, person_id=principal.person_id, sealer=self._sealer)
-        if profile is None:
-            return None, log
+        label = profile.email if profile else self._label(session, principal.person_id)
+        if label is None:
+            return None, None, log
         manages = principal.is_operator or self._manages(session, principal.person_id)
-        return Visitor(label=profile.email, manages=manages), log
+        return Visitor(label=label, manages=manages), profile.email if profile else None, log
+
+    def _label(self, session: Session, person_id: UUID) -> str | None:
+        """Return how to call a person who has no address yet."""
+        return linking.find_label(session, person_id=person_id, sealer=self._sealer)
 
 
 def way_back(request: AnyRequest) -> str:

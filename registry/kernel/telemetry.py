@@ -63,10 +63,12 @@ _FULL_URL_LOGGERS = (
     "httpx",
     "httpx2",
     "httpcore",
+    "httpcore2",
     "boto3",
     "botocore",
     "urllib3",
     "authlib",
+    "fido2",
     "s3transfer",
 )
 

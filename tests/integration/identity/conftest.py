@@ -123,8 +123,14 @@ def base_url() -> str:
 
 
 @pytest.fixture
+def providers_file() -> str:
+    """The file of providers; none unless a module makes one."""
+    return ""
+
+
+@pytest.fixture
 async def registry(
-    database: Database, clock: SettableClock, tmp_path: Path, base_url: str
+    database: Database, clock: SettableClock, tmp_path: Path, base_url: str, providers_file: str
 ) -> AsyncIterator[Registry]:
     world = World(database=database, clock=clock, store=presigning_store(clock))
     settings = Settings(
@@ -135,6 +141,7 @@ async def registry(
         smtp_host="mail.example",
         mail_from="Gatehouse <gatehouse@registry.example>",
         operators=("Operator@registry.example",),
+        providers_file=providers_file,
     )
     mail = KeptMail()
     assert world.store is not None

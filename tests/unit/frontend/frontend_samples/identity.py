@@ -7,7 +7,39 @@ from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Not
 
 _EMAIL = FormField(name="email", label="E-mail address", kind=FieldKind.EMAIL, autocomplete="email")
 _SIGN_IN = {"email": _EMAIL, "next": "/kelp/frond-1b/accept", "notice": None, "minutes": 15,
-            "post_url": "/sign-in"}  # fmt: skip
+            "post_url": "/sign-in", "providers": [], "passkey": None}  # fmt: skip
+_BUTTONS = [{"name": "Hugging Face", "post_url": "/sign-in/provider/huggingface"},
+            {"name": LONG_NAME[:40], "post_url": "/sign-in/provider/long"}]  # fmt: skip
+_ASK = {"options": '{"challenge": "abc", "rpId": "kelp.example"}', "post_url": "/sign-in/passkey"}
+_AGAIN = {"label": PERSON, "since": ago(hours=13), "next": "/kelp/frond-1b/accept", "email": PERSON,
+          "email_post_url": "/sign-in", "providers": _BUTTONS, "passkey": _ASK}  # fmt: skip
+_ACCOUNT = {"provider": "ORCID", "name": "0000-0002-1825-0097", "detail": None, "created_at": ago(days=40),
+            "last_used_at": ago(hours=2), "remove_url": "/settings/identities/1/remove"}  # fmt: skip
+_IDENTITIES: dict[str, Any] = {
+    "email": PERSON,
+    "email_url": "/settings/email?next=/settings/identities",
+    "accounts": [
+        _ACCOUNT,
+        _ACCOUNT | {"provider": "https://gone.example", "name": RTL, "detail": "This registry no longer offers it."},
+    ],
+    "providers": _BUTTONS,
+    "passkeys": 2,
+    "passkeys_url": "/settings/passkeys",
+    "again_url": None,
+}
+_KEY = {"name": "laptop", "backed_up": True, "created_at": ago(days=40), "last_used_at": None,
+        "remove_url": "/settings/passkeys/1/remove"}  # fmt: skip
+_PASSKEYS: dict[str, Any] = {
+    "passkeys": [_KEY, _KEY | {"name": LONG_NAME[:60], "backed_up": False, "last_used_at": ago(hours=2)}],
+    "name": FormField(name="name", label="Name", why="So that you recognise it later.", max_characters=60),
+    "add": _ASK,
+    "why_not": None,
+    "asks": False,
+    "may_ask": True,
+    "needed": 2,
+    "asking_url": "/settings/passkeys/asking",
+    "again_url": None,
+}
 _LINK = {
     "token": None,
     "email": None,
@@ -96,6 +128,32 @@ CASES = [
               value="ilse@kelpforest", error="This address has no ending such as .org. Write it as name@place.org.",
               why="We send the link there."),
               "notice": Notice(tone=Tone.NOTE, title="Sign in to accept the license of kelp/frond-1b")}),
+    Case(name="sign-in-many-ways", template="identity/sign_in.html", page=ANONYMOUS,
+         view=_SIGN_IN | {"providers": _BUTTONS, "passkey": _ASK,
+              "notice": Notice(tone=Tone.WAIT, title="Hugging Face did not answer a moment ago",
+                               text="A link sent to your e-mail address signs you in as well.")}),
+    Case(name="leaving", template="identity/leaving.html", page=ANONYMOUS,
+         view={"name": "Hugging Face", "url": "https://provider.example/authorize?state=1&nonce=2",
+               "host": "provider.example"}),
+    Case(name="sign-in-again", template="identity/sign_in_again.html", page=MEMBER, view=_AGAIN),
+    Case(name="sign-in-again-by-provider", template="identity/sign_in_again.html", page=MEMBER,
+         view=_AGAIN | {"email": None, "passkey": None}),
+    Case(name="second-step", template="identity/second_step.html", page=ANONYMOUS,
+         view={"next": "/", "passkey": _ASK}),
+    Case(name="identities", template="identity/identities.html", page=MEMBER, view=_IDENTITIES),
+    Case(name="identities-bare", template="identity/identities.html", page=MEMBER,
+         view=_IDENTITIES | {"email": None, "accounts": [_ACCOUNT], "passkeys": 0,
+                             "again_url": "/sign-in/again?next=/settings/identities"}),
+    Case(name="passkeys", template="identity/passkeys.html", page=MEMBER, view=_PASSKEYS),
+    Case(name="passkeys-asked", template="identity/passkeys.html", page=MEMBER, view=_PASSKEYS | {"asks": True}),
+    Case(name="passkeys-none", template="identity/passkeys.html", page=MEMBER,
+         view=_PASSKEYS | {"passkeys": [], "may_ask": False, "add": None, "why_not": "http://192.0.2.1:8400"}),
+    Case(name="passkeys-later", template="identity/passkeys.html", page=MEMBER,
+         view=_PASSKEYS | {"again_url": "/sign-in/again?next=/settings/passkeys"}),
+    Case(name="email", template="identity/email.html", page=MEMBER,
+         view={"email": _EMAIL, "next": "/records", "post_url": "/settings/email"}),
+    Case(name="confirm-email", template="identity/confirm_email.html", page=MEMBER,
+         view={"email": PERSON, "expires_at": NOW, "token": "once-only", "post_url": "/settings/email/link"}),
     Case(name="link-sent", template="identity/link_sent.html", page=ANONYMOUS,
          view={"email": f"{LONG_NAME}@kelpforest.example", "minutes": 15, "again_url": "/sign-in",
                "outbox_url": "/outbox"}),
