@@ -43,6 +43,8 @@ MODULES = (
     _licenses,
 )
 METADATA: MetaData = Table.metadata
+MIGRATION_LOCK = 0x6761_7465_6D69_6772
+"""Key of the PostgreSQL advisory lock that lets one process migrate at a time; any constant will do."""
 
 
 def migrations_folder() -> Path:
@@ -65,6 +67,7 @@ def migrate(database: Database) -> str:
     if database.dialect == "sqlite" and current_revision(database) not in {None, newest}:
         _copy_aside(database)
     with database.engine.connect() as connection, _references_unenforced(connection):
+        _wait_for_others(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _require_references(connection)
@@ -84,6 +87,16 @@ def is_current(database: Database) -> bool:
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()))
     return current_revision(database) == ScriptDirectory.from_config(config).get_current_head()
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Begin the transaction when no other process migrates; SQLite's write transactions exclude each other anyway.
+
+    Rebuilding a large table may take longer than a request ever may.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
 
 
 @contextmanager
