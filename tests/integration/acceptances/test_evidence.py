@@ -6,17 +6,21 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from registry import acceptances, licenses
 from registry.acceptances import receipts
+from registry.catalog.domain import ModelView
 from registry.client.receipt import parse_receipt
 from registry.client.verify import Trust, TrustedKeys, verify_receipt
+from registry.identity.domain import Principal
 from registry.kernel.clock import parse_iso
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
+from registry.kernel.synchronisation import ClockState, ClockWatch
 from tests.clock import SettableClock
 from tests.integration.acceptances.policies import PINNED, POLICY, UNSEEN, publish, require
-from tests.world import BASE_URL, World, claims_of
+from tests.world import BASE_URL, World, claims_of, run
 
 
 @pytest.fixture
@@ -74,3 +78,67 @@ def test_times_are_in_order_also_when_the_clock_went_back_a_little(
     times = claims(world, outcome.id)["times"]
     shown, end, accepted = (parse_iso(times[name]) for name in ("presented", "end_reached", "accepted"))
     assert shown <= end <= accepted == clock.now()
+
+
+def test_a_name_that_differs_from_the_earlier_ones_is_flagged_and_not_told(world: World) -> None:
+    model, person = world.gated_model(), world.person()
+    names = ("Mara Lindqvist", "mara  lindqvist", "Eve Other")
+    said = []
+    for name in names:
+        summary = world.accept(person, model, typed_name=name)
+        statement, _ = world.read(acceptances.open_disclosures, acceptance_id=summary.id, sealer=world.sealer)
+        said.append(claims_of(statement)["act"]["typed_name"])
+        assert name not in str(claims_of(statement))
+        world.withdraw(person, summary.id)
+    assert said == [
+        {"compared_with": 0, "matches": None},
+        {"compared_with": 1, "matches": True},
+        {"compared_with": 2, "matches": False},
+    ]
+
+
+def test_who_accepts_for_the_first_time_costs_no_further_query(world: World) -> None:
+    model, person = world.gated_model(), world.person()
+    command = world.act(person, model)
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(world.database.engine, "before_cursor_execute", note)
+    world.accept(person, model, ticket=command.ticket)
+    assert not [
+        statement for statement in asked if "sealed_disclosures" in statement and statement[:6] == "SELECT"
+    ]
+
+
+def test_the_statement_says_whether_the_clock_was_synchronised(world: World) -> None:
+    model = world.gated_model()
+    for state in ClockState:
+        person = world.person(f"{state.name.lower()}@nordlab.example")
+        summary = accept_through_acceptor(world, model, person, state)
+        assert claims(world, summary.id)["times"]["synchronisation"] == state.value
+
+
+def accept_through_acceptor(world: World, model: ModelView, person: Principal, state: ClockState) -> Any:
+    command = world.act(person, model)
+
+    async def accept() -> Any:
+        acceptor = acceptances.Acceptor(
+            database=world.database,
+            clock=world.clock,
+            sealer=world.sealer,
+            issuer=BASE_URL,
+            watch=ClockWatch(lambda: state),
+        )
+        return await acceptor.accept(
+            acceptances.PostedForm(
+                publisher=model.publisher,
+                model=model.name,
+                principal=person,
+                sign=world.sign,
+                read=lambda _model: command,
+            )
+        )
+
+    return run(accept())

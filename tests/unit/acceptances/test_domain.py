@@ -17,6 +17,7 @@ from registry.acceptances.domain import (
     Offer,
     Ticket,
     act_digest,
+    compare_name,
     end_reached_at,
     judge_act,
     judge_actor,
@@ -173,6 +174,23 @@ def test_an_act_without_a_ticket_does_not_count() -> None:
 )
 def test_a_typed_name_is_letters(name: str, fine: bool) -> None:
     assert (name_trouble(name) is None) is fine
+
+
+@pytest.mark.parametrize(
+    ("typed", "earlier", "matches"),
+    [
+        ("Mara Lindqvist", (), None),
+        ("Mara Lindqvist", ("Mara Lindqvist",), True),
+        ("  mara   LINDQVIST", ("Someone Else", "Mara Lindqvist"), True),
+        ("José", ("Jose\u0301",), True),
+        ("M. Lindqvist", ("Mara Lindqvist",), False),
+    ],
+)
+def test_a_typed_name_is_compared_with_the_earlier_ones(
+    typed: str, earlier: tuple[str, ...], matches: bool | None
+) -> None:
+    compared = compare_name(typed, earlier)
+    assert (compared.compared_with, compared.matches) == (len(earlier), matches)
 
 
 @given(st.none() | st.integers())
