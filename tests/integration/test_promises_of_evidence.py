@@ -4,21 +4,25 @@ import asyncio
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from registry import acceptances, audit, identity
+from registry import acceptances, access, audit, identity
 from registry.delivery.domain import UrlIssued
 from registry.delivery.tables import DownloadRecord
 from registry.identity.domain import Scope
+from registry.kernel.clock import iso
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Unavailable
+from registry.kernel.problems import describe
 from registry.schema import METADATA
 from tests.clock import SettableClock
 from tests.world import (
+    BASE_URL,
     World,
     asker,
     claims_of,
@@ -224,6 +228,39 @@ def test_p10_every_refusal_of_a_file_names_an_act_and_a_place(world: World) -> N
         assert refusal.remedy.url.startswith("/")
         assert refusal.title
         assert refusal.detail
+
+
+def test_p10_a_decision_names_who_decides_and_since_when(world: World) -> None:
+    model = world.gated_model()
+    owner = world.person("owner@quarry.example")
+    new, leaver, blocked = (world.person(f"{name}@nordlab.example") for name in ("new", "leaver", "blocked"))
+    acceptance = world.accept(leaver, model)
+    world.accept(blocked, model)
+    world.clock.advance(timedelta(hours=1))
+    acted_at = world.now
+    world.withdraw(leaver, acceptance.id)
+    world.write(
+        access.block_person,
+        publisher=model.publisher,
+        person_id=blocked.person_id,
+        reason="Sold access on.",
+        until=None,
+        principal=owner,
+        now=acted_at,
+    )
+    world.clock.advance(timedelta(hours=1))
+    for person, code, since in (
+        (new, "license-not-accepted", None),
+        (leaver, "acceptance-withdrawn", acted_at),
+        (blocked, "access-blocked", acted_at),
+    ):
+        refusal = world.decide(person, model).refusal
+        assert (refusal.code, refusal.since) == (code, since)
+        assert refusal.decider
+        assert refusal.remedy.url
+        problem = describe(refusal, base_url=BASE_URL)
+        assert problem.decider == refusal.decider
+        assert problem.since == (iso(since) if since else None)
 
 
 def dump(database: Database) -> bytes:
