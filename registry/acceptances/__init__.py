@@ -1,8 +1,16 @@
 """Who agreed to which text, for whom, with what evidence: acceptances, withdrawals, receipts."""
 
-from registry.acceptances.accepting import Acceptor, Act, PostedForm, accept, accept_all
+from registry.acceptances.accepting import Act, accept, accept_all
+from registry.acceptances.acceptor import Acceptor, PostedForm
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
-from registry.acceptances.reading import Holder, OpenedAcceptance, count_up_to, list_holders, list_opened
+from registry.acceptances.reading import (
+    Holder,
+    OpenedAcceptance,
+    count_up_to,
+    first_accepted,
+    list_holders,
+    list_opened,
+)
 from registry.acceptances.service import (
     find_offer,
     get_acceptance,
@@ -29,6 +37,7 @@ __all__ = [
     "answer_name",
     "count_up_to",
     "find_offer",
+    "first_accepted",
     "get_acceptance",
     "is_of_license",
     "list_acceptances",

@@ -11,12 +11,11 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlmodel import Session
 
-from registry import acceptances, access
+from registry import acceptances, access, catalog
 from registry.acceptances import OpenedAcceptance
 from registry.audit import reading, schemas
 from registry.audit.reading import Register, RegisterAsked
 from registry.audit.schemas import AcceptanceRecords, ExportFormat
-from registry.catalog.looks import Looked, record_look
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.exports import CSV_TYPE, JSONL_TYPE
@@ -124,9 +123,9 @@ async def note_register_look(desk: Desk, register: Register, principal: Principa
         if register.receipt_id is not None:
             found = acceptances.get_acceptance(session, register.receipt_id)
             subject_id = found.person_id if found else None
-        record_look(
+        catalog.record_look(
             session,
-            Looked.ACCEPTANCES,
+            catalog.Looked.ACCEPTANCES,
             principal=principal,
             publisher_id=register.publisher.id,
             subject_id=subject_id,

@@ -13,7 +13,6 @@ from sqlmodel import Session
 
 from registry import access, catalog, identity
 from registry.catalog.domain import Command, Role
-from registry.catalog.looks import Looked, LookSummary, list_looks
 from registry.identity.domain import Principal, Profile, not_signed_in
 from registry.identity.visits import Desk
 from registry.kernel.outcomes import Refusal
@@ -23,11 +22,11 @@ from registry.kernel.problems import AnyRequest, refuse
 
 PAGE_LOOKS = 50
 _WORDS = {
-    Looked.ACCEPTANCES: "the list of acceptances",
-    Looked.DOWNLOADS: "the list of downloads",
-    Looked.RECEIPT: "a receipt",
-    Looked.ROLES: "the list of roles",
-    Looked.BLOCKS: "the list of blocks",
+    catalog.Looked.ACCEPTANCES: "the list of acceptances",
+    catalog.Looked.DOWNLOADS: "the list of downloads",
+    catalog.Looked.RECEIPT: "a receipt",
+    catalog.Looked.ROLES: "the list of roles",
+    catalog.Looked.BLOCKS: "the list of blocks",
 }
 
 
@@ -63,7 +62,7 @@ def load_looks(
     found = catalog.authorise(session, publisher, Command.MANAGE_ROLES, principal=principal)
     if isinstance(found, Refusal):
         return found
-    rows = list_looks(session, publisher_id=found.id, after=after, limit=PAGE_LOOKS + 1)
+    rows = catalog.list_looks(session, publisher_id=found.id, after=after, limit=PAGE_LOOKS + 1)
     named = {row.looker_id for row in rows} | {row.subject_id for row in rows if row.subject_id}
     return looks_view(
         found,
@@ -78,7 +77,7 @@ def load_looks(
 def looks_view(
     publisher: catalog.PublisherView,
     roles: Sequence[Role],
-    rows: Sequence[LookSummary],
+    rows: Sequence[catalog.LookSummary],
     *,
     people: Mapping[UUID, Profile],
     after: UUID | None,

@@ -13,11 +13,10 @@ from litestar.response import Redirect
 from sqlmodel import Session
 
 from registry import access, catalog, identity
-from registry.access.domain import BlockSummary
+from registry.access import BlockSummary
 from registry.audit import publisher_views as views
 from registry.audit.publisher_views import Draft
 from registry.catalog.domain import Command, Role, UploadState, may_any
-from registry.catalog.looks import Looked, record_look
 from registry.catalog.storage import ObjectStore, ask
 from registry.identity.domain import Principal, invalid_email, normalise_email, not_signed_in
 from registry.identity.visits import Desk, Form, Visit
@@ -35,7 +34,7 @@ class Shown:
     """A page with people's data; that somebody looks at it is recorded."""
 
     template: str
-    what: Looked
+    what: catalog.Looked
     publisher: str
 
 
@@ -271,7 +270,7 @@ async def _show_roles(
             is_operator=principal.is_operator,
         )
 
-    shown = Shown(template="manage/roles.html", what=Looked.ROLES, publisher=publisher)
+    shown = Shown(template="manage/roles.html", what=catalog.Looked.ROLES, publisher=publisher)
     return await _render(request, desk, visit, load, shown, draft)
 
 
@@ -300,7 +299,7 @@ async def _show_blocks(
             now=desk.clock.now(),
         )
 
-    shown = Shown(template="manage/blocks.html", what=Looked.BLOCKS, publisher=publisher)
+    shown = Shown(template="manage/blocks.html", what=catalog.Looked.BLOCKS, publisher=publisher)
     return await _render(request, desk, visit, load, shown, draft)
 
 
@@ -320,7 +319,9 @@ async def _render(
     def note(session: Session) -> None:
         found = catalog.find_publisher(session, shown.publisher)
         if not isinstance(found, Refusal):
-            record_look(session, shown.what, principal=visit.principal, publisher_id=found.id, now=now)
+            catalog.record_look(
+                session, shown.what, principal=visit.principal, publisher_id=found.id, now=now
+            )
 
     await desk.database.write(note)
     html = desk.pages.render(shown.template, page=visit.page, view=view)

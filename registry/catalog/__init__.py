@@ -33,6 +33,7 @@ from registry.catalog.gates import (
 )
 from registry.catalog.graces import REACCEPT_DAYS, REACCEPT_DAYS_MOST
 from registry.catalog.inspection import Flag, Severity
+from registry.catalog.looks import Looked, LookSummary, list_looks, list_looks_at, record_look
 from registry.catalog.publishing import PublishRelease, create_tag, publish_release
 from registry.catalog.reading import (
     FoundRelease,
@@ -92,6 +93,8 @@ __all__ = [
     "GatePrompt",
     "GateView",
     "ListedModel",
+    "LookSummary",
+    "Looked",
     "ModelView",
     "OwnModel",
     "PublishRelease",
@@ -131,6 +134,8 @@ __all__ = [
     "is_fresh",
     "list_files",
     "list_gate_history",
+    "list_looks",
+    "list_looks_at",
     "list_models",
     "list_own_models",
     "list_people_who_may",
@@ -149,6 +154,7 @@ __all__ = [
     "parse_card",
     "preview_gate",
     "publish_release",
+    "record_look",
     "sees",
     "weigh_files",
 ]

@@ -11,8 +11,7 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlmodel import Session
 
-from registry import access
-from registry.catalog.looks import Looked, record_look
+from registry import access, catalog
 from registry.delivery import reading, schemas
 from registry.delivery.reading import Downloads, DownloadsAsked, NamedDownload
 from registry.delivery.schemas import DownloadRecordsOut, ExportFormat
@@ -97,9 +96,9 @@ async def note_downloads_look(desk: Desk, found: Downloads, principal: Principal
     """Record that somebody looks at the download records; durable when this returns."""
     now = desk.clock.now()
     await desk.database.write(
-        lambda session: record_look(
+        lambda session: catalog.record_look(
             session,
-            Looked.DOWNLOADS,
+            catalog.Looked.DOWNLOADS,
             principal=principal,
             publisher_id=found.publisher.id,
             subject_id=found.wanted.person_id,

@@ -9,8 +9,6 @@ from sqlmodel import Session
 
 from registry import acceptances, access, catalog, identity
 from registry.acceptances.domain import AcceptanceSummary
-from registry.acceptances.reading import first_accepted
-from registry.catalog import looks
 from registry.delivery import reading, schemas, store
 from registry.delivery.store import Filter
 from registry.identity.visits import Desk
@@ -181,8 +179,8 @@ def _refused(session: Session, desk: Desk, person_id: UUID, after: UUID | None) 
 def _looks(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
     """Who looked is the publisher's matter; that, where, when and how is the person's."""
     del desk
-    since_by_gate = first_accepted(session, person_id=person_id)
-    rows = looks.list_looks_at(
+    since_by_gate = acceptances.first_accepted(session, person_id=person_id)
+    rows = catalog.list_looks_at(
         session,
         person_id=person_id,
         gate_ids=list(since_by_gate),
