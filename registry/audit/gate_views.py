@@ -120,7 +120,7 @@ def _revision(shown: GateShown, gate: GateView) -> SimpleNamespace:
         mode=gate_badge(gate.mode, is_open=gate.is_open()),
         asks=[_named(shown.requirements[one]) for one in gate.license_version_ids],
         questions=len(gate.fields),
-        entry=Link(label=f"log entry {index:,}", url=f"/log/{index}") if index is not None else None,
+        entry=Link(label=f"{index:,}", url=f"/log/{index}") if index is not None else None,
     )
 
 

@@ -140,7 +140,7 @@ async def test_axe_finds_nothing_on_the_real_pages(
         f"/manage/{publisher}{part}" for part in ("", "/acceptances", "/downloads", "/roles", "/blocks")
     ]
     found = {}
-    for path in (*PAGES, f"/{model}", f"/{model}/files", f"/{model}/accept", *manage):
+    for path in (*PAGES, f"/{model}", f"/{model}/files", f"/{model}/accept", f"/{model}/gate", *manage):
         answer = await page.goto(demo.base_url + path)
         assert answer.status == 200, path
         if problems := await violations(page):

@@ -10,7 +10,7 @@ from registry.kernel.page_parts import Check, FieldKind, FormField, Link, Notice
 _MODEL = {"publisher": "kelp", "name": "frond-1b", "url": "/kelp/frond-1b"}
 _CURRENT = {"number": 3, "at": ago(days=17), "by": "tomasz@kelpforest.example", "mode": AUTO,
             "asks": [f"{TITLE} 1.1", f"{LONG_NAME} 2.0"], "questions": 4,
-            "entry": Link(label="log entry 41,007", url="/log/41007")}  # fmt: skip
+            "entry": Link(label="41,007", url="/log/41007")}  # fmt: skip
 _FIRST = {"number": 1, "at": ago(days=200), "by": "Person erased", "mode": CLOSED, "asks": [], "questions": 1,
           "entry": None}  # fmt: skip
 _ASKED = [{"what": f"Read and accept {TITLE} 1.1", "how": None, "url": "/licenses/kelp/1.1"},

@@ -1,0 +1,67 @@
+"""What a change of a gate does to people, told by the one decision."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from registry.audit.gate_effect import Demand, Effect, weigh
+from registry.catalog import GateMode
+from registry.licenses.domain import Version
+
+RAIL, OTHER = UUID(int=10), UUID(int=20)
+UNTIL = datetime(2027, 1, 31, tzinfo=UTC)
+GROUPS = {
+    frozenset({(RAIL, 1)}): 40,
+    frozenset({(RAIL, 1), (RAIL, 2)}): 300,
+    frozenset({(RAIL, 2), (OTHER, 1)}): 12,
+    frozenset[tuple[UUID, int]](): 5,
+}
+
+
+def version(license_id: UUID, series: int) -> Version:
+    title = "Rail" if license_id == RAIL else "Other"
+    given = {"id": UUID(int=series), "license_id": license_id, "series": series, "slug": title.lower()}
+    return cast("Version", SimpleNamespace(**given, title=title, number=f"{series}.0"))
+
+
+def demand(*required: tuple[UUID, int], mode: str = "auto", graces: Any = None) -> Demand:
+    return Demand(mode=GateMode(mode), versions=tuple(version(*one) for one in required), graces=graces or {})
+
+
+def effect(**facts: Any) -> Effect:
+    return Effect(**({"keep": 0, "due": {}, "must_accept": {}, "shut_out": 0, "gain": 0} | facts))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (demand((RAIL, 1)), demand((RAIL, 1)), effect(keep=340)),
+        (demand((RAIL, 1)), demand((RAIL, 2)), effect(keep=300, must_accept={"Rail 2.0": 40}, gain=12)),
+        (
+            demand((RAIL, 1)),
+            demand((RAIL, 2), graces={(RAIL, 1): UNTIL}),
+            effect(keep=300, due={("Rail 2.0", UNTIL): 40}, gain=12),
+        ),
+        (
+            demand((RAIL, 2)),
+            demand((RAIL, 2), (OTHER, 1)),
+            effect(keep=12, must_accept={"Other 1.0": 300}),
+        ),
+        (demand((RAIL, 2)), demand((RAIL, 2), mode="closed"), effect(shut_out=312)),
+        (demand((RAIL, 2)), demand((RAIL, 2), mode="manual"), effect(shut_out=312)),
+        (demand((RAIL, 2), mode="closed"), demand((RAIL, 2)), effect(gain=312)),
+        (demand((RAIL, 2), mode="manual"), demand((RAIL, 2)), effect(gain=312)),
+        (
+            demand((RAIL, 1), mode="manual"),
+            demand((RAIL, 2), mode="manual"),
+            effect(keep=300, must_accept={"Rail 2.0": 40}, gain=12),
+        ),
+        (demand((RAIL, 2)), demand(), effect(keep=312, gain=45)),
+        (demand(), demand((RAIL, 2)), effect(keep=312, must_accept={"Rail 2.0": 45})),
+    ],
+)
+def test_people_keep_lose_and_get_access(before: Demand, after: Demand, expected: Effect) -> None:
+    assert weigh(GROUPS, before, after) == expected
