@@ -24,7 +24,8 @@ from registry.kernel.page_parts import Badge, Link, Page, Pager, Shape
 from registry.kernel.pages import STATIC_CACHE_CONTROL, respond
 from registry.kernel.problems import AnyRequest, BeginPage, Problem, RemedyView, RenderPage, refuse
 from registry.parts import mail_folder
-from registry.problem_codes import GROUPS, ProblemCode, find_problem
+from registry.problem_codes import GROUPS, find_problem
+from registry.problem_kinds import ProblemCode
 
 MAIL_SHOWN_MOST = 100
 _MAIL_ID = re.compile(r"[0-9a-f-]{36}\Z")

@@ -3,41 +3,9 @@
 A code never changes its meaning. A test holds this table equal to the codes in the source.
 """
 
-from dataclasses import dataclass
-
-YOU = "You do; no review follows."
-MAINTAINERS = "The maintainers of the publisher."
-OWNERS = "The owners of the publisher."
-REVIEWERS = "The reviewers of the publisher."
-OFFICERS = "The officers of the organisation."
-OPERATORS = "The operators of this registry."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProblemCode:
-    """One code."""
-
-    code: str
-    status: int
-    title: str
-    meaning: tuple[str, ...]
-    actions: tuple[str, ...]
-    decider: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProblemGroup:
-    """Codes that belong to one kind of act."""
-
-    title: str
-    problems: tuple[ProblemCode, ...]
-
-
-def _code(
-    code: str, status: int, title: str, meaning: str, *actions: str, by: str | None = None
-) -> ProblemCode:
-    return ProblemCode(code=code, status=status, title=title, meaning=(meaning,), actions=actions, decider=by)
-
+from registry import problem_codes_of_people
+from registry.problem_kinds import MAINTAINERS, OPERATORS, OWNERS, REVIEWERS, YOU, ProblemCode, ProblemGroup
+from registry.problem_kinds import code as _code
 
 # A table: one entry a code, so that it can be read down.
 # fmt: off
@@ -137,81 +105,7 @@ GROUPS = (
               "A withdrawal happens once. Both facts stay on record.",
               "Look at your own records."),
     )),
-    ProblemGroup(title="Signing in", problems=(
-        _code("not-signed-in", 401, "You are not signed in",
-              "The page or call needs to know who you are.",
-              "Sign in with a link sent to your e-mail address, or send a token.", by=YOU),
-        _code("token-unknown", 401, "The token is not known here",
-              "It was never issued by this registry, has expired or was revoked. Tokens of other sites do not "
-              "work here.",
-              "Create a token of this registry in the settings.", by=YOU),
-        _code("sign-in-link-unknown", 404, "The sign-in link is not known",
-              "The address of the link is incomplete, or it was made by another registry.",
-              "Copy the whole link, or ask for a new one.", by=YOU),
-        _code("sign-in-link-used", 410, "The sign-in link was already used",
-              "A link works once.", "Ask for a new link.", by=YOU),
-        _code("sign-in-link-expired", 410, "The sign-in link has expired",
-              "A link works for 15 minutes.", "Ask for a new link.", by=YOU),
-        _code("sign-in-link-other-browser", 403, "The link belongs to another browser",
-              "A link works only in the browser that asked for it, so that a stolen mail signs nobody in.",
-              "Open the link in that browser.", "Or ask for a new link in this one.", by=YOU),
-        _code("too-many-sign-in-links", 429, "Too many sign-in links were asked for",
-              "Links are limited for each address and each network, to keep mailboxes usable.",
-              "Use the newest mail you have.", "Or wait until the time that the answer names."),
-        _code("invalid-email", 422, "That is not an e-mail address",
-              "Addresses are read in Latin letters without spaces, such as name@example.org.",
-              "Check the address, then send the form again.", by=YOU),
-        _code("invalid-token-request", 422, "The token was not created",
-              "A token needs a name, at least one scope and one of the offered lifetimes.",
-              "Mend the marked fields, then send the form again.", by=YOU),
-        _code("fresh-sign-in-needed", 403, "This takes a fresh sign-in",
-              "What a gate asks for is changed only by somebody who signed in within the last hour, in a "
-              "browser.",
-              "Sign in again, then make the change.", by=YOU),
-        _code("cross-origin", 403, "The request came from another site",
-              "Changes are made from this registry’s own pages only. Nothing happened.",
-              "Open the page here and press the button there.", by=YOU),
-        _code("form-malformed", 400, "The form cannot be read",
-              "The form was damaged on its way, or its questions cannot stand as they are.",
-              "Load the page again and send the form from there.",
-              "In the API: mend what the errors name.", by=YOU),
-        _code("form-too-large", 413, "The form is too large",
-              "Forms of these pages are small.", "Shorten what you typed, then send it again.", by=YOU),
-        _code("user-code-unknown", 404, "No program waits with this code",
-              "A code works once, for 10 minutes. This one is mistyped, older, or was decided about already.",
-              "Compare it with what the program shows, or start the program again.", by=YOU),
-        _code("too-many-user-codes", 429, "Too many wrong codes were typed",
-              "Wrong codes are counted per person and per network, so that nobody can guess them.",
-              "Wait a quarter of an hour, then type the code that the program shows then.", by=YOU),
-        _code("authorization-request-invalid", 400, "A program asked in a way that is not allowed",
-              "The program is not known here, wants to be answered at an address that is not its own, or leaves "
-              "out the proof key that protects the answer. Nothing was given to it.",
-              "Go back to the program and report it to its makers.", by=YOU),
-        _code("invalid-trust-rule", 422, "The trust rule was not made",
-              "Some fields of the form need mending.", "Mend the marked fields, then send the form again.", by=YOU),
-        _code("too-many-device-requests", 429, "Too many programs of this network wait to be allowed",
-              "Sign-ins by code are limited per network.",
-              "Wait a few minutes, or sign in with a token.", by=YOU),
-    )),
-    ProblemGroup(title="Organisations", problems=(
-        _code("organisation-unknown", 404, "There is no such organisation, or you do not belong to it",
-              "Organisations are shown to their members only.", "Look at your organisations."),
-        _code("officer-needed", 403, "This takes an officer of the organisation",
-              "Officers accept for an organisation and say who belongs to it, in a browser.",
-              "Ask one of its officers.", by=OFFICERS),
-        _code("organisation-malformed", 422, "Nothing was changed",
-              "A name, a domain or a mailbox cannot stand as it is.",
-              "Mend the marked fields, then send the form again.", by=YOU),
-        _code("organisation-not-verified", 409, "The organisation cannot accept yet",
-              "Only an organisation that has proved a domain within the last year accepts for others.",
-              "Prove its domain, then accept.", by=OFFICERS),
-        _code("domain-proof-unknown", 410, "The link proves nothing any more",
-              "Links that prove a domain work once, within three days.",
-              "Ask the officer who claims the domain for a new one.", by=OFFICERS),
-        _code("last-officer", 409, "The organisation would have no officer left",
-              "An organisation always has at least one officer.", "Make somebody else an officer first.",
-              by=OFFICERS),
-    )),
+    *problem_codes_of_people.GROUPS,
     ProblemGroup(title="Asking for access", problems=(
         _code("request-unknown", 404, "There is no such request, or you may not see it",
               "A request is shown to who made it and to the reviewers of its publisher.",
@@ -257,117 +151,6 @@ GROUPS = (
         _code("revocation-proposed", 409, "A revocation is proposed already",
               "It waits for another reviewer, who confirms it or drops it.",
               "Ask another reviewer of the publisher.", by=REVIEWERS),
-    )),
-    ProblemGroup(title="Signing in with providers and passkeys", problems=(
-        _code("provider-unknown", 404, "There is no such provider here",
-              "People sign in with the providers that the sign-in page shows.",
-              "Choose one on the sign-in page.", by=OPERATORS),
-        _code("provider-silent", 503, "The provider does not answer",
-              "It cannot be reached now. Who is signed in already stays so.",
-              "Sign in with a link sent to your e-mail address, or try again later."),
-        _code("provider-answer-refused", 503, "The provider’s answer was not read",
-              "It was too large or too slow, no JSON, a redirect, of another issuer, or leads to an address that "
-              "may not be asked.",
-              "Sign in with a link sent to your e-mail address.", "Tell the operators.", by=OPERATORS),
-        _code("provider-declined", 403, "The provider did not sign you in",
-              "You stopped there, or it answered with an error.", "Try again, or sign in another way.", by=YOU),
-        _code("provider-mixed-up", 403, "The answer is of another provider",
-              "An answer counts only if it comes from the provider that you were sent to (RFC 9207).",
-              "Start again from the sign-in page.", by=YOU),
-        _code("provider-code-refused", 403, "The provider did not stand by its answer",
-              "The code that came back is not, or no longer, good there; it may have been used before.",
-              "Start again from the sign-in page.", by=YOU),
-        _code("provider-clock-wrong", 403, "The clocks differ too much",
-              "The provider’s answer is of another time than now. Two minutes are tolerated; beyond, an old answer "
-              "could pass for a new one.",
-              "Sign in with a link sent to your e-mail address.", "Tell the operators.", by=OPERATORS),
-        _code("provider-did-not-ask-again", 403, "The provider did not ask you to sign in again",
-              "It answered from an earlier sign-in, which does not show that you are there now.",
-              "Sign in again another way.", by=YOU),
-        _code("id-token-malformed", 403, "The ID token cannot be read",
-              "It is missing, damaged, or lacks a claim that it must have.",
-              "Start again; if it stays, tell the operators.", by=OPERATORS),
-        _code("id-token-algorithm", 403, "The ID token is signed in a way that is not accepted",
-              "Only signatures count that nobody but the provider can make; none and shared secrets do not.",
-              "Tell the operators.", by=OPERATORS),
-        _code("id-token-signature", 403, "The ID token is not signed by the provider",
-              "None of the keys that the provider publishes has signed it.",
-              "Start again; if it stays, tell the operators.", by=OPERATORS),
-        _code("id-token-issuer", 403, "The ID token is of another issuer",
-              "It names somebody else than the provider that you went to.",
-              "Tell the operators.", by=OPERATORS),
-        _code("id-token-audience", 403, "The ID token was made for another site",
-              "Only a token that was made for this registry, and at its request, signs anybody in.",
-              "Tell the operators.", by=OPERATORS),
-        _code("id-token-expired", 403, "The ID token has ended",
-              "Two minutes of difference between the clocks are tolerated.",
-              "Start again; if it stays, tell the operators.", by=OPERATORS),
-        _code("id-token-nonce", 403, "The ID token answers another request",
-              "It was made for another sign-in than the one that your browser began.",
-              "Start again from the sign-in page.", by=YOU),
-        _code("id-token-subject", 403, "The provider speaks of two people",
-              "Its user API names somebody else than its ID token.", "Tell the operators.", by=OPERATORS),
-        _code("sign-in-unknown", 403, "The answer was not asked for",
-              "No sign-in began here that it belongs to.", "Start from the sign-in page.", by=YOU),
-        _code("sign-in-other-browser", 403, "The answer belongs to another browser",
-              "It counts only in the browser that was sent to the provider, so that nobody signs you in as them.",
-              "Start again in this browser.", by=YOU),
-        _code("sign-in-used", 403, "The answer was already used",
-              "Each answer of a provider counts once.", "Start again from the sign-in page.", by=YOU),
-        _code("sign-in-expired", 403, "The sign-in took too long",
-              "An answer of a provider counts within 15 minutes.", "Start again from the sign-in page.", by=YOU),
-        _code("sign-in-other-person", 403, "Somebody else signed in",
-              "Signing in again, and adding an account, take the person who began it.",
-              "Sign in again as yourself, or sign out first.", by=YOU),
-        _code("too-many-sign-ins", 429, "Too many sign-ins were started",
-              "They are limited for each network, so that nobody floods the providers.",
-              "Wait until the time that the answer names."),
-        _code("sign-in-too-old", 403, "You signed in too long ago for this",
-              "Accepting a license and changing your ways to sign in take a fresh sign-in.",
-              "Sign in again; you come back to the same page.", by=YOU),
-        _code("email-has-account", 409, "There is an account with this e-mail address already",
-              "An equal address joins no accounts: whoever controlled it elsewhere could take over the account here.",
-              "Sign in with a link sent to that address.", "Then add the provider under your ways to sign in.",
-              by=YOU),
-        _code("email-address-needed", 403, "This takes an e-mail address",
-              "You signed in with a provider that gave none. Receipts are sent there.",
-              "Add your address and confirm it.", by=YOU),
-        _code("email-address-stands", 409, "You have an e-mail address already",
-              "A confirmed address stays.", "Look at your ways to sign in.", by=YOU),
-        _code("email-address-taken", 409, "Another account has this e-mail address",
-              "You have shown that the address is yours, so that account most likely is, too.",
-              "Sign in with a link sent to that address.", "Then add your provider there.", by=YOU),
-        _code("account-linked-elsewhere", 409, "The account signs in another person here",
-              "One account at a provider signs in one person.",
-              "Sign in with it and remove it there, then add it here.", by=YOU),
-        _code("last-way-in", 409, "This is the only way in that you have",
-              "Without it nobody could sign in to your account again.",
-              "Add an e-mail address or another way first.", by=YOU),
-        _code("way-in-unknown", 404, "You have no such way in",
-              "It may have been removed already.", "Look at your ways to sign in.", by=YOU),
-        _code("too-many-ways-in", 409, "You have too many of them already",
-              "The number of accounts and passkeys of one person is bounded.",
-              "Remove one that you no longer use.", by=YOU),
-        _code("passkey-refused", 403, "The passkey’s answer does not stand",
-              "It was made for another site, without checking that it is you, or its signature does not fit.",
-              "Load the page again and use the passkey there.", by=YOU),
-        _code("passkey-page-too-old", 403, "The page is too old, or of another browser",
-              "A page asks for a passkey within 15 minutes, in the browser that it was opened in.",
-              "Load the page again.", by=YOU),
-        _code("passkey-used", 403, "The answer of the passkey was already used",
-              "Each answer counts once.", "Load the page again.", by=YOU),
-        _code("passkey-unknown", 403, "The passkey is not known here",
-              "It was removed, or made for another registry.",
-              "Sign in another way, then add a passkey.", by=YOU),
-        _code("passkey-of-another-person", 403, "The passkey belongs to another account",
-              "What was begun takes a passkey of the same person.", "Choose your own passkey.", by=YOU),
-        _code("passkey-copied", 403, "There may be a copy of the passkey",
-              "Its counter went back, as it does when somebody copied the key.",
-              "Sign in another way and remove this passkey.", by=YOU),
-        _code("passkeys-asked-for", 409, "Each of your sign-ins asks for a passkey",
-              "That takes at least two passkeys.", "Stop asking for a passkey first, or add another one.", by=YOU),
-        _code("too-few-passkeys", 409, "Asking for a passkey takes two of them",
-              "With one alone, a lost device would lock you out.", "Add another passkey.", by=YOU),
     )),
     ProblemGroup(title="Publishing models", problems=(
         _code("publisher-not-found", 404, "There is no such publisher",

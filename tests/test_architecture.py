@@ -35,6 +35,10 @@ RECURRING_FILES = {
 EXTRA_FILES = {
     # A further file is named here with the duty that none of the standard names fits.
     "acceptances": {
+        "kept": "what an acceptance leaves behind, and for how long",
+        "copies": "what became of the acceptor's copy",
+        "accept_page": "what the acceptance page is loaded with",
+        "acceptor": "acts that arrive together, in one commit",
         "accepting": "the use case of accepting, for many people at once",
         "figures": "counts over many acceptances",
         "receipt_page": "a receipt as its page shows it",
@@ -43,6 +47,7 @@ EXTRA_FILES = {
         "statement": "the signed fields of an acceptance",
     },
     "access": {
+        "blocks": "rules of the deny list",
         "changed_terms": "what holders are told when the terms of a gate change",
         "facts": "the one query that gathers what the decision depends on",
         "model_views": "what the pages of one model show",
@@ -62,6 +67,7 @@ EXTRA_FILES = {
         "transitions": "the one table of what may become of a request",
     },
     "audit": {
+        "look_pages": "who looked at people's data",
         "gate_effect": "what a change of a gate does to people",
         "gate_form": "the form that changes a gate",
         "gate_pages": "a model's gate, and its change",
@@ -71,6 +77,9 @@ EXTRA_FILES = {
         "register_pages": "who accepted which text",
     },
     "catalog": {
+        "requirable": "which license versions a gate may require",
+        "looks": "the durable note that somebody looked at people's data",
+        "look_tables": "table of looks",
         "cards": "a model card's metadata",
         "copies": "the same bytes behind two gates",
         "countries": "ISO 3166 codes and names",
@@ -82,6 +91,7 @@ EXTRA_FILES = {
         "inspection": "what is found in a file while it streams",
         "manifests": "release manifests, git object ids",
         "markdown": "safe rendering",
+        "names": "which names publishers, models and refs may have",
         "pickles": "what unpickling would call",
         "publishing": "use cases of a release",
         "release_store": "rows of releases and blobs",
@@ -182,6 +192,8 @@ SHARED_MODULES = {
     "registry.catalog.cards",
     "registry.catalog.countries",
     "registry.catalog.forms",
+    "registry.catalog.graces",
+    "registry.catalog.looks",
     "registry.catalog.fsck",
     "registry.catalog.markdown",
     "registry.catalog.refusals",
@@ -189,6 +201,7 @@ SHARED_MODULES = {
     "registry.catalog.storage",
     "registry.delivery.resolving",
     "registry.identity.authentication",
+    "registry.identity.organisation_domain",
     "registry.identity.visits",
     "registry.identity.ways",
     "registry.licenses.reading",

@@ -1,6 +1,7 @@
 """Who agreed to which text, for whom, with what evidence: acceptances, withdrawals, receipts."""
 
-from registry.acceptances.accepting import Acceptor, Act, PostedForm, accept, accept_all
+from registry.acceptances.accepting import Act, accept, accept_all
+from registry.acceptances.acceptor import Acceptor, PostedForm
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
 from registry.acceptances.reading import (
     Holder,

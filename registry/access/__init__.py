@@ -1,6 +1,7 @@
 """May this principal have this release: the decision, the facts it needs, and the deny list."""
 
-from registry.access.domain import BlockSummary, Denial, Facts, Permit, Reason, ReasonCode, decide
+from registry.access.blocks import REASON_MAX_CHARACTERS, BlockSummary
+from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
 from registry.access.reading import check_parameters, choose_models, choose_versions, note_look, read_span
 from registry.access.service import (
@@ -14,6 +15,7 @@ from registry.access.service import (
 from registry.access.views import publisher_head
 
 __all__ = [
+    "REASON_MAX_CHARACTERS",
     "BlockSummary",
     "Denial",
     "Facts",

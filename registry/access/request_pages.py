@@ -21,6 +21,7 @@ from registry.access.request_refusals import no_such_request
 from registry.access.request_views import Office, RequestView
 from registry.access.transitions import SENDS, Actor, Cause, Move, RequestEvent, RequestState
 from registry.catalog.domain import ModelView, model_url
+from registry.catalog.refusals import malformed
 from registry.identity.domain import Channel, Principal, not_signed_in
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal
@@ -203,13 +204,7 @@ def read_move(event: str, fields: Mapping[str, str]) -> Move | Refusal | None:
         ends = named is RequestEvent.APPROVE
         span = read_span("", text) if ends else read_span(text, "")
         if isinstance(span, Refusal):
-            return Refusal(
-                code=span.code,
-                status=422,
-                title=span.title,
-                detail=span.detail,
-                errors={"until": "Write a day, such as 2027-01-31"},
-            )
+            return malformed("The day cannot be read", {"until": "Write a day, such as 2027-01-31"})
         moment = span[1] if ends else span[0]
     reason = fields.get("reason", "")
     return Move(

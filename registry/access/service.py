@@ -9,13 +9,11 @@ from sqlmodel import Session
 
 from registry import catalog, ledger
 from registry.access import facts, store
+from registry.access.blocks import BlockSummary, block_unknown, judge_block
 from registry.access.domain import (
-    BlockSummary,
     Denial,
     Permit,
-    block_unknown,
     decide,
-    judge_block,
 )
 from registry.access.tables import Block, BlockLift
 from registry.catalog.domain import Command, Role

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from registry import access, catalog
-from registry.access.domain import REASON_MAX_CHARACTERS, BlockSummary
+from registry.access import REASON_MAX_CHARACTERS, BlockSummary
 from registry.access.panel import gate_badge
 from registry.catalog.domain import Command, GateMode, Role, RoleView, UploadState, may_any, model_url
 from registry.identity.domain import Profile
@@ -62,7 +62,9 @@ def publishing_view(
             if more or after
             else None
         ),
-        commands=publish_commands(publisher.name, base_url=base_url) if may_any(roles, Command.PUBLISH_RELEASE) else [],
+        commands=publish_commands(publisher.name, base_url=base_url)
+        if may_any(roles, Command.PUBLISH_RELEASE)
+        else [],
     )
 
 

@@ -1,6 +1,5 @@
 """Words and rules of the catalog: roles and what they may do, gates, uploads, references, refusals."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +10,6 @@ from uuid import UUID
 
 from registry.catalog.forms import FormField
 from registry.catalog.inspection import Flag
-from registry.kernel.identifiers import REPO_ID_MAX_CHARACTERS, is_commit_id, is_name
 
 DISPLAY_NAME_MAX_CHARACTERS = 100
 REF_MAX_CHARACTERS = 100
@@ -40,87 +38,6 @@ LEASE = timedelta(seconds=60)
 """How long one worker has an upload for itself; renewed while it hashes."""
 RETRY_PAUSE = timedelta(seconds=5)
 """Until an upload that could not be verified, because the store was down, is tried again."""
-
-_REF = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/-]*[A-Za-z0-9_])?\Z")
-_RESERVED = frozenset(
-    {
-        *(
-            "about",
-            "account",
-            "accept",
-            "admin",
-            "api",
-            "assets",
-            "audit",
-            "auth",
-            "catalog",
-            "cli",
-            "contact",
-        ),
-        *(
-            "datasets",
-            "demo",
-            "device",
-            "docs",
-            "favicon.ico",
-            "gatehouse",
-            "governance",
-            "health",
-            "help",
-            "inbox",
-        ),
-        *(
-            "kernels",
-            "keys",
-            "ledger",
-            "legal",
-            "licenses",
-            "license",
-            "login",
-            "logout",
-            "maintain",
-            "manage",
-            "me",
-        ),
-        *(
-            "metrics",
-            "models",
-            "new",
-            "oauth",
-            "openapi",
-            "organisations",
-            "organizations",
-            "orgs",
-            "outbox",
-            "people",
-            "policies",
-        ),
-        *(
-            "problems",
-            "public",
-            "publishers",
-            "raw",
-            "receipts",
-            "records",
-            "registry",
-            "requests",
-            "resolve",
-        ),
-        *(
-            "robots.txt",
-            "schema",
-            "search",
-            "security",
-            "settings",
-            "sign-in",
-            "sign-out",
-            "signin",
-            "signout",
-        ),
-        *("spaces", "static", "status", "support", "system", "terms", "tokens", "uploads", "users", "verify"),
-        *("well-known", "www"),
-    }
-)
 
 
 class Role(StrEnum):
@@ -201,37 +118,6 @@ class UploadState(StrEnum):
     """The bytes are what was stated; the blob exists."""
     FAILED = "failed"
     """The bytes were something else, or were given up; nothing is kept."""
-
-
-def check_publisher_name(name: str) -> str | None:
-    """Return why `name` cannot name a publisher, or None."""
-    if not is_name(name):
-        return "use letters, digits, - _ and . (not at the ends, no -- or .., not ending in .git)"
-    if name.lower() in _RESERVED:
-        return "this name is reserved for the registry's own pages"
-    if len(name) > REPO_ID_MAX_CHARACTERS - 2:
-        return f"publisher and model together have at most {REPO_ID_MAX_CHARACTERS} characters"
-    return None
-
-
-def check_model_name(publisher: str, name: str) -> str | None:
-    """Return why `name` cannot name a model of `publisher`, or None."""
-    if not is_name(name):
-        return "use letters, digits, - _ and . (not at the ends, no -- or .., not ending in .git)"
-    if len(publisher) + 1 + len(name) > REPO_ID_MAX_CHARACTERS:
-        return f"publisher and model together have at most {REPO_ID_MAX_CHARACTERS} characters"
-    return None
-
-
-def check_ref_name(name: str) -> str | None:
-    """Return why `name` cannot name a branch or tag, or None (a subset of git-check-ref-format)."""
-    if len(name) > REF_MAX_CHARACTERS or not _REF.match(name):
-        return f"use up to {REF_MAX_CHARACTERS} letters, digits, - _ . and /, starting and ending with a letter or digit"
-    if ".." in name or "//" in name or "/." in name or name.endswith(".lock"):
-        return "it holds .., //, /. or ends with .lock"
-    if is_commit_id(name) or name == "HEAD" or name.startswith("refs/"):
-        return "it reads like a commit or a full reference"
-    return None
 
 
 def part_size(size: int) -> int:

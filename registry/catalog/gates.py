@@ -19,9 +19,9 @@ from registry.catalog.domain import (
     GateMode,
     GateView,
     ModelView,
-    check_model_name,
 )
 from registry.catalog.forms import FormField, check_fields, form_schema
+from registry.catalog.names import check_model_name
 from registry.catalog.requirable import check_requirable
 from registry.catalog.service import authorise, find_model, sees
 from registry.identity.domain import Channel, Principal

@@ -20,7 +20,6 @@ from registry.catalog.domain import (
     RefKind,
     ReleaseView,
     StatedFile,
-    check_ref_name,
 )
 from registry.catalog.forms import FormField, is_clean_text
 from registry.catalog.inspection import find_blocking
@@ -36,6 +35,7 @@ from registry.catalog.manifests import (
     parse_manifest,
 )
 from registry.catalog.markdown import summarise
+from registry.catalog.names import check_ref_name
 from registry.catalog.release_store import BlobFacts
 from registry.catalog.tables import Release
 from registry.identity.domain import Principal

@@ -15,10 +15,10 @@ from registry.catalog.domain import (
     PublisherView,
     Role,
     RoleView,
-    check_publisher_name,
     may_any,
 )
 from registry.catalog.forms import is_clean_text
+from registry.catalog.names import check_publisher_name
 from registry.identity.domain import Principal
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso

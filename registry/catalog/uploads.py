@@ -30,13 +30,13 @@ from registry.catalog.domain import (
     UploadState,
     UploadView,
     blob_key,
-    check_model_name,
     describe_state,
     may_any,
     part_count,
 )
 from registry.catalog.inspection import Inspection, Inspector
 from registry.catalog.manifests import GitBlobHasher, check_entry
+from registry.catalog.names import check_model_name
 from registry.catalog.storage import ObjectStore, StoredPart, ask
 from registry.identity.domain import Principal
 from registry.kernel.clock import Clock

@@ -16,7 +16,7 @@ from registry.identity.domain import Profile
 from registry.kernel.page_parts import Badge, Command, FormField, Link, Notice, Option, Pager, Shape, Tone
 
 PUBLISHER_NAME_MAX_CHARACTERS = 94
-"""Room is left for a model's name of one character (see `catalog.domain.check_publisher_name`)."""
+"""Room is left for a model's name of one character (see `catalog.names.check_publisher_name`)."""
 PAGE_OWN = 25
 PAGE_RECORDS = 50
 UNKNOWN_PROGRAM = "unknown"

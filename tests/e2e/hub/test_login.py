@@ -1,13 +1,15 @@
 """`hf auth`: signing in with a token, asking who one is, and what a wrong token leads to."""
 
 import json
+import re
+import time
 
 import pytest
 
-from tests.e2e.hub.conftest import HubClient, Registry, Scene
-
 from registry.identity import oauth_service
 from registry.kernel.outcomes import Refusal
+from tests.e2e.hub.conftest import HubClient, Registry, Scene
+
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.access.blocks import judge_block
 from registry.access.domain import (
     BlockFact,
     Denial,
@@ -18,7 +19,6 @@ from registry.access.domain import (
     ReasonCode,
     Requirement,
     decide,
-    judge_block,
 )
 from registry.catalog.domain import GateMode
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Scope

@@ -1,6 +1,17 @@
 """Invented views for every template: usual ones, empty ones, long names, right-to-left text, errors."""
 
-from frontend_samples import acceptances, catalog, gates, identity, ledger, licenses, manage, records, rest
+from frontend_samples import (
+    acceptances,
+    catalog,
+    gates,
+    identity,
+    ledger,
+    licenses,
+    manage,
+    records,
+    requests,
+    rest,
+)
 from frontend_samples.shared import Case, every_page
 
 CASES: list[Case] = [
@@ -10,6 +21,7 @@ CASES: list[Case] = [
     *identity.CASES,
     *records.CASES,
     *manage.CASES,
+    *requests.CASES,
     *gates.CASES,
     *ledger.CASES,
     *rest.CASES,

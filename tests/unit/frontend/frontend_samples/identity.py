@@ -20,7 +20,8 @@ _IDENTITIES: dict[str, Any] = {
     "email_url": "/settings/email?next=/settings/identities",
     "accounts": [
         _ACCOUNT,
-        _ACCOUNT | {"provider": "https://gone.example", "name": RTL, "detail": "This registry no longer offers it."},
+        _ACCOUNT
+        | {"provider": "https://gone.example", "name": RTL, "detail": "This registry no longer offers it."},
     ],
     "providers": _BUTTONS,
     "passkeys": 2,
@@ -74,26 +75,69 @@ _TOKENS: dict[str, Any] = {
                  Command(label="Or for the Hub’s client", text="hf auth login --token gatehouse_…")],
 }  # fmt: skip
 _LOGIN: dict[str, Any] = {
-    "name": "gatehouse command line", "how": "by code", "network": "192.0.2.44", "scopes": ["read"],
-    "created_at": ago(days=3), "expires_at": NOW, "last_used_at": ago(hours=1), "state": CURRENT, "note": None,
+    "name": "gatehouse command line",
+    "how": "by code",
+    "network": "192.0.2.44",
+    "scopes": ["read"],
+    "created_at": ago(days=3),
+    "expires_at": NOW,
+    "last_used_at": ago(hours=1),
+    "state": CURRENT,
+    "note": None,
     "revoke_url": "/settings/logins/1/revoke",
 }
-_LOGINS = [_LOGIN, _LOGIN | {"name": LONG_NAME, "network": "2001:db8:85a3:8d3:1319:8a2e:370:7348", "last_used_at": None,
-           "state": Badge(word="Ended", shape=Shape.ENDED), "note": "a token of it was used twice", "revoke_url": None}]
+_LOGINS = [
+    _LOGIN,
+    _LOGIN
+    | {
+        "name": LONG_NAME,
+        "network": "2001:db8:85a3:8d3:1319:8a2e:370:7348",
+        "last_used_at": None,
+        "state": Badge(word="Ended", shape=Shape.ENDED),
+        "note": "a token of it was used twice",
+        "revoke_url": None,
+    },
+]
 _ASKS: dict[str, Any] = {
-    "name": "gatehouse command line", "program": "gatehouse/0.1.0", "network": "192.0.2.44", "same_network": True,
-    "asked_at": ago(minutes=1), "may": ["see models and download files you have the right to"], "days": 30,
+    "name": "gatehouse command line",
+    "program": "gatehouse/0.1.0",
+    "network": "192.0.2.44",
+    "same_network": True,
+    "asked_at": ago(minutes=1),
+    "may": ["see models and download files you have the right to"],
+    "days": 30,
 }
 _RULE: dict[str, Any] = {
-    "id": "0191e2f0-0000-7000-8000-000000000000", "name": "nightly build", "job": "gitlab.com: acme/train",
-    "ref": "refs/heads/main", "scopes": ["read"], "last_used_at": ago(hours=1), "state": CURRENT,
+    "id": "0191e2f0-0000-7000-8000-000000000000",
+    "name": "nightly build",
+    "job": "gitlab.com: acme/train",
+    "ref": "refs/heads/main",
+    "scopes": ["read"],
+    "last_used_at": ago(hours=1),
+    "state": CURRENT,
     "end_url": "/settings/ci/1/end",
 }
 _CI: dict[str, Any] = {
-    "rules": [_RULE, _RULE | {"name": LONG_NAME, "job": "token.actions.githubusercontent.com: " + LONG_NAME,
-              "last_used_at": None, "end_url": None, "state": Badge(word="Ended", shape=Shape.ENDED)}],
-    "fields": [FormField(name="repository", label="Repository", why="Such as acme/train.", error="Write it as owner/name")],
-    "scopes": _TOKENS["scopes"], "scopes_error": None, "offered": True, "post_url": "/settings/ci",
+    "rules": [
+        _RULE,
+        _RULE
+        | {
+            "name": LONG_NAME,
+            "job": "token.actions.githubusercontent.com: " + LONG_NAME,
+            "last_used_at": None,
+            "end_url": None,
+            "state": Badge(word="Ended", shape=Shape.ENDED),
+        },
+    ],
+    "fields": [
+        FormField(
+            name="repository", label="Repository", why="Such as acme/train.", error="Write it as owner/name"
+        )
+    ],
+    "scopes": _TOKENS["scopes"],
+    "scopes_error": None,
+    "offered": True,
+    "post_url": "/settings/ci",
     "commands": [Command(label="In the job", text="export HF_OIDC_RESOURCE=<id of the rule>")],
 }
 _CHECK = {"code": "WDJB-MJHT", "asks": _ASKS, "post_url": "/device/decide"}
@@ -103,22 +147,56 @@ _SESSION = {"browser": "Firefox 140 on Linux", "started_at": ago(days=3),
 
 _ORGANISATION_NAME = FormField(name="name", label="Legal name", why="As it stands in contracts.")
 _ORGANISATION: dict[str, Any] = {
-    "name": "Kelp Forest Ltd", "is_officer": True, "state": CURRENT,
-    "domains": [{"domain": "kelpforest.example", "mailbox": "postmaster@kelpforest.example",
-                 "claimed_at": ago(days=3), "valid_until": NOW, "state": CURRENT},
-                {"domain": "a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
-                 "mailbox": "hostmaster@a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
-                 "claimed_at": ago(days=3), "valid_until": None, "state": CURRENT}],
-    "members": [{"who": PERSON, "role": "officer", "how": "named", "since": ago(days=9), "end_url": "/x",
-                 "is_self": True},
-                {"who": LONG_NAME, "role": "member", "how": "by address at kelpforest.example",
-                 "since": ago(days=2), "end_url": "/y", "is_self": False}],
+    "name": "Kelp Forest Ltd",
+    "is_officer": True,
+    "state": CURRENT,
+    "domains": [
+        {
+            "domain": "kelpforest.example",
+            "mailbox": "postmaster@kelpforest.example",
+            "claimed_at": ago(days=3),
+            "valid_until": NOW,
+            "state": CURRENT,
+        },
+        {
+            "domain": "a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
+            "mailbox": "hostmaster@a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
+            "claimed_at": ago(days=3),
+            "valid_until": None,
+            "state": CURRENT,
+        },
+    ],
+    "members": [
+        {
+            "who": PERSON,
+            "role": "officer",
+            "how": "named",
+            "since": ago(days=9),
+            "end_url": "/x",
+            "is_self": True,
+        },
+        {
+            "who": LONG_NAME,
+            "role": "member",
+            "how": "by address at kelpforest.example",
+            "since": ago(days=2),
+            "end_url": "/y",
+            "is_self": False,
+        },
+    ],
     "domain": FormField(name="domain", label="Domain"),
-    "mailbox": FormField(name="mailbox", label="Who reads the proof", kind=FieldKind.SELECT,
-                         options=[Option(value="postmaster", label="postmaster")]),
+    "mailbox": FormField(
+        name="mailbox",
+        label="Who reads the proof",
+        kind=FieldKind.SELECT,
+        options=[Option(value="postmaster", label="postmaster")],
+    ),
     "email": FormField(name="email", label="E-mail address", kind=FieldKind.EMAIL),
-    "officer": FormField(name="officer", label="Make them an officer", kind=FieldKind.CHECKBOX, required=False),
-    "claim_url": "/c", "member_url": "/m",
+    "officer": FormField(
+        name="officer", label="Make them an officer", kind=FieldKind.CHECKBOX, required=False
+    ),
+    "claim_url": "/c",
+    "member_url": "/m",
 }
 
 CASES = [

@@ -23,10 +23,19 @@ from frontend_samples.shared import (
 from frontend_samples.texts import TITLE
 from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Link, Option, Shape, Tone
 
-_URLS = {key: f"/manage/kelp/{key}" for key in ("publishing", "acceptances", "downloads", "roles", "blocks", "looks")}
-PUBLISHER = {"name": "kelp", "display_name": "Kelp Forest Institute", "role": "owner", "urls": _URLS}
-_AUDITOR = {"name": "kelp", "display_name": RTL, "role": "auditor",
-            "urls": _URLS | {"publishing": None, "roles": None, "blocks": None, "looks": None}}  # fmt: skip
+_URLS = {
+    key: f"/manage/kelp/{key}"
+    for key in ("publishing", "acceptances", "downloads", "roles", "blocks", "looks")
+}
+PUBLISHER = {
+    "name": "kelp",
+    "display_name": "Kelp Forest Institute",
+    "role": "owner",
+    "waiting": None,
+    "urls": _URLS,
+}
+_AUDITOR = {"name": "kelp", "display_name": RTL, "role": "auditor", "waiting": None,
+            "urls": _URLS | {"requests": None, "publishing": None, "roles": None, "blocks": None, "looks": None}}  # fmt: skip
 _PUBLISH = [
     Command(label="Publish a folder", text="gatehouse publish ./frond kelp/frond-1b --license kelp@1.1")
 ]
