@@ -18,9 +18,11 @@ from registry.access.domain import (
     Denial,
     Earlier,
     Facts,
+    RequestFact,
     Requirement,
     decide,
 )
+from registry.access.transitions import RequestState
 from registry.catalog import refusals as catalog_refusals
 from registry.catalog.domain import GateMode
 from registry.delivery import domain as delivery
@@ -46,6 +48,7 @@ PERSON = Principal(
 REQUIREMENT = Requirement(
     license_version_id=UUID(int=3), slug="tarn-m", title="Tarn OpenRAIL-M", number="1.1"
 )
+ACCEPTED = replace(REQUIREMENT, acceptance_id=UUID(int=9), accepted_at=BEFORE)
 FACTS = Facts(
     principal=PERSON,
     model_id=UUID(int=4),
@@ -74,7 +77,18 @@ STATES = {
     "signed in, never accepted": denied(),
     "accepted an older version": denied(earlier=earlier(withdrawn=False)),
     "withdrew the acceptance": denied(earlier=earlier(withdrawn=True)),
-    "waiting for review": denied(mode=GateMode.MANUAL),
+    "never asked for access": denied(mode=GateMode.MANUAL, requirements=(ACCEPTED,)),
+    "waiting for review": denied(
+        mode=GateMode.MANUAL,
+        requirements=(ACCEPTED,),
+        request=RequestFact(
+            id=UUID(int=7),
+            state=RequestState.SUBMITTED,
+            since=BEFORE,
+            reapply_at=None,
+            grant_ended_at=None,
+        ),
+    ),
     "closed": denied(mode=GateMode.CLOSED),
     "blocked": denied(block=BlockFact(reason="shared the weights", since=BEFORE, until=None)),
     "blocked by region": Refusal(
@@ -91,7 +105,8 @@ GATED_URLS = {
     "signed in, never accepted": f"{BASE}/tarn/tarn-7b/accept?license=tarn-m@1.1",
     "accepted an older version": f"{BASE}/tarn/tarn-7b/accept?license=tarn-m@1.1",
     "withdrew the acceptance": f"{BASE}/tarn/tarn-7b/accept?license=tarn-m@1.1",
-    "waiting for review": f"{BASE}/tarn/tarn-7b",
+    "never asked for access": f"{BASE}/tarn/tarn-7b/request",
+    "waiting for review": f"{BASE}/requests/{UUID(int=7)}",
     "closed": f"{BASE}/tarn/tarn-7b",
     "blocked": f"{BASE}/tarn/tarn-7b",
     "blocked by region": f"{BASE}/tarn/tarn-7b",
