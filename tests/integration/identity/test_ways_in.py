@@ -242,7 +242,7 @@ async def test_an_old_sign_in_is_made_anew_before_accepting_and_the_evidence_say
 
 
 def statement_of(receipt: dict[str, Any]) -> str:
-    return str(receipt["statement"]).partition("~")[0]
+    return str(receipt["sd_jwt"]).partition("~")[0]
 
 
 async def again(browser: Browser, provider_id: str, next_path: str) -> str:
