@@ -14,7 +14,7 @@ from registry import identity
 from registry.access import queue_views as views
 from registry.access import request_reading, service, templates
 from registry.access.queue_views import QueueAsked
-from registry.access.reading import note_look
+from registry.access.reading import record_request_look
 from registry.access.request_page_views import PAGE_REQUESTS
 from registry.access.request_pages import office_of
 from registry.access.request_store import QueueFilter
@@ -117,8 +117,7 @@ async def _show(
         )
         lines = request_reading.list_queue(session, wanted, after=asked.after, limit=PAGE_REQUESTS + 1)
         named = {line.person_id for line in lines} | {line.assigned_to for line in lines if line.assigned_to}
-        note_look("requests", principal=visit.principal, publisher_id=found.id, subject=None, export=False)
-        return views.queue_view(
+        return found.id, views.queue_view(
             found,
             service.roles_at(session, found, principal=visit.principal),
             lines,
@@ -131,9 +130,11 @@ async def _show(
             now=office.now,
         )
 
-    view = await desk.database.read(load)
-    if isinstance(view, Refusal):
-        return refuse(request, view)
+    loaded = await desk.database.read(load)
+    if isinstance(loaded, Refusal):
+        return refuse(request, loaded)
+    publisher_id, view = loaded
+    await record_request_look(desk, visit.principal, publisher_id=publisher_id)
     html = desk.pages.render("manage/requests.html", page=visit.page, view=view)
     return respond(html, status_code=422 if failed else 200)
 

@@ -10,23 +10,22 @@ from sqlmodel import Session
 from registry import catalog, licenses
 from registry.catalog.refusals import malformed, no_such_license, no_such_model
 from registry.identity.domain import Principal
+from registry.identity.visits import Desk
 from registry.kernel.outcomes import Refusal
 
 _log = structlog.get_logger()
 
 
-def note_look(
-    what: str, *, principal: Principal, publisher_id: UUID, subject: UUID | None, export: bool
+async def record_request_look(
+    desk: Desk, principal: Principal, *, publisher_id: UUID, subject_id: UUID | None = None
 ) -> None:
-    """Record that somebody looked at other people's data: ids only."""
-    _log.info(
-        "audit.read",
-        what=what,
-        by=str(principal.person_id),
-        token=str(principal.token_id) if principal.token_id else None,
-        publisher=str(publisher_id),
-        subject=str(subject) if subject else None,
-        export=export,
+    """Record that a reviewer looked at one request, or at the list of them."""
+    now = desk.clock.now()
+    what = catalog.Looked.REQUEST if subject_id else catalog.Looked.REQUESTS
+    await desk.database.write(
+        lambda session: catalog.record_look(
+            session, what, principal=principal, publisher_id=publisher_id, subject_id=subject_id, now=now
+        )
     )
 
 

@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlmodel import Session
 
 from registry.access import queue_views, request_reading, requesting
-from registry.access.reading import note_look
+from registry.access.reading import record_request_look
 from registry.access.request_pages import office_of, read_move
 from registry.access.request_refusals import no_such_request
 from registry.access.request_store import QueueFilter
@@ -147,7 +147,7 @@ class RequestsApi(Controller):
         found = await desk.database.read(
             lambda session: request_reading.get_request(session, office, request_id)
         )
-        return _answer(request, desk, office, found)
+        return await _answer(request, desk, office, found)
 
     @post(
         "/{request_id:uuid}/{event:str}",
@@ -179,7 +179,7 @@ class RequestsApi(Controller):
                 )
             return requesting.move(session, office, request_id=request_id, wanted=given)
 
-        return _answer(request, desk, office, await desk.database.write(work))
+        return await _answer(request, desk, office, await desk.database.write(work))
 
 
 class QueueApi(Controller):
@@ -207,12 +207,13 @@ class QueueApi(Controller):
             if isinstance(found, Refusal):
                 return found
             wanted = QueueFilter(publisher_id=found.id, states=queue_views.states_of(shown))
-            note_look("requests", principal=principal, publisher_id=found.id, subject=None, export=False)
-            return request_reading.list_queue(session, wanted, after=after, limit=limit + 1)
+            return found.id, request_reading.list_queue(session, wanted, after=after, limit=limit + 1)
 
-        lines = await desk.database.read(load)
-        if isinstance(lines, Refusal):
-            return refuse(request, lines)
+        loaded = await desk.database.read(load)
+        if isinstance(loaded, Refusal):
+            return refuse(request, loaded)
+        publisher_id, lines = loaded
+        await record_request_look(desk, principal, publisher_id=publisher_id)
         base = desk.settings.base_url
         here = f"{base}/api/v1/publishers/{publisher}/requests?state={quote(shown)}&limit={limit}"
         return _private(_page(lines, limit, base, here))
@@ -240,18 +241,17 @@ def _line(line: RequestLine, base_url: str) -> RequestLineOut:
     )
 
 
-def _answer(
+async def _answer(
     request: AnyRequest, desk: Desk, office: Office, outcome: RequestView | Refusal
 ) -> Response[RequestOut]:
     if isinstance(outcome, Refusal):
         return refuse(request, outcome)
     if office.principal.person_id != outcome.person_id:
-        note_look(
-            "request",
-            principal=office.principal,
+        await record_request_look(
+            desk,
+            office.principal,
             publisher_id=outcome.model.publisher_id,
-            subject=outcome.person_id,
-            export=False,
+            subject_id=outcome.person_id,
         )
     return _private(view_request(outcome, office, desk.settings.base_url))
 

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from registry import acceptances, identity
 from registry.access import request_page_views as views
 from registry.access import request_reading, requesting, templates
-from registry.access.reading import note_look, read_span
+from registry.access.reading import read_span, record_request_look
 from registry.access.request_page_views import Act, AskShown
 from registry.access.request_refusals import no_such_request
 from registry.access.request_views import Office, RequestView
@@ -307,12 +307,11 @@ async def _show(
         return refuse(request, loaded)
     found, view = loaded
     if reader != found.person_id:
-        note_look(
-            "request",
-            principal=visit.principal,
+        await record_request_look(
+            desk,
+            visit.principal,
             publisher_id=found.model.publisher_id,
-            subject=found.person_id,
-            export=False,
+            subject_id=found.person_id,
         )
     html = desk.pages.render("requests/show.html", page=visit.page, view=view)
     return respond(html, status_code=422 if act is not None and act.errors else 200)

@@ -155,7 +155,7 @@ async def _confirm(
 def load_gate(
     session: Session, desk: Desk, visit: Visit, name: tuple[str, str], draft: GateDraft | None
 ) -> GateShown | Refusal:
-    """Return all that the gate's page shows, or why the visitor may not see it; the look is recorded."""
+    """Return all that the gate's page shows, or why the visitor may not see it."""
     principal = visit.principal
     model = catalog.find_model(session, publisher=name[0], name=name[1], principal=principal)
     if isinstance(model, Refusal):
@@ -169,7 +169,6 @@ def load_gate(
     )
     named = [requirements[one].slug for one in model.gate.license_version_ids]
     slugs = [reference.partition("@")[0] for reference in draft.licenses] if draft else named
-    access.note_look("gate", principal=principal, publisher_id=publisher.id, subject=None, export=False)
     roles = access.roles_at(session, publisher, principal=principal)
     return GateShown(
         publisher=publisher,

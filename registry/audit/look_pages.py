@@ -27,6 +27,8 @@ _WORDS = {
     catalog.Looked.RECEIPT: "a receipt",
     catalog.Looked.ROLES: "the list of roles",
     catalog.Looked.BLOCKS: "the list of blocks",
+    catalog.Looked.REQUESTS: "the list of requests",
+    catalog.Looked.REQUEST: "a request",
 }
 
 

@@ -31,6 +31,8 @@ class Looked(StrEnum):
     RECEIPT = "receipt"
     ROLES = "roles"
     BLOCKS = "blocks"
+    REQUESTS = "requests"
+    REQUEST = "request"
 
 
 LISTS_OF_ACCEPTORS = (Looked.ACCEPTANCES, Looked.DOWNLOADS)
