@@ -25,6 +25,7 @@ from registry.delivery.schemas import ExportFormat
 from registry.delivery.store import Filter
 from registry.identity.domain import Channel, Principal, not_signed_in
 from registry.identity.visits import Desk, Visit
+from registry.identity.ways import address_needed
 from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
@@ -194,8 +195,10 @@ def load_records(
     """Return the page of one's own records."""
     person_id = principal.person_id
     profile = identity.open_profile(session, person_id=person_id, sealer=desk.sealer) if person_id else None
-    if person_id is None or profile is None:
+    if person_id is None:
         return not_signed_in("/records")
+    if profile is None:
+        return address_needed("/records")
     now = desk.clock.now()
     accepted = acceptances.list_acceptances(
         session, acceptances.Filter(person_id=person_id), after=after, limit=views.PAGE_OWN + 1

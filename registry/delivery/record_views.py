@@ -64,6 +64,7 @@ def records_view(
         sessions=sessions,
         tokens_url="/settings/tokens",
         sessions_url="/settings/sessions",
+        ways_url="/settings/identities",
         export_url="/records/export.json",
         erasure_url="/privacy#erasure",
     )

@@ -178,6 +178,7 @@ async def test_somebody_without_an_address_gives_one_and_comes_back(registry: Re
     browser = await registry.open_browser()
     await round_trip(browser, "orcid")
     assert "josiah" in (await browser.get("/")).text
+    assert refusal_code(await browser.get("/records")) == "email-address-needed"
     path = "/quarry/quarry-15b/accept"
     answer = await browser.get(path)
     assert answer.headers["location"] == f"/settings/email?next={path}"

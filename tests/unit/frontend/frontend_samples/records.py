@@ -16,8 +16,8 @@ from frontend_samples.shared import (
 from frontend_samples.texts import TITLE
 from registry.kernel.page_parts import Link, Notice, Tone
 
-_URLS = {"tokens_url": "/records/tokens", "sessions_url": "/records/sessions", "export_url": "/records/export.json",
-         "erasure_url": "/privacy#erasure"}  # fmt: skip
+_URLS = {"tokens_url": "/records/tokens", "sessions_url": "/records/sessions", "ways_url": "/settings/identities",
+         "export_url": "/records/export.json", "erasure_url": "/privacy#erasure"}  # fmt: skip
 _FULL = {
     "person": {"email": PERSON, "verified_at": ago(days=200), "since": ago(days=380), "name": RTL},
     "notices": [Notice(tone=Tone.WAIT, title="One license asks for your acceptance again",
