@@ -15,14 +15,13 @@ from registry import ledger
 from registry.acceptances import service, store
 from registry.acceptances.domain import AcceptanceSummary
 from registry.acceptances.sd_jwt import read_disclosures
+from registry.acceptances.statement import OWN_CLAIMS
 from registry.acceptances.store import Filter
 from registry.acceptances.tables import Acceptance
 from registry.kernel.canonical import Json
 from registry.kernel.sealing import Sealer, SubjectKey
 
 OPENED_MAX = 1_000
-_OWN_CLAIMS = frozenset({"name", "email", "ip_address", "user_agent", "answers_salt"})
-"""Disclosures that are not answers to the publisher's questions (see `statement`)."""
 _CIRCUMSTANCES = ("ip_address", "user_agent")
 
 
@@ -56,7 +55,7 @@ def list_opened(
                 language=row.language,
                 name=_text(stated.get("name")),
                 email=_text(stated.get("email")),
-                answers={key: str(value) for key, value in stated.items() if key not in _OWN_CLAIMS},
+                answers={key: str(value) for key, value in stated.items() if key not in OWN_CLAIMS},
                 circumstances={key: str(stated[key]) for key in _CIRCUMSTANCES if key in stated},
                 entry_index=indices.get(row.entry_id),
             )

@@ -14,6 +14,7 @@ from registry.acceptances import service
 from registry.acceptances.copies import find_copies
 from registry.acceptances.domain import ACT, AcceptanceSummary, CopyEvent, Grade, no_such_acceptance
 from registry.acceptances.sd_jwt import decode, digest, hidden_digests, read_disclosures, read_payload
+from registry.acceptances.statement import OWN_CLAIMS
 from registry.catalog.domain import Command
 from registry.identity.domain import how_signed_in
 from registry.identity.visits import Visit
@@ -90,7 +91,7 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[st
             who=hidden.get("name", "A person whose details were erased"),
             license=summary.title,
             number=summary.number,
-            capacity="for themself",
+            capacity=_capacity(claims, hidden),
             model=f"{summary.publisher}/{summary.model}",
             at=summary.accepted_at,
         ),
@@ -269,10 +270,20 @@ def _person(claims: Any, hidden: Mapping[str, Any]) -> SimpleNamespace | None:
 
 
 def _answers(hidden: Mapping[str, Any]) -> Sequence[object]:
-    own = {"name", "email", "ip_address", "user_agent", "answers_salt"}
     return [
-        SimpleNamespace(label=name, value=str(value)) for name, value in hidden.items() if name not in own
+        SimpleNamespace(label=name, value=str(value))
+        for name, value in hidden.items()
+        if name not in OWN_CLAIMS
     ]
+
+
+def _capacity(claims: Any, hidden: Mapping[str, Any]) -> str:
+    """Return for whom the person accepted."""
+    organisation = claims["capacity"].get("organisation")
+    if organisation is None:
+        return "for themself"
+    title = hidden.get("officer_title")
+    return f"for {organisation['name']}" + (f", as {title}" if title else "")
 
 
 def _kid(statement: str) -> str:

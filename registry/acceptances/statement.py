@@ -36,6 +36,8 @@ STATEMENT_VERSION = 2
 """2: the comparison of the typed name, and whether the clock was synchronised."""
 WITHDRAWAL_VERSION = 1
 ANSWERS = "answers"
+OWN_CLAIMS = frozenset({"name", "email", "officer_title", "ip_address", "user_agent", "answers_salt"})
+"""Disclosures that are not answers to the publisher's questions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

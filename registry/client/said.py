@@ -16,9 +16,10 @@ def sentence_of(outcome: Verification) -> str | None:
     statement = outcome.statement
     name = statement.get("name")
     who = printable(name, limit=200) if isinstance(name, str) and name.strip() else NOT_DISCLOSED
-    model = _model(statement)
+    model, body = _model(statement), _organisation(statement)
     return (
-        f"{who} accepted {outcome.license_title}{f' for {model}' if model else ''} "
+        f"{who}{f', for {body},' if body else ''} accepted {outcome.license_title}"
+        f"{f' for {model}' if model else ''} "
         f"on {_moment(statement):%-d %B %Y at %H:%M:%S} UTC"
     )
 
@@ -27,6 +28,13 @@ def _model(statement: JsonObject) -> str | None:
     scope = statement.get("scope")
     model = scope.get("model") if isinstance(scope, dict) else None
     return printable(model, limit=200) if isinstance(model, str) else None
+
+
+def _organisation(statement: JsonObject) -> str | None:
+    capacity = statement.get("capacity")
+    body = capacity.get("organisation") if isinstance(capacity, dict) else None
+    name = body.get("name") if isinstance(body, dict) else None
+    return printable(name, limit=200) if isinstance(name, str) else None
 
 
 def _moment(statement: JsonObject) -> datetime:

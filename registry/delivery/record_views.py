@@ -65,6 +65,7 @@ def records_view(
         tokens_url="/settings/tokens",
         sessions_url="/settings/sessions",
         ways_url="/settings/identities",
+        organisations_url="/organisations",
         export_url="/records/export.json",
         erasure_url="/privacy#erasure",
     )

@@ -159,7 +159,8 @@ _STOPPED = RECEIPT | {
     "withdrawn": {"at": NOW, "entry": Link(label="log entry 48,309", url="/log/48309")}, "policies": [],
     "answers": [], "answers_digest": None, "form_version": None,
     "grade": {"letter": "C", "said": "imported, text version unknown"},
-    "times": {"presented_at": ago(minutes=12), "end_reached_at": None, "accepted_at": NOW},
+    "times": {"presented_at": ago(minutes=12), "end_reached_at": None, "accepted_at": NOW,
+              "clock": "not known"},
     "verification": {"at": NOW, "steps": [Check(tone=Tone.STOP, verdict="The signature does not fit"),
                                           Check(tone=Tone.WAIT, verdict="The entry is not published yet")]},
 }  # fmt: skip

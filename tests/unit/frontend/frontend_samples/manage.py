@@ -25,7 +25,7 @@ from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Lin
 
 _URLS = {
     key: f"/manage/kelp/{key}"
-    for key in ("publishing", "acceptances", "downloads", "roles", "blocks", "looks")
+    for key in ("publishing", "requests", "acceptances", "downloads", "roles", "blocks", "looks")
 }
 PUBLISHER = {
     "name": "kelp",

@@ -17,6 +17,7 @@ from frontend_samples.texts import TITLE
 from registry.kernel.page_parts import Link, Notice, Tone
 
 _URLS = {"tokens_url": "/records/tokens", "sessions_url": "/records/sessions", "ways_url": "/settings/identities",
+         "organisations_url": "/organisations",
          "export_url": "/records/export.json", "erasure_url": "/privacy#erasure"}  # fmt: skip
 _FULL = {
     "person": {"email": PERSON, "verified_at": ago(days=200), "since": ago(days=380), "name": RTL},
