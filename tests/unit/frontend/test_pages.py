@@ -76,7 +76,7 @@ def test_static_files_are_found_under_the_digest_that_pages_link_to_and_no_other
     assert address == f"/static/{engine.static_digest}/gatehouse.css"
     found = engine.find_static(engine.static_digest, "gatehouse.css")
     assert found is not None
-    assert found.media_type == "text/css; charset=utf-8"
+    assert found.media_type == "text/css"
     assert engine.find_static("0" * 16, "gatehouse.css") is None
     for name in ("../templates/_base.html", "nothing.css", "", "README.md"):
         assert engine.find_static(engine.static_digest, name) is None
