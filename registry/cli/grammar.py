@@ -383,7 +383,7 @@ def _add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
         "is gone from GATEHOUSE_OPERATORS and the processes were restarted.",
     )
     end.add_argument("email", metavar="EMAIL", help="the address that they sign in with")
-    end.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    end.add_argument("--unattended", action="store_true", help="do not ask for confirmation")
     keys = _group(commands, "keys", "signing keys of this installation")
     _command(
         keys, "list", "registry.cli.keys:list_keys", "list all keys, retired ones included", remote=False

@@ -13,7 +13,7 @@ from registry.kernel.outcomes import GatehouseError
 
 def end(args: Namespace) -> int:
     """End every session and token of the person at once; the log holds it."""
-    if not args.yes:
+    if not args.unattended:
         _confirm(args.email)
     try:
         ended = write_to_database(
@@ -38,7 +38,9 @@ def end(args: Namespace) -> int:
 
 def _confirm(email: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageProblem("nobody is there to confirm it", advice=("Say --yes to end without a question.",))
+        raise UsageProblem(
+            "nobody is there to confirm it", advice=("Say --unattended to end without a question.",)
+        )
     talk(f"End every session and every token of {email} now? They can sign in again afterwards.")
     talk("Type yes to go on:")
     if sys.stdin.readline().strip().lower() != "yes":

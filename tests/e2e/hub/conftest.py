@@ -34,7 +34,7 @@ from registry.kernel.clock import SystemClock
 from registry.kernel.database import Database
 from registry.licenses import ChangeClass, PublishVersion, publish_version
 from tests.e2e.hub.proxy import Proxy
-from tests.e2e.hub.scene import HubWorld
+from tests.e2e.hub.scene import HubWorld, same_weights_everywhere
 from tests.world import MASTER_SECRET, TEXT_10
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -353,3 +353,10 @@ def client(request: pytest.FixtureRequest, registry: Registry, tmp_path: Path) -
 def new_client(registry: Registry, tmp_path: Path) -> HubClient:
     """The client of today, where only it behaves so."""
     return HubClient(Path(sys.prefix), tmp_path / "home", registry.url)
+
+
+@pytest.fixture(autouse=True)
+def shared_weights() -> Iterator[None]:
+    """Gates change in some scenes; the weights behind them stand in all."""
+    with same_weights_everywhere():
+        yield

@@ -72,7 +72,7 @@ async def test_an_ended_person_is_out_at_once_and_can_sign_in_again(
     await waiting.ask_link()
     link = await registry.mailed_link()
     assert (await browser.client.get("/api/v1/whoami", headers=token)).status_code == 200
-    assert cli.main(["person", "end", "Mara@NordLab.example", "--yes"]) == 0
+    assert cli.main(["person", "end", "Mara@NordLab.example", "--unattended"]) == 0
     assert (await browser.whoami())["person"] is None
     assert (await other.whoami())["person"] is not None
     assert (await browser.client.get("/api/v1/whoami", headers=token)).status_code == 401
@@ -87,7 +87,7 @@ async def test_the_log_holds_the_end_without_the_address(
     world = world_of_command
     person = world.person()
     world.token(person, Scope.READ)
-    assert cli.main(["person", "end", EMAIL, "--yes", "--json"]) == 0
+    assert cli.main(["person", "end", EMAIL, "--unattended", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown == {"person": str(person.person_id), "sessions": 1, "tokens": 1, "logins": 0}
     leaves = [
@@ -115,7 +115,7 @@ def test_nobody_is_ended_without_a_yes(
 
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
     assert cli.main(["person", "end", EMAIL]) == 2
-    assert "--yes" in capsys.readouterr().err
+    assert "--unattended" in capsys.readouterr().err
     terminal = io.StringIO("no\n")
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
@@ -130,5 +130,5 @@ def test_nobody_is_ended_without_a_yes(
 
 def test_an_unknown_address_ends_nothing(world_of_command: World, capsys: pytest.CaptureFixture[str]) -> None:
     for address in ("nobody@lab.example", "not an address"):
-        assert cli.main(["person", "end", address, "--yes"]) == 1
+        assert cli.main(["person", "end", address, "--unattended"]) == 1
         assert "nobody" in capsys.readouterr().err
