@@ -36,7 +36,7 @@ def outdated(scene: Scene) -> str:
         title=f"{scene.slug} 1.1",
     )
     world.write(publish_version, command=command, now=world.now, by=None)
-    demand = catalog.GateDemand(mode=catalog.GateMode.AUTO, licenses=(f"{scene.slug}@1.1",))
+    demand = catalog.GateDemand(mode=catalog.GateMode.AUTO, licenses=(f"{scene.slug}@1.1",), reaccept_days=0)
     changed = world.write(
         catalog.change_gate,
         publisher=scene.publisher.name,

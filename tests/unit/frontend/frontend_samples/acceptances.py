@@ -82,14 +82,15 @@ def _typed(field: FormField, value: str, error: str | None = None) -> FormField:
                      required=field.required, options=field.options)  # fmt: skip
 
 
+_ORGANISATION = {
+    "capacities": [Option(value="1", label=f"for {RTL}", detail="Everybody who belongs to it is covered.")],
+    "authority": FormField(name="authorised", label="I may bind Kelp Forest Ltd", kind=FieldKind.CHECKBOX),
+    "officer_title": FormField(name="officer_title", label="Your function there", value=""),
+    "others": [Link(label="for yourself", url="/kelp/frond-1b/accept"), Link(label=f"for {RTL}", url="/x")],
+}  # fmt: skip
 _WRONG = FORM | {
     "capacities": _TWO,
     "capacity_error": "Choose for whom you accept.",
-    "authority": FormField(name="authorised", label="I may bind Kelp Forest Ltd", kind=FieldKind.CHECKBOX,
-                           error="Tick the box if you may bind the organisation"),
-    "officer_title": FormField(name="officer_title", label="Your function there", value="",
-                               error="Write your function there"),
-    "others": [Link(label="for yourself", url="/kelp/frond-1b/accept"), Link(label=f"for {RTL}", url="/x")],
     "fields": [_typed(_FIELDS[0], "Biðröð & Sons <b>"), _typed(_FIELDS[1], "", "Choose the country you work in."),
                _typed(_FIELDS[2], "2026-02-31", "There is no such day. Write it as 2027-06-30."),
                _typed(_FIELDS[5], "", "The publisher asks everybody to agree to this.")],
@@ -167,6 +168,7 @@ _STOPPED = RECEIPT | {
 
 CASES = [
     Case(name="accept", template="acceptances/accept.html", page=MEMBER, view=FORM),
+    Case(name="accept-for-organisation", template="acceptances/accept.html", page=MEMBER, view=FORM | _ORGANISATION),
     Case(name="accept-no-fields", template="acceptances/accept.html", page=MEMBER,
          view=FORM | {"fields": [], "capacities": _TWO, "text": plain_text()}),
     Case(name="accept-wrong", template="acceptances/accept.html", page=MEMBER, view=_WRONG),
