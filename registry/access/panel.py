@@ -90,7 +90,7 @@ def access_panel(
     url = f"/{quote(model.publisher)}/{quote(model.name)}"
     checks = [_check(reason, label) for reason in verdict.reasons]
     if isinstance(verdict, Permit):
-        return _permitted(model, checks, url=url, base_url=base_url)
+        return _permitted(verdict, model, checks, url=url, base_url=base_url)
     refusal = verdict.refusal
     if refusal.code == "sign-in-needed":
         return AccessPanel(
@@ -120,16 +120,22 @@ def access_panel(
     )
 
 
-def _permitted(model: ModelView, checks: Sequence[Check], *, url: str, base_url: str) -> AccessPanel:
-    is_open = model.gate.is_open()
+def _permitted(
+    verdict: Permit, model: ModelView, checks: Sequence[Check], *, url: str, base_url: str
+) -> AccessPanel:
+    is_open, until = model.gate.is_open(), verdict.reaccept_by
+    say, action = None, Link(label="Choose files to download", url=f"{url}/files")
+    if is_open:
+        say = "Nothing is to be accepted here. The card may still name terms that bind you."
+    elif until is not None:
+        say = f"The terms have changed. You may download until {until:%-d %B %Y}; accept them before, and it goes on."
+        action = Link(label="See what changed, then accept", url=f"{url}/accept")
     return AccessPanel(
-        tone=Tone.OK,
+        tone=Tone.WAIT if until else Tone.OK,
         title="Open to everybody" if is_open else "You may download",
-        say="Nothing is to be accepted here. The card may still name terms that bind you."
-        if is_open
-        else None,
+        say=say,
         checks=checks,
-        action=Link(label="Choose files to download", url=f"{url}/files"),
+        action=action,
         note=None if is_open else _FILES_NOTE,
         commands=[
             Command(

@@ -256,7 +256,9 @@ async def test_an_outdated_acceptance_is_explained(
         catalog.change_gate,
         publisher="quarry",
         name="quarry-15b",
-        demand=catalog.GateDemand(mode=catalog.GateMode.AUTO, licenses=("sample-openrail-m@1.1",)),
+        demand=catalog.GateDemand(
+            mode=catalog.GateMode.AUTO, licenses=("sample-openrail-m@1.1",), reaccept_days=0
+        ),
         principal=owner,
         now=world.now,
     )
@@ -336,7 +338,8 @@ async def test_an_outage_is_a_503_without_a_url(
     def down(*_: Any, **__: Any) -> Any:
         raise Unavailable("database", "locked")
 
-    monkeypatch.setattr(world.database, "submit_raw", down)
+    writer = world.database._writer
+    monkeypatch.setattr(*((writer, "submit") if writer else (world.database, "_on_thread")), down)
     for method in ("GET", "HEAD"):
         answer = await client.request(method, f"{RESOLVE}/model.safetensors", headers=accepted)
         assert answer.status_code == 503
