@@ -25,6 +25,7 @@ from registry.identity.ci_pages import CIPages
 from registry.identity.consent_pages import ConsentPages
 from registry.identity.device_pages import DevicePages, LoginPages
 from registry.identity.identity_pages import IdentityPages
+from registry.identity.inbox_pages import InboxPages
 from registry.identity.oauth_api import IntrospectionApi, OAuthApi
 from registry.identity.organisation_pages import OrganisationPages
 from registry.identity.pages import CredentialPages, SignInPages
@@ -54,6 +55,7 @@ ROUTES: tuple[Any, ...] = (
     CIPages,
     LoginPages,
     OrganisationPages,
+    InboxPages,
     CatalogPages,
     LicensePages,
     LogPages,

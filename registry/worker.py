@@ -15,7 +15,10 @@ from registry import catalog
 from registry.acceptances.copies import note_copy
 from registry.acceptances.domain import CopyEvent
 from registry.access import changed_terms
+from registry.access.jobs import run_lapsing
 from registry.catalog.jobs import run_verification
+from registry.identity.jobs import run_digests
+from registry.identity.notices import note_mail
 from registry.kernel import mail, outbox
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.telemetry import OUTBOX_FAILURES
@@ -43,7 +46,14 @@ class Worker:
 
     async def start(self) -> None:
         """Start the loops."""
-        loops = (self._deliver_outbox(), self._sequence(), self._verify_uploads(), self._reload_keys())
+        loops = (
+            self._deliver_outbox(),
+            self._sequence(),
+            self._verify_uploads(),
+            self._reload_keys(),
+            self._lapse_requests(),
+            self._send_digests(),
+        )
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
@@ -69,6 +79,11 @@ class Worker:
             if handler is None:
                 raise GatehouseError(f"no handler for topic {message.topic}")
             await handler(message.payload)
+        except mail.AddressRefused as error:
+            code, since = error.code, parts.clock.now()
+            _log.warning("mail.address_refused", code=code)
+            await parts.database.write(lambda session: self._refused(session, message, code, since))
+            return
         except Exception as error:  # noqa: BLE001 - whatever it was, the message is kept and tried again
             kind = type(error).__name__
             OUTBOX_FAILURES.labels(message.topic).inc()
@@ -82,6 +97,13 @@ class Worker:
     def _done(self, session: Session, message: outbox.Message, now: datetime) -> None:
         self._note_letter(session, message, CopyEvent.LETTER_SENT, now)
         outbox.complete(session, message, now=now)
+
+    def _refused(self, session: Session, message: outbox.Message, code: int, now: datetime) -> None:
+        """Note that no mail reaches the address, on the person and on the message, which is not tried again."""
+        letter = mail.unqueue(message.payload, sealer=self._parts.sealer)
+        note_mail(session, email=letter.to, sealer=self._parts.sealer, refused_at=now)
+        self._note_letter(session, message, CopyEvent.LETTER_FAILED, now)
+        outbox.give_up(session, message, error=f"the mail server refuses the address ({code})")
 
     def _failed(self, session: Session, message: outbox.Message, kind: str, now: datetime) -> None:
         if message.attempts >= outbox.GIVE_UP_AFTER_ATTEMPTS:
@@ -133,6 +155,18 @@ class Worker:
             except GatehouseError as error:
                 _log.warning("keys.unavailable", error=type(error).__name__)
 
+    async def _lapse_requests(self) -> None:
+        parts = self._parts
+        await run_lapsing(
+            parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
+        )
+
+    async def _send_digests(self) -> None:
+        parts = self._parts
+        await run_digests(
+            parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
+        )
+
     async def _tell_holders(self, payload: bytes) -> None:
         parts = self._parts
         task = msgspec.json.decode(payload, type=changed_terms.Task)
@@ -144,5 +178,9 @@ class Worker:
         )
 
     async def _send_mail(self, payload: bytes) -> None:
-        letter = mail.unqueue(payload, sealer=self._parts.sealer)
-        await self._parts.mailer.send(letter, now=self._parts.clock.now())
+        parts = self._parts
+        letter = mail.unqueue(payload, sealer=parts.sealer)
+        await parts.mailer.send(letter, now=parts.clock.now())
+        await parts.database.write(
+            lambda session: note_mail(session, email=letter.to, sealer=parts.sealer, refused_at=None)
+        )

@@ -144,6 +144,7 @@ EXTRA_FILES = {
         "organisation_tables": "tables of organisations",
         "organisation_views": "what those pages show",
         "organisations": "use cases of organisations",
+        "inbox_pages": "what one was told",
         "notices": "what a person is told, in the inbox and by mail",
         "identity_pages": "pages of all ways in",
         "id_tokens": "rules of OpenID Connect's ID tokens",

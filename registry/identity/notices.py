@@ -5,22 +5,23 @@ tries again where the mail server is away.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, update
+from sqlalchemy import exists, func, or_, update
 from sqlmodel import Session, col, select
 
 from registry.identity.domain import Message, NoticeView
 from registry.identity.service import open_profiles
-from registry.identity.tables import Notice
+from registry.identity.tables import Notice, Person
 from registry.kernel import mail
 from registry.kernel.identifiers import new_id
 from registry.kernel.inserting import insert_many
 from registry.kernel.sealing import Sealer
 
 PAGE_MOST = 50
+DIGEST_PAUSE = timedelta(days=1)
 
 
 def notify(
@@ -97,6 +98,60 @@ def mark_read(session: Session, *, person_id: UUID, now: datetime) -> None:
         .where(col(Notice.person_id) == person_id, col(Notice.read_at).is_(None))
         .values(read_at=now)
     )
+
+
+def find_refused_since(session: Session, *, person_id: UUID) -> datetime | None:
+    """Return since when the mail server refuses the person's address for good."""
+    return session.exec(select(Person.mail_refused_at).where(Person.id == person_id)).one_or_none()
+
+
+def note_mail(session: Session, *, email: str, sealer: Sealer, refused_at: datetime | None) -> None:
+    """Note on the person with the address that mail is refused since then, or that one went through again."""
+    indexes = sealer.blind_indexes(email, "email")
+    changed = update(Person).where(col(Person.email_index).in_(indexes))
+    differs = (
+        col(Person.mail_refused_at).is_(None) if refused_at else col(Person.mail_refused_at).is_not(None)
+    )
+    session.exec(changed.where(differs).values(mail_refused_at=refused_at))
+
+
+def send_digests(session: Session, *, sealer: Sealer, base_url: str, now: datetime, most: int = 50) -> int:
+    """Queue the digests that are due, one a day for each person at most; return how many people were looked at.
+
+    What its reader has seen meanwhile is not told again.
+    """
+    rested = or_(col(Person.digest_sent_at).is_(None), col(Person.digest_sent_at) <= now - DIGEST_PAUSE)
+    awaiting = exists().where(col(Notice.person_id) == col(Person.id), col(Notice.awaits_digest))
+    people = session.exec(
+        select(Person.id).where(awaiting, rested).order_by(col(Person.id)).limit(most)
+    ).all()
+    profiles = open_profiles(session, person_ids=people, sealer=sealer)
+    for person_id in people:
+        unseen = _take_awaiting(session, person_id, sealer)
+        if person_id not in profiles or not unseen:
+            continue
+        letter = mail.Mail(
+            to=profiles[person_id].email,
+            subject=unseen[0].subject if len(unseen) == 1 else f"{len(unseen)} notices wait for you",
+            text="".join(f"{message.text.strip()}\n{base_url}{message.page}\n\n" for message in unseen)
+            + f"All of it is in your inbox, too: {base_url}/inbox\n",
+        )
+        mail.queue(session, letter, sealer=sealer, now=now)
+        session.exec(update(Person).where(col(Person.id) == person_id).values(digest_sent_at=now))
+    return len(people)
+
+
+def _take_awaiting(session: Session, person_id: UUID, sealer: Sealer) -> Sequence[Message]:
+    """Return what waits for the person's digest and was not seen, oldest first; nothing of it waits any more."""
+    key = sealer.find_subject_key(session, person_id)
+    waits = (col(Notice.person_id) == person_id, col(Notice.awaits_digest))
+    rows = session.exec(
+        select(Notice).where(*waits, col(Notice.read_at).is_(None)).order_by(col(Notice.id)).limit(PAGE_MOST)
+    ).all()
+    session.exec(update(Notice).where(*waits).values(awaits_digest=False))
+    if key is None:
+        return ()
+    return [msgspec.json.decode(key.open(row.sealed, _context(row.id)), type=Message) for row in rows]
 
 
 def _context(notice_id: UUID) -> bytes:

@@ -11,6 +11,7 @@ from registry import ledger
 from registry.identity import linking, service
 from registry.identity.authentication import Cookies, principal_of
 from registry.identity.domain import Principal, digest_of, safe_next
+from registry.identity.notices import count_unread
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal, Remedy
@@ -136,7 +137,8 @@ class Visits:
         if label is None:
             return None, None, log
         manages = principal.is_operator or self._manages(session, principal.person_id)
-        return Visitor(label=label, manages=manages), profile.email if profile else None, log
+        unread = count_unread(session, person_id=principal.person_id)
+        return Visitor(label=label, manages=manages, unread=unread), profile.email if profile else None, log
 
     def _label(self, session: Session, person_id: UUID) -> str | None:
         """Return how to call a person who has no address yet."""

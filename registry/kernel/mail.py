@@ -22,11 +22,13 @@ from sqlmodel import Session
 
 from registry.kernel import outbox
 from registry.kernel.identifiers import new_id
-from registry.kernel.outcomes import Unavailable
+from registry.kernel.outcomes import GatehouseError, Unavailable
 from registry.kernel.sealing import Sealer
 
 TOPIC = "mail.send"
 SMTP_TIMEOUT_S = 20
+PERMANENT = 500
+NO_SUCH_MAILBOX = frozenset({550, 551, 553})
 _CONTEXT = b"outbox:mail"
 
 
@@ -41,8 +43,16 @@ class Mail:
     """Record whose evidence this letter is; what becomes of the letter is noted there."""
 
 
+class AddressRefused(GatehouseError):
+    """The mail server refuses the recipient for good (SMTP 5xx); another try would end the same."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the mail server refuses the address ({code})")
+        self.code = code
+
+
 class Mailer(Protocol):
-    """Delivers mail, or raises `Unavailable`."""
+    """Delivers mail, or raises `Unavailable` or `AddressRefused`."""
 
     async def send(self, mail: Mail, *, now: datetime) -> None:
         """Hand `mail` over for delivery."""
@@ -104,7 +114,19 @@ class SMTPMailer:
                 **self._options,  # type: ignore[arg-type] # one dict for four differently typed options
             )
         except (aiosmtplib.SMTPException, OSError) as error:
+            if code := _refused_for_good(error):
+                raise AddressRefused(code) from None
             raise Unavailable("mail server", type(error).__name__) from None
+
+
+def _refused_for_good(error: Exception) -> int | None:
+    """Return the server's answer if it means that no mail will ever reach the address (RFC 5321 §4.2.3)."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        codes = [refused.code for refused in error.recipients]
+        return min(codes) if codes and min(codes) >= PERMANENT else None
+    if isinstance(error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError):
+        return error.code if error.code in NO_SUCH_MAILBOX else None
+    return None
 
 
 class LocalMailer:

@@ -116,6 +116,15 @@ def fail(session: Session, message: Message, *, error: str, now: datetime) -> No
     )
 
 
+def give_up(session: Session, message: Message, *, error: str) -> None:
+    """Never try `message` again: what it carried is forgotten, why stays for an operator to see."""
+    session.exec(
+        update(OutboxMessage)
+        .where(col(OutboxMessage.id) == message.id)
+        .values(attempts=GIVE_UP_AFTER_ATTEMPTS, payload=b"", last_error=error[:300])
+    )
+
+
 def count_waiting(session: Session) -> tuple[int, datetime | None]:
     """Return how many messages are not delivered, given-up ones too, and since when the oldest waits."""
     waiting = col(OutboxMessage.done_at).is_(None)

@@ -154,6 +154,8 @@ class Visitor:
 
     label: str
     manages: bool = False
+    unread: int = 0
+    """Notices that they have not seen, counted no further than a hundred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,7 @@ class Site:
     log: str = "/log"
     records: str = "/records"
     manage: str = "/manage"
+    inbox: str = "/inbox"
     sign_in: str = "/sign-in"
     sign_out: str = "/sign-out"
     privacy: str = "/privacy"

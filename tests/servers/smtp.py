@@ -19,10 +19,14 @@ class _AnyPort(Controller):
 
 
 class SMTPSink:
-    """Listens on a free port of 127.0.0.1; `refuse_with` makes it answer the next messages with that line."""
+    """Listens on a free port of 127.0.0.1.
+
+    `refuse_with` makes it answer the next messages with that line, `refuse_recipients_with` the recipients.
+    """
 
     def __init__(self) -> None:
         self.refuse_with: str | None = None
+        self.refuse_recipients_with: str | None = None
         self._received: queue.SimpleQueue[EmailMessage] = queue.SimpleQueue()
         self._controller = _AnyPort(self, "127.0.0.1", 0)
         self._controller.start()
@@ -44,6 +48,15 @@ class SMTPSink:
     def close(self) -> None:
         """Stop listening."""
         self._controller.stop()
+
+    async def handle_RCPT(  # noqa: N802 # aiosmtpd's name
+        self, _server: object, _session: object, envelope: Any, address: str, _options: object
+    ) -> str:
+        """Take a recipient or refuse them (aiosmtpd's hook)."""
+        if self.refuse_recipients_with is not None:
+            return self.refuse_recipients_with
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 # aiosmtpd's name
         """Keep one message (aiosmtpd's hook)."""

@@ -47,7 +47,7 @@ MEMBER = Page(
 MAINTAINER = Page(
     csrf_token="sample-token-of-the-session",
     path="/manage",
-    visitor=Visitor(label="tomasz@kelpforest.example", manages=True),
+    visitor=Visitor(label="tomasz@kelpforest.example", manages=True, unread=7),
     log=LOG,
 )
 ANONYMOUS = Page(csrf_token="sample-token-of-the-visit", path="/kelp/frond-1b?revision=main&x=1", log=LOG)
