@@ -75,6 +75,7 @@ EXTRA_FILES = {
         "publisher_pages": "publishing, roles and blocks of one publisher",
         "publisher_views": "what those pages show",
         "register_pages": "who accepted which text",
+        "weekly_chart": "acceptances per week, drawn",
     },
     "catalog": {
         "requirable": "which license versions a gate may require",

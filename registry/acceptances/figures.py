@@ -28,6 +28,7 @@ class Standings:
 def count_standings(session: Session, gate_id: UUID, *, most: int) -> Standings:
     """Return what the people of a gate's newest `most` acceptances have accepted there, and how many of them.
 
+    What somebody accepted for an organisation is not theirs, and is left out.
     However many acceptances a gate has, no more than `most` of its people are looked up, each by their index.
     """
     newest = (
@@ -45,6 +46,7 @@ def count_standings(session: Session, gate_id: UUID, *, most: int) -> Standings:
     rows = session.exec(
         select(Acceptance.person_id, Acceptance.license_id, Acceptance.series)
         .where(Acceptance.gate_id == gate_id, col(Acceptance.person_id).in_(select(newest.c.person_id)))
+        .where(col(Acceptance.organisation_id).is_(None))
         .where(~exists().where(col(Withdrawal.acceptance_id) == col(Acceptance.id)))
         .order_by(col(Acceptance.person_id), col(Acceptance.license_id), col(Acceptance.series))
     )

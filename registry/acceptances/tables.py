@@ -36,6 +36,8 @@ class Acceptance(Table, table=True):
         Index("ix_acceptance_standing", "person_id", "gate_id", "license_id", "series"),
         Index("ix_acceptance_gate", "gate_id", "id"),
         Index("ix_acceptance_version", "license_version_id", "id"),
+        # Counts by week read this index alone (`figures.count_by_week`).
+        Index("ix_acceptance_week", "gate_id", "license_version_id", "accepted_at"),
     )
 
     id: UUID = Field(primary_key=True)

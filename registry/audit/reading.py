@@ -3,7 +3,7 @@
 A look at other people's data is itself recorded: an `audit.read` event that names ids only.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import acceptances, access, catalog, identity, licenses
-from registry.acceptances import Filter, OpenedAcceptance
+from registry.acceptances import Filter, OpenedAcceptance, figures
 from registry.acceptances.domain import Grade
 from registry.catalog.domain import Command
 from registry.catalog.refusals import malformed
@@ -153,6 +153,18 @@ def count_register(session: Session, register: Register, *, now: datetime) -> Fi
         withdrawn=count(session, gates, most=COUNTED_MOST + 1, withdrawn=True),
         recent=count(session, gates, most=COUNTED_MOST + 1, since=now - RECENT),
     )
+
+
+def count_weeks(
+    session: Session, register: Register, starts: Sequence[datetime], *, until: datetime
+) -> Mapping[str, Sequence[int]]:
+    """Return how many acceptances the publisher had in each week, by text, the text published last first."""
+    gates = catalog.list_gates_by_version(session, publisher_id=register.publisher.id)
+    counts = figures.count_by_week(session, gates, starts, until=until)
+    used = [version_id for version_id, numbers in counts.items() if any(numbers)]
+    versions = [licenses.get_version_by_id(session, version_id) for version_id in used]
+    ordered = sorted(versions, key=lambda version: version.published_at, reverse=True)
+    return {version.name: counts[version.id] for version in ordered}
 
 
 def list_versions_in_use(session: Session, register: Register, principal: Principal) -> Sequence[str]:

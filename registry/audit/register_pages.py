@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -15,7 +16,7 @@ from sqlmodel import Session
 from registry import access
 from registry.acceptances import OpenedAcceptance
 from registry.acceptances.domain import AcceptanceState, Grade
-from registry.audit import reading
+from registry.audit import reading, weekly_chart
 from registry.audit.api import export_response, note_register_look
 from registry.audit.reading import COUNTED_MOST, Figures, Register, RegisterAsked
 from registry.audit.schemas import ExportFormat
@@ -114,12 +115,16 @@ def load_register(
     if isinstance(register, Refusal):
         return register
     rows = reading.list_register(session, register, sealer=desk.sealer, after=after, limit=PAGE_RECORDS + 1)
+    now = desk.clock.now()
+    starts = weekly_chart.week_starts(now)
+    counts = reading.count_weeks(session, register, starts, until=starts[-1] + timedelta(weeks=1))
     view = register_view(
         register,
         asked,
         rows,
         roles=access.roles_at(session, register.publisher, principal=visit.principal),
-        figures=reading.count_register(session, register, now=desk.clock.now()),
+        figures=reading.count_register(session, register, now=now),
+        chart=weekly_chart.draw(starts, counts),
         versions=reading.list_versions_in_use(session, register, visit.principal),
         after=after,
     )
@@ -133,6 +138,7 @@ def register_view(
     *,
     roles: Sequence[Role],
     figures: Figures,
+    chart: SimpleNamespace | None,
     versions: Sequence[str],
     after: UUID | None,
 ) -> SimpleNamespace:
@@ -144,6 +150,7 @@ def register_view(
     return SimpleNamespace(
         publisher=access.publisher_head(register.publisher, roles),
         figures=_figures(figures),
+        chart=chart,
         query=asked.search,
         models=[
             Option(value=model.name, label=model.name, chosen=model.name == asked.model)

@@ -207,6 +207,11 @@ def list_gate_history(session: Session, *, gate_id: UUID, limit: int = 20) -> li
     return store.list_revisions(session, gate_id, limit=limit)
 
 
+def list_gates_by_version(session: Session, *, publisher_id: UUID) -> dict[UUID, list[UUID]]:
+    """Return at which gates of a publisher each license version is or was required; for its own figures."""
+    return store.list_gates_by_version(session, publisher_id=publisher_id)
+
+
 def describe_requirements(session: Session, version_ids: Sequence[UUID]) -> dict[UUID, Requirement]:
     """Return the names of license versions that gates ask for."""
     found: dict[UUID, Requirement] = {}

@@ -239,6 +239,22 @@ def name_gate(session: Session, gate_id: UUID) -> str:
     return f"{publisher}/{model}"
 
 
+def list_gates_by_version(session: Session, *, publisher_id: UUID) -> dict[UUID, list[UUID]]:
+    """Return at which gates of a publisher each license version is or was required."""
+    rows = session.exec(
+        select(GateRequirement.license_version_id, GateRevision.gate_id)
+        .join(GateRevision, col(GateRevision.id) == col(GateRequirement.gate_revision_id))
+        .join(Gate, col(Gate.id) == col(GateRevision.gate_id))
+        .where(Gate.publisher_id == publisher_id)
+        .distinct()
+        .order_by(col(GateRequirement.license_version_id), col(GateRevision.gate_id))
+    )
+    found: dict[UUID, list[UUID]] = {}
+    for version_id, gate_id in rows:
+        found.setdefault(version_id, []).append(gate_id)
+    return found
+
+
 def list_requirements(session: Session, revision_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
     """Return the license versions that each revision requires, in order; absent where it requires none."""
     if not revision_ids:

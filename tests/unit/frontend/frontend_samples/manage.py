@@ -21,6 +21,7 @@ from frontend_samples.shared import (
     digest,
 )
 from frontend_samples.texts import TITLE
+from registry.audit.weekly_chart import draw, week_starts
 from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Link, Option, Shape, Tone
 
 _URLS = {
@@ -43,6 +44,12 @@ _FIGURES = [{"label": "Acceptances in force", "value": "9,412", "detail": "of 11
             {"label": "In the last 7 days", "value": "137", "detail": None},
             {"label": "Of the newest version", "value": "142", "detail": "version 1.1, since 1 March"},
             {"label": "Withdrawn", "value": "11", "detail": None}]  # fmt: skip
+_WEEKS = {
+    f"{TITLE} 1.1": [0] * 9 + [12, 128, 14],
+    LONG_NAME: [67, 73, 62, 83, 90, 71, 69, 70, 69, 95, 9, 0],
+    RTL: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0],
+    "Old 1.0": [1] * 12,
+}
 _MODELS = [Option(value="kelp/frond-1b", label="frond-1b", chosen=True), Option(value="x", label=LONG_NAME)]
 _PEOPLE = ("Ilse van der Brugghen", "Þorsteinn Guðmundsson", RTL, None, "Ngozi Adeyemi-Hartmann", LONG_NAME)
 
@@ -67,7 +74,7 @@ def _download(number: int) -> dict[str, Any]:
 
 
 _ACCEPTANCES = {
-    "publisher": PUBLISHER, "figures": _FIGURES, "query": "", "models": _MODELS,
+    "publisher": PUBLISHER, "figures": _FIGURES, "chart": draw(week_starts(NOW), _WEEKS), "query": "", "models": _MODELS,
     "versions": [Option(value="kelp@1.1", label=f"{TITLE} 1.1")],
     "grades": [Option(value="A", label="A"), Option(value="B", label="B")],
     "states": [Option(value="current", label="Current")], "since": "2027-01-01", "until": "",
@@ -135,6 +142,7 @@ def _case(name: str, template: str, view: dict[str, Any]) -> Case:
     return Case(name=name, template=f"manage/{template}.html", page=MAINTAINER, view=view)
 
 
+_NONE_DRAWN: dict[str, Any] = {"chart": None}
 _NONE: dict[str, Any] = {"rows": [], "clear_url": None, "said": "No records.", "pager": NEWEST}
 
 _NEW_PUBLISHER: dict[str, Any] = {
@@ -153,7 +161,7 @@ CASES = [
     _case("publish-status-none", "publish_status",
           {"publisher": PUBLISHER, "models": [], "uploads": [], "pager": None, "commands": []}),
     _case("acceptances", "acceptances", _ACCEPTANCES),
-    _case("acceptances-none", "acceptances", _ACCEPTANCES | {"publisher": _AUDITOR} | _NONE),
+    _case("acceptances-none", "acceptances", _ACCEPTANCES | {"publisher": _AUDITOR} | _NONE | _NONE_DRAWN),
     _case("acceptances-no-match", "acceptances", _ACCEPTANCES | {"rows": [], "query": "zz"}),
     _case("downloads", "downloads", _DOWNLOADS),
     _case("downloads-none", "downloads", _DOWNLOADS | _NONE),
