@@ -7,6 +7,7 @@ A full run also writes docs/benchmarks.md. Exits with 1 where a bound was missed
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 
 from tests.bench import accepting, devices, exporting, growing, pulling, report, resolving, starting
@@ -50,9 +51,15 @@ def _take(name: str, ground: Ground) -> list[Result]:
     results = []
     try:
         for result in MEASURES[name](ground):
+            print(f"{result.measured}: {result.value};", file=sys.stderr, end=" ", flush=True)
             results.append(result)
     except ServerUnavailable as error:
         print(f"left out: {error};", file=sys.stderr, end=" ")
+    except Exception:  # noqa: BLE001 # the other measures took minutes: one that breaks does not take them along
+        traceback.print_exc()
+        results.append(
+            Result(measure=name, measured="broke", compared_with="—", value="—", bound="—", met=False)
+        )
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return results
 

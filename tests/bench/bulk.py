@@ -14,12 +14,14 @@ from sqlmodel import Session
 
 from registry import acceptances, catalog, ledger, licenses
 from registry.acceptances.accepting import SALT_BYTES
+from registry.acceptances.domain import compare_name
 from registry.acceptances.service import disclosures_context
 from registry.acceptances.statement import Evidence, sign_statement
 from registry.identity.domain import Profile
 from registry.kernel import sealing
 from registry.kernel.identifiers import new_id
 from registry.kernel.statements import statements_for
+from registry.kernel.synchronisation import ClockState
 from registry.ledger import service as ledger_service
 from registry.ledger import store as ledger_store
 from registry.ledger import tree
@@ -91,7 +93,7 @@ def load_plain(url: str, scene: Scene, count: int) -> list[UUID]:
     loader, now = Loader(url), scene.world.now
     sql, moment = loader.sql, loader.sql.bind_moment(now)
     gate, offer = scene.model.gate, _offer(scene)
-    people = []
+    people: list[UUID] = []
     for first in range(0, count, _ROWS_AT_ONCE):
         ids = [(new_id(), new_id(), new_id()) for _ in range(min(_ROWS_AT_ONCE, count - first))]
         people.extend(person for person, _, _ in ids)
@@ -281,4 +283,6 @@ def _evidence(scene: Scene) -> Evidence:
         sequence=0,
         salt=bytes(SALT_BYTES),
         accepted_at=world.now,
+        name=compare_name(command.typed_name, []),
+        clock_state=ClockState.NOT_KNOWN,
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from statistics import median
 from urllib.parse import urlencode, urlsplit
 
@@ -100,12 +101,12 @@ def start_devices(database: Database) -> list[str]:
     codes = []
     for number in range(DEVICES):
         started = database.write_now(
-            lambda session, network=f"198.51.100.{number % NETWORKS}": oauth_service.start_device(
-                session,
+            partial(
+                oauth_service.start_device,
                 client=GATEHOUSE_CLIENT,
                 scopes=(),
                 program="bench",
-                network=network,
+                network=f"198.51.100.{number % NETWORKS}",
                 sealer=sealer,
                 now=now,
             )

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 from urllib.request import ProxyHandler, build_opener
@@ -239,7 +240,7 @@ def add_people(
 
     for first in range(0, count, PEOPLE_PER_TRANSACTION):
         numbers = range(first, min(count, first + PEOPLE_PER_TRANSACTION))
-        world.database.write_now(lambda session, numbers=numbers: add(session, numbers))
+        world.database.write_now(partial(add, numbers=numbers))
     if accept:
         for first in range(0, count, PEOPLE_PER_TRANSACTION):
             accept_all(scene, people[first : first + PEOPLE_PER_TRANSACTION])

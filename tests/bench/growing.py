@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -70,10 +71,7 @@ def decision_us(scene: Scene, people: list[UUID]) -> float:
     ]
     for principal in principals[: SAMPLES // 10]:
         _decide(scene, principal)
-    return (
-        median(_timed(lambda principal=principal: _decide(scene, principal)) for principal in principals)
-        * 1e6
-    )
+    return median(_timed(partial(_decide, scene, principal)) for principal in principals) * 1e6
 
 
 def _decide(scene: Scene, principal: Principal) -> None:
@@ -85,12 +83,11 @@ def _proofs(kind: str, scene: Scene, acceptors: list[Principal]) -> Iterator[Res
     size = world.read(ledger.latest_checkpoint).size
     indices = random.Random(2).choices(range(size), k=200)
     proof = median(
-        _timed(lambda index=index: world.read(ledger.prove_inclusion, index=index, tree_size=size))
-        for index in indices
+        _timed(partial(world.read, ledger.prove_inclusion, index=index, tree_size=size)) for index in indices
     )
     wanted = [acceptor.person_id for acceptor in acceptors]
     receipts = [_receipt(scene, person_id) for person_id in wanted]
-    verified = median(_timed(lambda data=data: _verify(data)) for data in receipts * 10)
+    verified = median(_timed(partial(_verify, data)) for data in receipts * 10)
     for name, seconds, remark in (
         ("inclusion proof", proof, "From the database, tiles read anew for each proof."),
         ("receipt verification", verified, "All twelve steps of the client, in a process that has started."),

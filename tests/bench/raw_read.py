@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -35,7 +36,9 @@ def main() -> None:
     print(json.dumps({"seconds": time.monotonic() - started}))
 
 
-def _fetch(url, size, span, starts, lock, descriptor) -> None:
+def _fetch(
+    url: str, size: int, span: int, starts: Iterator[int], lock: threading.Lock, descriptor: int
+) -> None:
     parts = urlsplit(url)
     connection = HTTPConnection(parts.netloc, timeout=60)
     buffer = memoryview(bytearray(BUFFER_BYTES))
