@@ -51,6 +51,7 @@ EXTRA_FILES = {
         "changed_terms": "what holders are told when the terms of a gate change",
         "facts": "the one query that gathers what the decision depends on",
         "model_views": "what the pages of one model show",
+        "permitted": "the models that somebody may download",
         "panel": "the verdict for this person, in words",
         "queue_pages": "the requests that wait for a publisher's reviewers",
         "queue_views": "what those pages show",

@@ -1,21 +1,23 @@
 """Who one is, what a model is, and whether one may have it, over the JSON API."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from sqlmodel import Session
 
 from registry import catalog, identity
 from registry.access import service
 from registry.access.domain import Denial, Permit, Reason
-from registry.catalog.api import load_detail
-from registry.catalog.domain import DEFAULT_BRANCH
+from registry.access.permitted import Narrowing, list_permitted
+from registry.catalog.api import Limit, Search, load_detail, next_page
+from registry.catalog.domain import DEFAULT_BRANCH, GateMode
 from registry.catalog.refusals import no_such_model
-from registry.catalog.schemas import ModelDetail
+from registry.catalog.schemas import ModelDetail, ModelsOut, view_item
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.clock import iso
@@ -110,7 +112,37 @@ class WhoamiApi(Controller):
     ) -> Response[WhoamiOut]:
         """Answer who the token or the session belongs to, and what it may be used for."""
         out = await desk.database.read(lambda session: load_whoami(session, desk, principal))
-        return Response(out, headers={"Cache-Control": "private, no-store"})
+        return _private(out)
+
+    @get("/models", operation_id="list_permitted_models", responses={401: _PROBLEM})
+    async def models(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        principal: NamedDependency[Principal],
+        search: Search = "",
+        license: Annotated[str | None, QueryParameter(max_length=64)] = None,  # noqa: A002 # the parameter's public name
+        gate: FromQuery[GateMode | None] = None,
+        after: FromQuery[UUID | None] = None,
+        limit: Limit = 30,
+    ) -> Response[ModelsOut]:
+        """List the models whose files you may download now, newest first; `after` comes from `next`."""
+        base_url, now = desk.settings.base_url, desk.clock.now()
+        narrowing = Narrowing(search=search, license_slugs=(license,) if license else (), mode=gate)
+
+        def page(session: Session) -> ModelsOut:
+            found = list_permitted(
+                session, principal, narrowing=narrowing, before=after, limit=limit + 1, now=now
+            )
+            items = found[:limit]
+            versions = [version for item in items for version in item.license_version_ids]
+            requirements = catalog.describe_requirements(session, versions)
+            return ModelsOut(
+                items=[view_item(item, requirements, base_url) for item in items],
+                next=next_page(request, {"after": items[-1].model_id}) if len(found) > limit else None,
+            )
+
+        return _private(await desk.database.read(page))
 
 
 class ModelAccessApi(Controller):

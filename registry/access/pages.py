@@ -16,6 +16,7 @@ from registry import catalog, ledger, licenses
 from registry.access import facts, model_views, views
 from registry.access.domain import decide
 from registry.access.model_views import ModelShown
+from registry.access.permitted import Narrowing, list_permitted, list_visible
 from registry.catalog.domain import DEFAULT_BRANCH, SEARCH_MAX_CHARACTERS, GateKind
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk, Visit
@@ -43,15 +44,17 @@ class CatalogPages(Controller):
         search: FromQuery[str] = "",
         gate: FromQuery[list[str] | None] = None,
         license: FromQuery[list[str] | None] = None,  # noqa: A002 - the name in the address
+        mine: FromQuery[bool] = False,  # noqa: FBT002 - a box on the page
         after: FromQuery[UUID | None] = None,
     ) -> Response[Any]:
-        """List models, newest first, narrowed by words, gate and license."""
+        """List models, newest first, narrowed by words, gate, license and what one may download."""
         visit = await desk.visits.begin(request)
         query = views.CatalogQuery(
             search=" ".join(search[:SEARCH_MAX_CHARACTERS].split()),
             gates=[GateKind(word) for word in dict.fromkeys(gate or ()) if word in set(GateKind)],
             licenses=[slug[:64] for slug in dict.fromkeys(license or ())],
             after=after,
+            mine=mine,
         )
         now = desk.clock.now()
         view = await desk.database.read(lambda session: load_catalog(session, visit.principal, query, now))
@@ -178,14 +181,15 @@ def load_catalog(
     session: Session, principal: Principal, query: views.CatalogQuery, now: datetime
 ) -> views.CatalogView:
     """Return a page of the catalog with how the visitor stands with each model."""
-    found = catalog.list_models(
+    narrowing = Narrowing(search=query.search, gates=tuple(query.gates), license_slugs=tuple(query.licenses))
+    listed = list_permitted if query.mine else list_visible
+    found = listed(
         session,
-        principal=principal,
-        search=query.search,
-        gates=query.gates,
-        license_slugs=query.licenses,
+        principal,
+        narrowing=narrowing,
         before=query.after,
         limit=views.PAGE_MODELS + 1,
+        now=now,
     )
     versions = [version for model in found for version in model.license_version_ids]
     offered = dict.fromkeys(

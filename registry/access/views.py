@@ -31,12 +31,15 @@ class CatalogQuery:
     gates: Sequence[GateKind]
     licenses: Sequence[str]
     after: UUID | None
+    mine: bool = False
+    """Only what the visitor may download."""
 
     def url(self, after: UUID | None) -> str:
         """Return the address of this list from another place on."""
         pairs = [("search", self.search)] if self.search else []
         pairs += [("gate", gate.value) for gate in self.gates]
         pairs += [("license", slug) for slug in self.licenses]
+        pairs += [("mine", "true")] if self.mine else []
         pairs += [("after", str(after))] if after else []
         return f"/?{urlencode(pairs)}" if pairs else "/"
 
@@ -62,6 +65,7 @@ class CatalogView:
     """`catalog/index.html`."""
 
     query: str
+    mine: bool
     gates: Sequence[Option]
     licenses: Sequence[Option]
     models: Sequence[ModelLine]
@@ -81,9 +85,10 @@ def catalog_view(
 ) -> CatalogView:
     """Return a page of the catalog; `found` holds one model more where the list goes on."""
     shown = found[:PAGE_MODELS]
-    narrowed = bool(query.search or query.gates or query.licenses)
+    narrowed = bool(query.search or query.gates or query.licenses or query.mine)
     return CatalogView(
         query=query.search,
+        mine=query.mine,
         gates=[
             Option(value=kind.value, label=label, chosen=kind in query.gates)
             for kind, label in _GATE_LABELS.items()

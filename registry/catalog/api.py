@@ -175,7 +175,7 @@ class ModelsApi(Controller):
             requirements = reading.describe_requirements(session, versions)
             return schemas.ModelsOut(
                 items=[schemas.view_item(item, requirements, base_url) for item in items],
-                next=_next(request, {"after": items[-1].model_id}) if len(found) > limit else None,
+                next=next_page(request, {"after": items[-1].model_id}) if len(found) > limit else None,
             )
 
         return Response(await database.read(page))
@@ -315,7 +315,7 @@ class ModelsApi(Controller):
             more = len(files) == limit
             return schemas.FilesOut(
                 items=[schemas.view_file(file) for file in files],
-                next=_next(request, {"after": files[-1].path}) if more else None,
+                next=next_page(request, {"after": files[-1].path}) if more else None,
             )
 
         listed = await database.read(page)
@@ -353,7 +353,7 @@ def _base_url(request: AnyRequest) -> str:
     return base_url
 
 
-def _next(request: AnyRequest, position: dict[str, object]) -> str:
+def next_page(request: AnyRequest, position: dict[str, object]) -> str:
     """Return the address of the following page: this one's with another position."""
     query = {key: value for key, value in request.query_params.items() if key not in position}
     return f"{_base_url(request)}{request.url.path}?{urlencode({**query, **position})}"

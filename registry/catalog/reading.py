@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import TextClause
 from sqlmodel import Session
 
 from registry import licenses
@@ -95,8 +96,9 @@ def list_models(
     license_slugs: Sequence[str] = (),
     gates: Sequence[GateKind] = (),
     publisher_id: UUID | None = None,
+    which: TextClause | None = None,
 ) -> list[ListedModel]:
-    """Return a page of the models that `principal` may see, newest first."""
+    """Return a page of the models that `principal` may see and `which` lets pass, newest first."""
     return release_store.list_models(
         session,
         person_id=principal.person_id,
@@ -109,6 +111,7 @@ def list_models(
         license_slugs=license_slugs[:FILTER_MAX_VALUES],
         gates=gates,
         publisher_id=publisher_id,
+        which=which,
     )
 
 

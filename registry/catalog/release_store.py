@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Exists, and_, bindparam, delete, exists, func, insert, or_
+from sqlalchemy import Exists, TextClause, and_, bindparam, delete, exists, func, insert, or_
 from sqlmodel import Session, col, select, update
 
 from registry.catalog.domain import (
@@ -260,8 +260,9 @@ def list_models(
     license_slugs: Sequence[str] = (),
     gates: Sequence[GateKind] = (),
     publisher_id: UUID | None = None,
+    which: TextClause | None = None,
 ) -> list[ListedModel]:
-    """Return a page of the models that the person may see, newest first."""
+    """Return the newest models that the person may see; `which` is about `model` and `gate_revision`."""
     query = (
         select(Model, Publisher.name, GateRevision.id, GateRevision.mode)
         .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
@@ -284,6 +285,8 @@ def list_models(
         query = query.where(Model.publisher_id == publisher_id)
     if mode is not None:
         query = query.where(GateRevision.mode == mode)
+    if which is not None:
+        query = query.where(which)
     if before is not None:
         query = query.where(col(Model.id) < before)
     rows = session.exec(query.order_by(col(Model.id).desc()).limit(limit)).all()

@@ -130,6 +130,7 @@ def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
     models.add_argument("--search", metavar="WORDS", help="only models that fit these words")
     models.add_argument("--license", metavar="SLUG", help="only models whose gate demands this license")
     models.add_argument("--gate", choices=("auto", "manual", "closed"), help="only models with such a gate")
+    models.add_argument("--mine", action="store_true", help="only models that you may download now")
     models.add_argument("--limit", type=_positive, default=100, metavar="N", help="at most so many (100)")
     info = _command(
         commands, "info", "registry.cli.models:info", "show a model: its files, its terms, your access"

@@ -16,7 +16,7 @@ def models(args: Namespace) -> int:
     wanted = {"search": args.search, "license": args.license, "gate": args.gate}
     filters = {name: value for name, value in wanted.items() if value}
     with connected(choose_registry(args)) as registry:
-        found = list(registry.list_models(filters, limit=args.limit))
+        found = list(registry.list_models(filters, mine=args.mine, limit=args.limit))
     if args.json:
         write_json([one.value for one in found])
         return 0

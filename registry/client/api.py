@@ -92,9 +92,10 @@ class Registry:
 
     # Models
 
-    def list_models(self, filters: dict[str, str], *, limit: int) -> Iterator[Fields]:
-        """Yield models that fit `filters` (search, license, gate), at most `limit`."""
-        return self._pages("/api/v1/models", {**filters, "limit": str(min(limit, 100))}, limit=limit)
+    def list_models(self, filters: dict[str, str], *, mine: bool, limit: int) -> Iterator[Fields]:
+        """Yield models that fit `filters` (search, license, gate), or of them those that the caller may download."""
+        path = "/api/v1/whoami/models" if mine else "/api/v1/models"
+        return self._pages(path, {**filters, "limit": str(min(limit, 100))}, limit=limit)
 
     def get_model(self, publisher: str, name: str, *, revision: str) -> ModelInfo:
         """Return the model at `revision`."""

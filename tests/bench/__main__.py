@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.bench import accepting, devices, exporting, growing, pulling, report, resolving, starting
+from tests.bench import accepting, devices, exporting, growing, listing, pulling, report, resolving, starting
 from tests.bench.ground import FULL, QUICK, Ground
 from tests.bench.results import Result
 from tests.servers.processes import ServerUnavailable
@@ -22,6 +22,7 @@ MEASURES: dict[str, Callable[[Ground], Iterator[Result]]] = {
     "pull": pulling.measure,
     "export": exporting.measure,
     "growth": growing.measure,
+    "list": listing.measure,
     "start": starting.measure,
 }
 

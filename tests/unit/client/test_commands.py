@@ -143,6 +143,9 @@ def test_models_follow_all_pages_of_the_registry_that_was_asked(
     assert capsys.readouterr().out == "tarn/otter\tauto\ttarn-openrail-m@1.1\tx\ntarn/weasel\tauto\tnone\tx\n"
     asked = [request.query for request in signed_in.requests]
     assert asked == ["search=tarn&gate=auto&limit=100", "after=otter"]
+    signed_in.api_answers = [("/api/v1/whoami/models", 200, {}, page("stoat", None))]
+    assert run("models", "--mine") == 0
+    assert capsys.readouterr().out.startswith("tarn/stoat\t")
 
 
 def test_pull_writes_the_folder_to_stdout_and_talks_on_stderr(

@@ -219,7 +219,7 @@ _MODELS = [
     _line("tarjama-7b", OPEN, summary=RTL, license="Apache 2.0"),
     _line(LONG_NAME, CLOSED, private=True, size=None, released_at=None, license=None),
 ]
-_BASE = {"query": "", "gates": _GATES, "licenses": _LICENSES}
+_BASE = {"query": "", "mine": False, "gates": _GATES, "licenses": _LICENSES}
 _OPEN_FILE = Badge(word="Open to all", shape=Shape.OPEN, tone=Tone.OK)
 _AFTER = Badge(word="After acceptance", shape=Shape.DECIDED)
 _PICKLE = Badge(word="Pickle", shape=Shape.WARNING, tone=Tone.WAIT)
@@ -269,9 +269,9 @@ _REQUIREMENT = {
 
 CASES = [
     Case(name="catalog", template="catalog/index.html", page=MEMBER,
-         view=_BASE | {"query": "coast", "models": _MODELS, "total": 54, "pager": MORE, "clear_url": "/"}),
+         view=_BASE | {"query": "coast", "mine": True, "models": _MODELS, "total": 54, "pager": MORE, "clear_url": "/"}),
     Case(name="catalog-first-day", template="catalog/index.html", page=FIRST_DAY,
-         view={"query": "", "gates": [], "licenses": [], "models": [], "total": 0, "pager": NEWEST,
+         view={"query": "", "mine": False, "gates": [], "licenses": [], "models": [], "total": 0, "pager": NEWEST,
                "clear_url": None}),
     Case(name="catalog-no-match", template="catalog/index.html", page=ANONYMOUS,
          view=_BASE | {"query": "<script>alert(1)</script>", "models": [], "total": None, "pager": LATER,
