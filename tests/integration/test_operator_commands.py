@@ -138,7 +138,7 @@ def take_copy(urls: list[str], tmp_path: Path) -> None:
         return
     name = f"copy_{uuid4().hex}"
     with psycopg.connect(_server(urls[0]), autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {parsed.database}")
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {parsed.database} STRATEGY FILE_COPY")
     urls.append(parsed.set(database=name).render_as_string(hide_password=False))
 
 
