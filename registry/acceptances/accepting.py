@@ -47,6 +47,7 @@ from registry.identity.domain import Principal, Profile
 from registry.identity.organisation_domain import OrganisationView
 from registry.kernel import mail
 from registry.kernel.identifiers import new_id
+from registry.kernel.inserting import in_one_trip
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.kernel.sealing import Sealer, SubjectKey
 from registry.kernel.synchronisation import ClockState
@@ -352,12 +353,13 @@ def _record(session: Session, drafted: Sequence[_Drafted], *, sealer: Sealer) ->
     if not drafted:
         return []
     leaves = [(item.statement.encode("ascii"), item.evidence.accepted_at) for item in drafted]
-    entry_ids = ledger.append_all(session, kind="acceptance", leaves=leaves)
-    store.insert_acceptances(
-        session, [_row(item, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
-    )
     letters = [(receipt_letter(item.evidence), item.evidence.accepted_at) for item in drafted]
-    mail.queue_all(session, letters, sealer=sealer)
+    with in_one_trip(session):
+        entry_ids = ledger.append_all(session, kind="acceptance", leaves=leaves)
+        store.insert_acceptances(
+            session, [_row(item, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
+        )
+        mail.queue_all(session, letters, sealer=sealer)
     return [_summary(item.evidence, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
 
 

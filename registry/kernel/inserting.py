@@ -4,11 +4,13 @@ Through the query layer each row cost more than its insert did. Here the stateme
 and its columns, and PostgreSQL gets all rows in one statement, as one array for each column.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Dialect, Table
 from sqlmodel import Session, SQLModel
 
@@ -37,6 +39,20 @@ def insert_many(session: Session, table: type[SQLModel], rows: Sequence[Mapping[
         _execute(connection, statement.sql, tuple(map(list, zip(*bound, strict=True))))
     else:
         _execute(connection, statement.sql, bound)
+
+
+@contextmanager
+def in_one_trip(session: Session) -> Iterator[None]:
+    """Send what is inserted within to PostgreSQL without waiting for each answer; all have come at the end.
+
+    A constraint that is broken raises at the end, in the driver's own words.
+    """
+    driver = session.connection().connection.driver_connection
+    if isinstance(driver, psycopg.Connection):
+        with driver.pipeline():
+            yield
+    else:
+        yield
 
 
 def _execute(connection: Connection, sql: str, given: Any) -> None:
