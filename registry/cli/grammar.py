@@ -316,6 +316,13 @@ def _add_audit(commands: "Commands[argparse.ArgumentParser]") -> None:
         export.add_argument(
             "--format", choices=("jsonl", "csv"), default="jsonl", help="form of the rows (jsonl)"
         )
+        export.add_argument(
+            "--json",
+            action="store_const",
+            const="jsonl",
+            dest="format",
+            help="JSON, one document a line (jsonl)",
+        )
 
 
 def _add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
