@@ -17,8 +17,10 @@ from registry.acceptances.domain import CopyEvent
 from registry.access import changed_terms
 from registry.access.jobs import run_lapsing
 from registry.catalog.jobs import run_verification
+from registry.identity import membership
 from registry.identity.jobs import run_digests
 from registry.identity.notices import note_mail
+from registry.identity.organisation_domain import DOMAIN_PROVED
 from registry.kernel import mail, outbox
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.telemetry import OUTBOX_FAILURES
@@ -42,6 +44,7 @@ class Worker:
         self._handlers: Mapping[str, Handler] = {
             mail.TOPIC: self._send_mail,
             catalog.TERMS_CHANGED: self._tell_holders,
+            DOMAIN_PROVED: self._join_known_people,
         }
 
     async def start(self) -> None:
@@ -174,6 +177,16 @@ class Worker:
         await parts.database.write(
             lambda session: changed_terms.tell_holders(
                 session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
+            )
+        )
+
+    async def _join_known_people(self, payload: bytes) -> None:
+        parts = self._parts
+        task = msgspec.json.decode(payload, type=membership.Task)
+        now = parts.clock.now()
+        await parts.database.write(
+            lambda session: membership.join_known_people(
+                session, task, base_url=parts.settings.base_url, sealer=parts.sealer, now=now
             )
         )
 

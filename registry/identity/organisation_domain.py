@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from registry.identity.domain import Message
 from registry.kernel.outcomes import Refusal, Remedy
 
 NAME_MAX_CHARACTERS = 200
@@ -13,6 +14,8 @@ MEMBERS_PER_PAGE = 100
 PROOF_LIFETIME = timedelta(days=365)
 """How long a proved domain stays proved; it is proved again before."""
 LINK_LIFETIME = timedelta(days=3)
+DOMAIN_PROVED = "organisation.domain-proved"
+"""Outbox topic: people whose addresses are at the domain become members; the payload names the claim."""
 MAILBOXES = ("postmaster", "hostmaster", "admin", "administrator", "webmaster")
 """Addresses that belong to who runs a domain (RFC 2142; CA/Browser Forum baseline requirements §3.2.2.4.4)."""
 
@@ -82,6 +85,19 @@ def judge_claim(domain: str, mailbox: str, own_domain: str) -> dict[str, str]:
 def domain_of(email: str) -> str:
     """Return the domain of a normalised address."""
     return email.rpartition("@")[2]
+
+
+def joined_message(organisation_id: UUID, name: str, domain: str) -> Message:
+    """Return what a person is told who became a member because the domain of their address was proved."""
+    return Message(
+        kind="organisation-joined",
+        subject=f"You belong to {name} now",
+        text=(
+            f"{name} has shown that it controls {domain}, and your address is there. What its officers accept "
+            "for it covers you. You can leave it at any time."
+        ),
+        page=f"/organisations/{organisation_id}",
+    )
 
 
 def no_such_organisation() -> Refusal:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import exists, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, or_, select
 
@@ -13,6 +13,7 @@ from registry.identity.organisation_tables import (
     OrganisationDomain,
     OrganisationMember,
 )
+from registry.identity.tables import Person
 
 
 def insert_organisation(session: Session, row: Organisation) -> None:
@@ -93,6 +94,37 @@ def find_proved_domains(session: Session, domain: str, *, now: datetime) -> Sequ
         )
         .order_by(col(OrganisationDomain.id))
     ).all()
+
+
+def find_proved_domain(session: Session, domain_id: UUID, *, now: datetime) -> OrganisationDomain | None:
+    """Return the claim, if it is proved and has not ended."""
+    return session.exec(
+        select(OrganisationDomain).where(
+            OrganisationDomain.id == domain_id,
+            col(OrganisationDomain.ended_at).is_(None),
+            col(OrganisationDomain.valid_until) > now,
+        )
+    ).one_or_none()
+
+
+def list_verified_people(session: Session, *, after: UUID | None, limit: int) -> Sequence[UUID]:
+    """Return people who have shown that an address is theirs, by id, strictly after `after`."""
+    statement = select(Person.id).where(
+        col(Person.verified_at).is_not(None), col(Person.sealed_email).is_not(None)
+    )
+    if after is not None:
+        statement = statement.where(Person.id > after)
+    return session.exec(statement.order_by(col(Person.id)).limit(limit)).all()
+
+
+def has_left(session: Session, *, organisation_id: UUID, person_id: UUID) -> bool:
+    """Whether a membership of the person was ended, by themself or by an officer."""
+    ended = exists().where(
+        col(OrganisationMember.organisation_id) == organisation_id,
+        col(OrganisationMember.person_id) == person_id,
+        col(OrganisationMember.ended_at).is_not(None),
+    )
+    return bool(session.exec(select(ended)).one())
 
 
 def insert_member(session: Session, row: OrganisationMember) -> bool:

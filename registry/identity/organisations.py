@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from registry.identity import membership, service
 from registry.identity import organisation_store as store
-from registry.identity import service
 from registry.identity.domain import (
     Principal,
     digest_of,
@@ -122,12 +122,13 @@ def find_claim(session: Session, *, secret: str, now: datetime) -> tuple[str, st
 
 
 def prove_domain(session: Session, *, secret: str, now: datetime) -> tuple[str, str] | Refusal:
-    """Note that the domain is the organisation's, for a year; a secret works once."""
+    """Note that the domain is the organisation's, for a year; who has an address there is let in after it."""
     found = find_claim(session, secret=secret, now=now)
     claim = store.lock_domain_by_secret(session, digest_of(secret))
     if isinstance(found, Refusal) or claim is None:
         return found
     store.prove_domain(session, claim, now=now, valid_until=now + PROOF_LIFETIME)
+    membership.put_task(session, membership.Task(domain_id=claim.id), now=now)
     return found
 
 

@@ -3,25 +3,30 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
-from registry import acceptances, access, ledger
+from registry import acceptances, access, identity, ledger
 from registry.acceptances import fsck
 from registry.acceptances.domain import AcceptanceSummary, Capacity
 from registry.catalog.domain import ModelView
 from registry.delivery.domain import UrlIssued
-from registry.identity import organisations
+from registry.identity import membership, organisations
 from registry.identity.domain import Principal
 from registry.identity.membership import join_by_domain
-from registry.identity.organisation_domain import PROOF_LIFETIME, OrganisationView
+from registry.identity.organisation_domain import DOMAIN_PROVED, PROOF_LIFETIME, OrganisationView
 from registry.kernel import mail, outbox
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
+from registry.parts import build_parts
+from registry.settings import Settings
+from registry.worker import Worker
 from tests.clock import SettableClock
-from tests.world import BASE_URL, World, claims_of
+from tests.world import BASE_URL, MASTER_SECRET, World, claims_of, presigning_store, run
 
 OFFICER, MEMBER, OUTSIDER = "mara@nordlab.example", "per@nordlab.example", "noor@else.example"
 
@@ -287,3 +292,109 @@ def test_nobody_learns_of_an_organisation_that_they_do_not_belong_to(scene: Scen
     )
     assert isinstance(refused, Refusal)
     assert refused.code == "organisation-unknown"
+
+
+def verified(scene: Scene, email: str) -> Principal:
+    """Somebody who showed that an address is theirs while its domain was nobody's."""
+    person = scene.world.person(email)
+    scene.world.write(
+        lambda session: session.connection().execute(
+            text("UPDATE person SET verified_at = created_at WHERE sealed_email IS NOT NULL")
+        )
+    )
+    return person
+
+
+def let_in(scene: Scene, *, people_per_step: int = 2) -> int:
+    """Do the steps that a proof has put in, as the worker does; return how many there were."""
+    world, steps = scene.world, 0
+
+    def step(session: Any) -> int:
+        due = [one for one in outbox.claim(session, now=world.now, most=100) if one.topic == DOMAIN_PROVED]
+        for message in due:
+            task = msgspec.json.decode(message.payload, type=membership.Task)
+            membership.join_known_people(
+                session,
+                task,
+                base_url=BASE_URL,
+                sealer=world.sealer,
+                now=world.now,
+                people_per_step=people_per_step,
+            )
+            outbox.complete(session, message, now=world.now)
+        return len(due)
+
+    while done := world.write(step):
+        steps += done
+    return steps
+
+
+def test_who_is_known_already_joins_when_the_domain_is_proved(scene: Scene) -> None:
+    colleagues = [verified(scene, f"{name}@nordlab.example") for name in ("ada", "bo", "cy")]
+    outsiders = [
+        verified(scene, name) for name in (OUTSIDER, "eve@evil-nordlab.example", "x@a.nordlab.example")
+    ]
+    unconfirmed = scene.world.person("claimed@nordlab.example")
+    accepted = scene.accept()
+    prove(scene.world, scene.officer, scene.organisation)
+    assert let_in(scene) >= 4
+    for colleague in colleagues:
+        assert scene.permit(colleague).acceptance_ids == (accepted.id,)
+        (notice,) = scene.world.read(
+            identity.list_notices, person_id=colleague.person_id, sealer=scene.world.sealer
+        )
+        assert notice.message.subject == "You belong to Nordlab Institute now"
+    for person in (*outsiders, unconfirmed):
+        assert scene.code(person) == "license-not-accepted"
+    assert not scene.world.read(
+        identity.list_notices, person_id=scene.officer.person_id, sealer=scene.world.sealer
+    )
+
+
+def test_the_worker_lets_them_in(scene: Scene, tmp_path: Path) -> None:
+    world, colleague = scene.world, verified(scene, MEMBER)
+    scene.accept()
+    prove(world, scene.officer, scene.organisation)
+    settings = Settings(
+        base_url=BASE_URL, data_dir=tmp_path, master_key=MASTER_SECRET.hex(), worker_inline=False
+    )
+    store = presigning_store(world.clock)
+    worker = Worker(build_parts(settings, store=store, database=world.database, clock=world.clock))
+    assert scene.code(colleague) == "license-not-accepted"
+    run(worker.deliver_due())
+    assert scene.code(colleague) is None
+
+
+def test_steps_of_a_proof_that_no_longer_holds_let_nobody_in(scene: Scene, clock: SettableClock) -> None:
+    colleague = verified(scene, MEMBER)
+    clock.advance(PROOF_LIFETIME)
+    assert let_in(scene) == 1
+    assert not scene.world.read(organisations.list_organisations, principal=colleague, now=scene.world.now)
+
+
+def test_who_was_removed_joins_again_by_name_only(scene: Scene) -> None:
+    member = scene.join()
+    scene.accept()
+    scene.world.write(
+        organisations.end_membership,
+        organisation_id=scene.organisation.id,
+        person_id=member.person_id,
+        principal=scene.officer,
+        now=scene.world.now,
+    )
+    scene.join()
+    assert scene.code(member) == "license-not-accepted"
+    verified(scene, MEMBER)
+    prove(scene.world, scene.officer, scene.organisation)
+    let_in(scene)
+    assert scene.code(member) == "license-not-accepted"
+    scene.world.write(
+        organisations.name_member,
+        organisation_id=scene.organisation.id,
+        email=MEMBER,
+        is_officer=False,
+        principal=scene.officer,
+        sealer=scene.world.sealer,
+        now=scene.world.now,
+    )
+    assert scene.code(member) is None
