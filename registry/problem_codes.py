@@ -183,6 +183,12 @@ GROUPS = (
         _code("gate-moved", 409, "The gate has changed since you looked at it",
               "Somebody changed it meanwhile. A change is made on the gate as it stands, or not at all.",
               "Look at the gate as it is now.", "Then change it.", by=YOU),
+        _code("lineage-circular", 409, "Two models would be made from each other",
+              "The card names a base that was itself made from this model, perhaps by way of others.",
+              "Take that base out of base_model in the card.", "Then publish again.", by=YOU),
+        _code("no-such-base", 404, "No such recorded base",
+              "The model has bases that its releases declared; the one named is not among them.",
+              "Look at the model’s recorded bases.", by=YOU),
         _code("weights-gated-elsewhere", 409, "These weights stand behind another gate",
               "The same bytes, told by their digest, were published behind a gate before: another publisher’s, or "
               "one of yours that asks for more. They are not given out past it under another name.",

@@ -16,6 +16,7 @@ from registry.audit.pages import LogPages
 from registry.audit.publisher_pages import PublisherPages
 from registry.audit.register_pages import RegisterPages
 from registry.catalog.api import ModelsApi, PublishersApi
+from registry.catalog.lineage_api import LineageApi
 from registry.catalog.upload_api import UploadsApi
 from registry.delivery.api import DownloadsAuditApi
 from registry.delivery.pages import ManagePages, RecordsPages
@@ -77,6 +78,7 @@ ROUTES: tuple[Any, ...] = (
     QueueApi,
     PublishersApi,
     ModelsApi,
+    LineageApi,
     UploadsApi,
     LicensesApi,
     ReceiptsApi,

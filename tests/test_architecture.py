@@ -86,6 +86,8 @@ EXTRA_FILES = {
         "copies": "the same bytes behind two gates",
         "countries": "ISO 3166 codes and names",
         "forms": "contact form fields and their answers",
+        "lineage": "which models a model was made from",
+        "lineage_api": "its routes",
         "graces": "until when earlier acceptances still suffice",
         "front_matter": "YAML at the head of a card",
         "gates": "use cases of a gate",

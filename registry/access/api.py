@@ -78,6 +78,8 @@ class ReasonOut(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the acceptance that meets it."""
     grant: str | None
     """Id of the grant that meets it."""
+    inherited_from: str | None
+    """The base whose gate asks for the license, empty where that is private; null: the model's own gate."""
 
 
 class DecisionOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -296,6 +298,7 @@ def _reason(reason: Reason) -> ReasonOut:
         decider=reason.decider,
         acceptance=str(reason.acceptance_id) if reason.acceptance_id else None,
         grant=str(reason.grant_id) if reason.grant_id else None,
+        inherited_from=reason.inherited_from,
     )
 
 

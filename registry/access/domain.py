@@ -5,7 +5,7 @@ and the command line all show or act on what it returns; nothing else grants any
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
@@ -46,6 +46,8 @@ class Requirement:
     """The acceptance is of an earlier series, or was taken back; it satisfies until this moment, then no more."""
     is_cover: bool = False
     """It was made for an organisation that the person belongs to."""
+    source: str | None = None
+    """The ancestor whose gate asks for it, empty where that is private; None: the model's own gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,8 @@ class Reason:
     """The fact that meets it: a grant that stands."""
     until: datetime | None = None
     """Met until then, no longer."""
+    inherited_from: str | None = None
+    """The base whose gate asks for it, empty where that is private; None: the model's own gate."""
     decider: str = "You do"
     """Who can change it."""
 
@@ -214,7 +218,7 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
                 decider=_maintainers(facts),
             )
         )
-    reasons.extend(_license_reason(requirement, facts.earlier) for requirement in facts.requirements)
+    reasons.extend(_inherit(_license_reason(one, facts.earlier), one) for one in facts.requirements)
     if facts.mode is GateMode.MANUAL:
         reasons.append(_review_reason(facts))
     return tuple(reasons)
@@ -257,6 +261,14 @@ def _review_reason(facts: Facts) -> Reason:
     )
 
 
+def _inherit(reason: Reason, requirement: Requirement) -> Reason:
+    """Return the reason with where the license comes from, if not from the model's own gate."""
+    if requirement.source is None:
+        return reason
+    said = f"It comes with the base {requirement.source or 'of this model, which is not public'}."
+    return replace(reason, detail=f"{said} {reason.detail}".rstrip(), inherited_from=requirement.source)
+
+
 def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Reason:
     name = f"{requirement.title} {requirement.number}"
     if requirement.is_cover:
@@ -288,7 +300,7 @@ def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Rea
             since=requirement.accepted_at,
             acceptance_id=requirement.acceptance_id,
         )
-    past = next((fact for fact in earlier if fact.slug == requirement.slug), None)
+    past = _find_past(requirement, earlier)
     if past is None:
         return Reason(code=ReasonCode.LICENSE, met=False, title=f"{name} not accepted yet")
     if past.withdrawn_at is not None:
@@ -308,9 +320,17 @@ def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Rea
     )
 
 
+def _find_past(requirement: Requirement, earlier: Sequence[Earlier]) -> Earlier | None:
+    """Return what the person accepted before at the model's own gate, which says nothing about a base's."""
+    if requirement.source is not None:
+        return None
+    return next((fact for fact in earlier if fact.slug == requirement.slug), None)
+
+
 def _refuse(reason: Reason, facts: Facts) -> Refusal:
     repo = f"{facts.publisher}/{facts.model}"
-    accept = f"/{repo}/accept"
+    first = next(iter(facts.requirements), None)
+    accept = f"/{(first.source if first else None) or repo}/accept"
     if reason.code is ReasonCode.NOT_BLOCKED and facts.block is not None:
         return Refusal(
             code="access-blocked",
@@ -354,7 +374,7 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
         )
     if reason.code is ReasonCode.REVIEW:
         return _refuse_review(reason, facts)
-    return _refuse_license(reason, facts, accept)
+    return _refuse_license(reason, facts)
 
 
 def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
@@ -394,12 +414,13 @@ def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
     )
 
 
-def _refuse_license(reason: Reason, facts: Facts, accept: str) -> Refusal:
+def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
     missing = next(item for item in facts.requirements if item.acceptance_id is None)
-    past = next((fact for fact in facts.earlier if fact.slug == missing.slug), None)
+    past = _find_past(missing, facts.earlier)
     name = f"{missing.title} {missing.number}"
     code, title = "license-not-accepted", f"You have not accepted {name}"
     detail = "No file was sent."
+    accept = f"/{missing.source or f'{facts.publisher}/{facts.model}'}/accept"
     url = f"{accept}?license={quote(missing.slug)}@{quote(missing.number)}"
     text = f"Read {name} and accept it in a browser"
     if past is not None and past.withdrawn_at is not None:
@@ -410,13 +431,17 @@ def _refuse_license(reason: Reason, facts: Facts, accept: str) -> Refusal:
         code, title = "acceptance-outdated", f"{name} is needed; you accepted {past.number}"
         detail = "No file was sent. Your earlier acceptance is unchanged."
         text = f"Read what changed, then accept {missing.number}"
+    if missing.source is not None:
+        detail = f"No file was sent. {reason.detail}"
+    if missing.source == "":
+        text, url = _contact(facts), f"/{facts.publisher}/{facts.model}"
     return Refusal(
         code=code,
         status=403,
         title=title,
         detail=detail,
         remedy=Remedy(text=text, url=url),
-        decider="You do; no review follows",
+        decider=_maintainers(facts) if missing.source == "" else "You do; no review follows",
         since=reason.since,
     )
 

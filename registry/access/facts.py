@@ -41,7 +41,15 @@ _COVER = """
            AND EXISTS (SELECT 1 FROM organisation_domain od WHERE od.organisation_id = o.id
                          AND od.ended_at IS NULL AND od.valid_until > :now)
          ORDER BY CASE WHEN cw.acceptance_id IS NULL THEN 0 ELSE 1 END, c.series DESC, c.id DESC LIMIT 1"""
-_SELECT = f"""
+_ACCEPTANCE = """
+  LEFT JOIN acceptance a ON a.person_id = :person_id AND a.gate_id = g.id
+        AND a.license_id = v.license_id AND a.organisation_id IS NULL
+        AND (a.series = v.series OR EXISTS (
+              SELECT 1 FROM gate_grace y WHERE y.gate_revision_id = r.id AND y.license_id = v.license_id
+                 AND y.series = a.series AND y.until > :now))
+        AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.acceptance_id = a.id)
+"""
+_OWN = f"""
 SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS private, r.mode AS mode,
        q.position AS position, v.id AS license_version_id, l.slug AS slug, l.title AS title, v.number AS number,
        a.id AS acceptance_id, a.accepted_at AS accepted_at,
@@ -59,28 +67,50 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
            WHERE t.person_id = :person_id AND t.gate_id = g.id AND e.grant_id IS NULL
              AND (t.ends_at IS NULL OR t.ends_at > :now) ORDER BY t.granted_at DESC LIMIT 1) END AS grant_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
-       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until
+       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
+       NULL AS source_id, NULL AS source, 0 AS generation
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate g ON g.id = m.gate_id
   JOIN gate_revision r ON r.id = g.current_revision_id
   LEFT JOIN gate_requirement q ON q.gate_revision_id = r.id
   LEFT JOIN license_version v ON v.id = q.license_version_id
-  LEFT JOIN license l ON l.id = v.license_id
-  LEFT JOIN acceptance a ON a.person_id = :person_id AND a.gate_id = g.id
-        AND a.license_id = v.license_id AND a.organisation_id IS NULL
-        AND (a.series = v.series OR EXISTS (
-              SELECT 1 FROM gate_grace y WHERE y.gate_revision_id = r.id AND y.license_id = v.license_id
-                 AND y.series = a.series AND y.until > :now))
-        AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.acceptance_id = a.id)
+  LEFT JOIN license l ON l.id = v.license_id {_ACCEPTANCE}"""  # noqa: S608 - put together of constants above
+# What the gates of the model's ancestors ask for, as it is now, but for what its own gate asks for too. Only
+# models with a lineage have rows in `model_lineage`; for all others this is one look into its index.
+_INHERITED = f"""
+SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS private, NULL AS mode,
+       q.position AS position, v.id AS license_version_id, l.slug AS slug, l.title AS title, v.number AS number,
+       a.id AS acceptance_id, a.accepted_at AS accepted_at,
+       CASE WHEN a.series <> v.series THEN
+         (SELECT y.until FROM gate_grace y
+           WHERE y.gate_revision_id = r.id AND y.license_id = v.license_id AND y.series = a.series) END AS reaccept_by,
+       NULL AS block_id, NULL AS role, NULL AS grant_id,
+       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
+       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
+       n.ancestor_id AS source_id, CASE WHEN s.private THEN '' ELSE sp.name || '/' || s.name END AS source,
+       n.generation AS generation
+  FROM publisher p
+  JOIN model m ON m.publisher_id = p.id
+  JOIN gate og ON og.id = m.gate_id
+  JOIN model_lineage n ON n.model_id = m.id
+  JOIN model s ON s.id = n.ancestor_id
+  JOIN publisher sp ON sp.id = s.publisher_id
+  JOIN gate g ON g.id = s.gate_id
+  JOIN gate_revision r ON r.id = g.current_revision_id
+  JOIN gate_requirement q ON q.gate_revision_id = r.id
+  JOIN license_version v ON v.id = q.license_version_id
+  JOIN license l ON l.id = v.license_id {_ACCEPTANCE}
+ WHERE NOT EXISTS (SELECT 1 FROM gate_requirement oq JOIN license_version ov ON ov.id = oq.license_version_id
+                    WHERE oq.gate_revision_id = og.current_revision_id AND ov.license_id = v.license_id
+                      AND ov.series >= v.series)
 """  # noqa: S608 - put together of constants above
 # Not ordered by `a.id` at once: SQLite would then read all acceptances of the gate in the order of their ids
 # (measured: 100 times slower with 20,000 of them) instead of finding the person's.
-BY_NAME_SQL = (
-    _SELECT
-    + "WHERE p.name_key = :publisher_key AND m.name_key = :model_key ORDER BY q.position, a.accepted_at, a.id"
-)
-_BY_IDS_SQL = _SELECT + "WHERE m.id IN :model_ids ORDER BY m.id, q.position, a.accepted_at, a.id"
+_ORDER = "ORDER BY model_id, generation, position, accepted_at, acceptance_id"
+_NAMED = "p.name_key = :publisher_key AND m.name_key = :model_key"
+BY_NAME_SQL = f"{_OWN} WHERE {_NAMED} UNION ALL {_INHERITED} AND {_NAMED} {_ORDER}"
+_BY_IDS_SQL = f"{_OWN} WHERE m.id IN :model_ids UNION ALL {_INHERITED} AND m.id IN :model_ids {_ORDER}"
 
 _REQUESTS_SQL = """
 SELECT m.id AS model_id, q.id AS id, q.state AS state, q.state_since AS since, q.reapply_at AS reapply_at,
@@ -112,7 +142,8 @@ class Row:
     publisher: str
     model: str
     private: bool
-    mode: str
+    mode: str | None
+    """None where an ancestor's gate asks."""
     license_version_id: UUID | None
     slug: str | None
     title: str | None
@@ -127,6 +158,10 @@ class Row:
     cover_id: UUID | None
     """The acceptance for an organisation of the person's that satisfies it."""
     cover_until: datetime | None
+    source_id: UUID | None
+    """The ancestor whose gate asks for it; None: the model's own."""
+    source: str | None
+    """Its name; empty where it is private."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,18 +230,20 @@ def assemble(rows: Iterable[Row], principal: Principal) -> list[Gathered]:
 
 def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
     first = rows[0]
-    requirements: dict[UUID, Requirement] = {}
+    requirements: dict[tuple[UUID | None, UUID], Requirement] = {}
     for row in rows:
         if row.license_version_id is None:
             continue
-        found = requirements.get(row.license_version_id)
+        key = (row.source_id, row.license_version_id)
+        found = requirements.get(key)
         if found is not None and found.acceptance_id is not None and _suffices_longer(found, row):
             continue
-        requirements[row.license_version_id] = Requirement(
+        requirements[key] = Requirement(
             license_version_id=row.license_version_id,
             slug=row.slug or "",
             title=row.title or "",
             number=row.number or "",
+            source=row.source,
             **_satisfied_by(row),
         )
     facts = Facts(
@@ -214,7 +251,7 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
         model_id=first.model_id,
         publisher=first.publisher,
         model=first.model,
-        mode=GateMode(first.mode),
+        mode=GateMode(first.mode or GateMode.CLOSED),
         requirements=tuple(requirements.values()),
         block=_UNEXPLAINED_BLOCK if first.block_id is not None else None,
         grant=_unexplained_grant(first.grant_id),
@@ -373,6 +410,9 @@ def _typed(statement: TextClause) -> Any:
         grant_id=Uuid,
         cover_id=Uuid,
         cover_until=UTCDateTime,
+        source_id=Uuid,
+        source=String,
+        generation=Integer,
     )
 
 
@@ -395,4 +435,6 @@ def _row(row: Mapping[str, Any]) -> Row:
         grant_id=row["grant_id"],
         cover_id=row["cover_id"],
         cover_until=row["cover_until"],
+        source_id=row["source_id"],
+        source=row["source"],
     )

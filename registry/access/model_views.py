@@ -70,7 +70,9 @@ class ModelShown:
 def head_view(shown: ModelShown, *, page: str, base_url: str, label: str | None) -> SimpleNamespace:
     """Return what all pages of a model show above their tabs, and the access panel."""
     model, release = shown.model, shown.release
-    title, detail = _gate_words(model)
+    title, detail = _gate_words(
+        model, inherits=any(one.inherited_from is not None for one in shown.verdict.reasons)
+    )
     return SimpleNamespace(
         publisher=model.publisher,
         name=model.name,
@@ -105,7 +107,9 @@ def head_view(shown: ModelShown, *, page: str, base_url: str, label: str | None)
     )
 
 
-def _gate_words(model: ModelView) -> tuple[str, str | None]:
+def _gate_words(model: ModelView, *, inherits: bool) -> tuple[str, str | None]:
+    if model.gate.is_open() and inherits:
+        return "Accept to download", "the licenses of its bases"
     if model.gate.is_open():
         return "Open", "nothing is to be accepted"
     match model.gate.mode:

@@ -123,7 +123,8 @@ def access_panel(
 def _permitted(
     verdict: Permit, model: ModelView, checks: Sequence[Check], *, url: str, base_url: str
 ) -> AccessPanel:
-    is_open, until = model.gate.is_open(), verdict.reaccept_by
+    is_open = not verdict.acceptance_ids and model.gate.is_open()
+    until = verdict.reaccept_by
     say, action = None, Link(label="Choose files to download", url=f"{url}/files")
     if is_open:
         say = "Nothing is to be accepted here. The card may still name terms that bind you."

@@ -120,7 +120,12 @@ def _line(
         name=model.name,
         url=model_url(model.publisher, model.name),
         summary=model.summary or None,
-        gate=gate_badge(model.mode, is_open=model.mode is GateMode.AUTO and not asked),
+        gate=gate_badge(
+            model.mode,
+            is_open=model.mode is GateMode.AUTO
+            and not asked
+            and not (gathered and gathered.facts.requirements),
+        ),
         license=named,
         size=model.total_bytes,
         released_at=model.published_at,

@@ -25,6 +25,7 @@ _KINDS = {
     "gate.changed": "Gate change",
     "block": "Block",
     "role": "Role",
+    "lineage": "Base of a model",
 }
 _WITHHELD = (
     "The leaf is not shown: it speaks of a private model. Its hash is public, so that the log can be checked; "

@@ -34,6 +34,7 @@ TERMS_CHANGED = "gate.terms-changed"
 """Outbox topic: a gate has a new revision; the payload names gate and number."""
 RELEASE_PUBLISHED = "release.published"
 ROLE_CHANGED = "role"
+LINEAGE_CHANGED = "lineage"
 LEASE = timedelta(seconds=60)
 """How long one worker has an upload for itself; renewed while it hashes."""
 RETRY_PAUSE = timedelta(seconds=5)

@@ -7,18 +7,29 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from registry import ledger
-from registry.catalog import gates, publishing, release_store, service
-from registry.catalog.domain import GATE_CHANGED, RELEASE_PUBLISHED, ROLE_CHANGED
+from registry.catalog import gates, lineage, publishing, release_store, service
+from registry.catalog.domain import GATE_CHANGED, LINEAGE_CHANGED, RELEASE_PUBLISHED, ROLE_CHANGED
 from registry.catalog.graces import list_graces
 from registry.catalog.manifests import commit_id, find_manifest_defects, manifest_bytes, parse_manifest
 from registry.catalog.store import list_requirements
-from registry.catalog.tables import Blob, Gate, GateRevision, Model, PublisherRole, Ref, Release, ReleaseFile
+from registry.catalog.tables import (
+    Blob,
+    Gate,
+    GateRevision,
+    Model,
+    ModelBase,
+    ModelLineage,
+    PublisherRole,
+    Ref,
+    Release,
+    ReleaseFile,
+)
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import sha256
 from registry.ledger import Discrepancy
 
 BATCH_ROWS = 100
-KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED)
+KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED, LINEAGE_CHANGED)
 """Kinds of ledger entries whose rows are here."""
 
 
@@ -31,12 +42,17 @@ def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
         yield from _check_revision(session, revision_id)
     for role_id in _iterate_ids(session, PublisherRole):
         yield from _check_role(session, role_id)
+    for base_id in _iterate_ids(session, ModelBase):
+        yield from _check_base(session, base_id)
     yield from _check_gates(session)
+    yield from _check_lineage(session)
     yield from _check_refs(session)
     yield from _check_blobs(session)
 
 
-def _iterate_ids(session: Session, table: type[Release | GateRevision | PublisherRole]) -> Iterator[UUID]:
+def _iterate_ids(
+    session: Session, table: type[Release | GateRevision | PublisherRole | ModelBase]
+) -> Iterator[UUID]:
     last: UUID | None = None
     while True:
         query = select(table.id).order_by(col(table.id)).limit(BATCH_ROWS)
@@ -140,6 +156,40 @@ def _check_role(session: Session, role_id: UUID) -> Iterator[Discrepancy]:
     yield from _check_leaf(session, "publisher_role", row.id, row.end_entry_id, ended)
 
 
+def _check_base(session: Session, base_id: UUID) -> Iterator[Discrepancy]:
+    row = session.exec(select(ModelBase).where(ModelBase.id == base_id)).one()
+    declared = lineage.lineage_leaf(
+        row.id, row.model_id, row.base_model_id, act="declared", reason=None, at=row.recorded_at
+    )
+    yield from _check_leaf(session, "model_base", row.id, row.entry_id, declared)
+    if row.ended_at is None and row.end_entry_id is None:
+        return
+    if row.ended_at is None or row.end_entry_id is None:
+        yield Discrepancy(
+            table="model_base", row_id=str(row.id), problem="the end has no ledger entry or no time"
+        )
+        return
+    removed = lineage.lineage_leaf(
+        row.id, row.model_id, row.base_model_id, act="removed", reason=row.end_reason or "", at=row.ended_at
+    )
+    yield from _check_leaf(session, "model_base", row.id, row.end_entry_id, removed)
+
+
+def _check_lineage(session: Session) -> Iterator[Discrepancy]:
+    """Every ancestor is one by what was declared, and none is left out."""
+    stored: dict[UUID, dict[UUID, int]] = {}
+    for row in session.exec(select(ModelLineage).order_by(col(ModelLineage.model_id))):
+        stored.setdefault(row.model_id, {})[row.ancestor_id] = row.generation
+    declaring = session.exec(select(ModelBase.model_id).distinct().order_by(col(ModelBase.model_id))).all()
+    for model_id in dict.fromkeys([*stored, *declaring]):
+        if stored.get(model_id, {}) != lineage.derive_ancestors(session, model_id):
+            yield Discrepancy(
+                table="model_lineage",
+                row_id=str(model_id),
+                problem="the ancestors are not those that were declared",
+            )
+
+
 def _check_leaf(
     session: Session, table: str, row_id: UUID, entry_id: UUID, leaf: bytes
 ) -> Iterator[Discrepancy]:
@@ -234,8 +284,9 @@ def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
     return None
 
 
-_ROWS_OF: dict[str, tuple[type[Release | GateRevision | PublisherRole], str]] = {
+_ROWS_OF: dict[str, tuple[type[Release | GateRevision | PublisherRole | ModelBase], str]] = {
     RELEASE_PUBLISHED: (Release, "release"),
     GATE_CHANGED: (GateRevision, "revision"),
+    LINEAGE_CHANGED: (ModelBase, "lineage"),
     ROLE_CHANGED: (PublisherRole, "role_id"),
 }

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger, licenses
-from registry.catalog import copies, gates, refusals, release_store, service, store
+from registry.catalog import copies, gates, lineage, refusals, release_store, service, store
 from registry.catalog.cards import parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -112,6 +112,8 @@ def publish_release(
         refusal := _check_weights(session, command.files, blobs, model, principal, now)
     ):
         return refusal
+    if isinstance(bases := _find_bases(session, model, files, blobs, principal), Refusal):
+        return bases
     manifest = Manifest(
         model_id=model.id,
         name=model.repo_id,
@@ -124,7 +126,21 @@ def publish_release(
     release = _record(
         session, model, manifest, blobs, ref=command.ref, principal=principal, sign=sign, now=now
     )
+    lineage.declare_bases(session, model, bases, release_id=release.id, now=now)
     return _published(model, release, created=True)
+
+
+def _find_bases(
+    session: Session,
+    model: ModelView,
+    files: Sequence[ManifestFile],
+    blobs: Mapping[str, BlobFacts],
+    principal: Principal,
+) -> lineage.Declared | Refusal:
+    content = _card_content(files, blobs)
+    card = parse_card(content) if content else None
+    declared = lineage.find_bases(session, card, but=model.id, principal=principal)
+    return lineage.check_bases(session, model, declared.bases) or declared
 
 
 def _published(model: ModelView, release: ReleaseView, *, created: bool) -> Published:

@@ -289,6 +289,30 @@ def parts_missing(missing: Sequence[int]) -> Refusal:
     )
 
 
+def lineage_circular(model: str, base: str) -> Refusal:
+    """Return the refusal of a release whose card names a base that was made from this very model."""
+    return Refusal(
+        code="lineage-circular",
+        status=409,
+        title=f"{base} was made from {model}",
+        detail=f"The card names {base} as a base; each would be made from the other. Nothing was published.",
+        remedy=Remedy(text=f"Take {base} out of base_model in the card, then publish again"),
+        decider=_YOU,
+    )
+
+
+def no_such_base(model: str, base: str) -> Refusal:
+    """Return the refusal to take out what is not recorded."""
+    return Refusal(
+        code="no-such-base",
+        status=404,
+        title=f"{model} has no recorded base {base[:200]}",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Look at the recorded bases", url=f"/api/v1/models/{model}/bases"),
+        decider=_YOU,
+    )
+
+
 def gate_moved(publisher: str, name: str, stated: int, current: int) -> Refusal:
     """Return the refusal of a change that was made on another state of the gate."""
     return Refusal(

@@ -210,3 +210,40 @@ class GateGrace(Table, table=True):
     license_id: UUID = Field(foreign_key="license.id", primary_key=True)
     series: int = Field(primary_key=True)
     until: datetime = Field(sa_type=UTCDateTime)
+
+
+class ModelBase(Table, table=True):
+    """A release declared that its model was made from another one; the end is mutable, once."""
+
+    __table_args__ = (
+        Index(
+            "uq_model_base_live",
+            "model_id",
+            "base_model_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    model_id: UUID = Field(foreign_key="model.id")
+    base_model_id: UUID = Field(foreign_key="model.id")
+    relation: str | None = Field(default=None, max_length=32)
+    release_id: UUID = Field(foreign_key="release.id")
+    recorded_at: datetime = Field(sa_type=UTCDateTime)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_by: UUID | None = Field(default=None, foreign_key="person.id")
+    end_reason: str | None = Field(default=None, max_length=300)
+    end_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id", unique=True)
+
+
+class ModelLineage(Table, table=True):
+    """Every ancestor of a model, derived from the live rows of `model_base` for the one query of the decision."""
+
+    __table_args__ = (Index("ix_model_lineage_ancestor", "ancestor_id"),)
+
+    model_id: UUID = Field(foreign_key="model.id", primary_key=True)
+    ancestor_id: UUID = Field(foreign_key="model.id", primary_key=True)
+    generation: int

@@ -229,6 +229,8 @@ class Resolver:
             grant_id=sql.read_id(row[15]) if row[15] is not None else None,
             cover_id=sql.read_id(row[16]) if row[16] is not None else None,
             cover_until=sql.read_moment(row[17]) if row[17] is not None else None,
+            source_id=sql.read_id(row[18]) if row[18] is not None else None,
+            source=row[19],
         )
 
     def _answer(

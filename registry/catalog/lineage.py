@@ -1,0 +1,264 @@
+"""Which models a model was made from: declared by its releases, kept until a maintainer takes a base out.
+
+A base that a release declares stays, also where a later release no longer names it: nobody gets rid of a base's
+license by leaving a line out of a card. `model_lineage` holds every ancestor and is derived from `model_base`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, insert, tuple_, update
+from sqlmodel import Session, col, select
+
+from registry import ledger
+from registry.catalog import gates, refusals, service, store
+from registry.catalog.cards import Card
+from registry.catalog.domain import LINEAGE_CHANGED, Command, ModelView
+from registry.catalog.forms import is_clean_text
+from registry.catalog.tables import Model, ModelBase, ModelLineage, Publisher
+from registry.identity.domain import Principal
+from registry.kernel.canonical import canonical_bytes
+from registry.kernel.clock import iso
+from registry.kernel.identifiers import new_id, sha256
+from registry.kernel.outcomes import Refusal
+
+REASON_MAX_CHARACTERS = 300
+IN_MAX_COUNT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A recorded base of a model."""
+
+    model_id: UUID
+    repo_id: str
+    private: bool
+    relation: str | None
+    recorded_at: datetime
+    shown_name: str | None = None
+    """None where whoever asked may not see it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What a card says that a model was made from, and how."""
+
+    bases: Sequence[ModelView]
+    relation: str | None
+
+
+def find_bases(session: Session, card: Card | None, *, but: UUID, principal: Principal) -> Declared:
+    """Return the models of this registry that a card names as bases, as far as `principal` may see them."""
+    if card is None:
+        return Declared(bases=(), relation=None)
+    names = {
+        (publisher.lower(), name.lower())
+        for publisher, _, name in (stated.partition("/") for stated in card.base_models)
+        if name
+    }
+    ordered, found = sorted(names), []
+    for start in range(0, len(ordered), IN_MAX_COUNT):
+        statement = (
+            select(Model.id)
+            .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
+            .where(
+                tuple_(col(Publisher.name_key), col(Model.name_key)).in_(
+                    ordered[start : start + IN_MAX_COUNT]
+                )
+            )
+            .where(Model.id != but)
+            .order_by(col(Model.id))
+        )
+        found += [
+            store.get_model(session, model_id, person_id=principal.person_id)
+            for model_id in session.exec(statement).all()
+        ]
+    return Declared(
+        bases=[model for model in found if service.sees(model, principal)], relation=card.relation
+    )
+
+
+def check_bases(session: Session, model: ModelView, bases: Sequence[ModelView]) -> Refusal | None:
+    """Return why a model cannot be made from these: one of them was made from it."""
+    descendants = set(_list_descendants(session, model.id))
+    circular = next((base for base in bases if base.id in descendants), None)
+    return refusals.lineage_circular(model.repo_id, circular.repo_id) if circular else None
+
+
+def declare_bases(
+    session: Session,
+    model: ModelView,
+    declared: Declared,
+    *,
+    release_id: UUID,
+    now: datetime,
+) -> None:
+    """Record the bases that are new; those recorded before stay."""
+    # What is made from a base waits for what the base itself declares meanwhile.
+    for base in sorted(declared.bases, key=lambda base: base.id):
+        store.lock_model(session, base.id)
+    known = set(_live_bases(session, [model.id]))
+    new = [base for base in declared.bases if base.id not in known]
+    for base in new:
+        row_id = new_id()
+        leaf = lineage_leaf(row_id, model.id, base.id, act="declared", reason=None, at=now)
+        session.exec(
+            insert(ModelBase).values(
+                id=row_id,
+                model_id=model.id,
+                base_model_id=base.id,
+                relation=declared.relation,
+                release_id=release_id,
+                recorded_at=now,
+                entry_id=ledger.append(session, kind=LINEAGE_CHANGED, leaf=leaf, now=now),
+            )
+        )
+    if new:
+        _derive(session, model.id)
+
+
+def remove_base(
+    session: Session,
+    *,
+    publisher: str,
+    name: str,
+    base: str,
+    reason: str,
+    principal: Principal,
+    now: datetime,
+) -> list[Base] | Refusal:
+    """Return the bases that are left; needs a maintainer, a fresh sign-in and a reason, and is in the log for ever."""
+    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    if isinstance(model, Refusal):
+        return model
+    found = service.authorise(session, model.publisher, Command.CHANGE_GATE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    if not gates.is_fresh(principal, now):
+        return refusals.fresh_sign_in_needed()
+    said = " ".join(reason.split())
+    if not said or len(said) > REASON_MAX_CHARACTERS or not is_clean_text(said):
+        errors = {
+            "reason": f"why this is no base of the model, in at most {REASON_MAX_CHARACTERS} characters"
+        }
+        return refusals.malformed("The base cannot be taken out like this", errors)
+    store.lock_model(session, model.id)
+    standing = {one.repo_id.lower(): one for one in list_bases(session, model.id)}
+    taken = standing.get(base.lower())
+    if taken is None:
+        return refusals.no_such_base(model.repo_id, base)
+    row_id = session.exec(
+        select(ModelBase.id)
+        .where(ModelBase.model_id == model.id, ModelBase.base_model_id == taken.model_id)
+        .where(col(ModelBase.ended_at).is_(None))
+    ).one()
+    leaf = lineage_leaf(row_id, model.id, taken.model_id, act="removed", reason=said, at=now)
+    entry_id = ledger.append(session, kind=LINEAGE_CHANGED, leaf=leaf, now=now)
+    session.exec(
+        update(ModelBase)
+        .where(col(ModelBase.id) == row_id)
+        .values(ended_at=now, ended_by=principal.person_id, end_reason=said, end_entry_id=entry_id)
+    )
+    _derive(session, model.id)
+    return _shown(session, model, principal)
+
+
+def list_bases(session: Session, model_id: UUID) -> list[Base]:
+    """Return the bases that a model has, whoever asks; first recorded first."""
+    rows = session.exec(
+        select(ModelBase, Publisher.name, Model.name, Model.private)
+        .join(Model, col(Model.id) == col(ModelBase.base_model_id))
+        .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
+        .where(ModelBase.model_id == model_id, col(ModelBase.ended_at).is_(None))
+        .order_by(col(ModelBase.id))
+    ).all()
+    return [
+        Base(
+            model_id=row.base_model_id,
+            repo_id=f"{publisher}/{name}",
+            private=private,
+            relation=row.relation,
+            recorded_at=row.recorded_at,
+        )
+        for row, publisher, name, private in rows
+    ]
+
+
+def find_recorded(
+    session: Session, *, publisher: str, name: str, principal: Principal
+) -> list[Base] | Refusal:
+    """Return the recorded bases of a model, named as far as `principal` may see them."""
+    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    return model if isinstance(model, Refusal) else _shown(session, model, principal)
+
+
+def _shown(session: Session, model: ModelView, principal: Principal) -> list[Base]:
+    return [
+        replace(base, shown_name=base.repo_id)
+        if service.sees(store.get_model(session, base.model_id, person_id=principal.person_id), principal)
+        else base
+        for base in list_bases(session, model.id)
+    ]
+
+
+def derive_ancestors(session: Session, model_id: UUID) -> dict[UUID, int]:
+    """Return every ancestor by what was declared, with how many generations away it is."""
+    ancestors: dict[UUID, int] = {}
+    frontier, generation = [model_id], 0
+    while frontier:
+        generation += 1
+        found = [base for base in _live_bases(session, frontier) if base != model_id]
+        frontier = [base for base in dict.fromkeys(found) if base not in ancestors]
+        ancestors.update(dict.fromkeys(frontier, generation))
+    return ancestors
+
+
+def lineage_leaf(
+    row_id: UUID, model_id: UUID, base_id: UUID, *, act: str, reason: str | None, at: datetime
+) -> bytes:
+    """Return the ledger leaf of a declared or removed base; a reason is bound by its digest."""
+    said = {"reason_digest": sha256(reason.encode())} if reason is not None else {}
+    return canonical_bytes(
+        {
+            "v": 1,
+            "kind": LINEAGE_CHANGED,
+            "at": iso(at),
+            "act": act,
+            "lineage": str(row_id),
+            "model": str(model_id),
+            "base": str(base_id),
+            **said,
+        }
+    )
+
+
+def _live_bases(session: Session, model_ids: Sequence[UUID]) -> list[UUID]:
+    found: list[UUID] = []
+    for start in range(0, len(model_ids), IN_MAX_COUNT):
+        found += session.exec(
+            select(ModelBase.base_model_id)
+            .where(col(ModelBase.model_id).in_(model_ids[start : start + IN_MAX_COUNT]))
+            .where(col(ModelBase.ended_at).is_(None))
+            .order_by(col(ModelBase.id))
+        ).all()
+    return found
+
+
+def _list_descendants(session: Session, model_id: UUID) -> Sequence[UUID]:
+    return session.exec(
+        select(ModelLineage.model_id)
+        .where(ModelLineage.ancestor_id == model_id)
+        .order_by(col(ModelLineage.model_id))
+    ).all()
+
+
+def _derive(session: Session, model_id: UUID) -> None:
+    """Derive anew the ancestors of a model whose bases have changed, and of all that was made from it."""
+    for one in [model_id, *_list_descendants(session, model_id)]:
+        session.exec(delete(ModelLineage).where(col(ModelLineage.model_id) == one))
+        for ancestor, generation in derive_ancestors(session, one).items():
+            session.exec(
+                insert(ModelLineage).values(model_id=one, ancestor_id=ancestor, generation=generation)
+            )
