@@ -24,18 +24,21 @@ from registry.kernel.database import UTCDateTime
 
 # An acceptance for an organisation covers its members as long as the organisation has a proved domain; one
 # that was taken back, or is of an earlier series, covers them until its date. Only looked for where the
-# person's own acceptance does not do.
+# person's own acceptance does not do. From the person's memberships on: SQLite takes a CROSS JOIN in the order
+# in which it is written, and would otherwise read every acceptance of the gate for whoever has none.
 _COVER_UNTIL = """CASE WHEN cw.members_until IS NOT NULL THEN cw.members_until
                     WHEN c.series <> v.series THEN cy.until END"""
 _COVER = """
           FROM organisation_member om
-          JOIN organisation o ON o.id = om.organisation_id AND o.ended_at IS NULL
-          JOIN acceptance c ON c.organisation_id = om.organisation_id AND c.gate_id = g.id
-               AND c.license_id = v.license_id
+         CROSS JOIN organisation o
+         CROSS JOIN acceptance c
           LEFT JOIN withdrawal cw ON cw.acceptance_id = c.id
           LEFT JOIN gate_grace cy ON cy.gate_revision_id = r.id AND cy.license_id = v.license_id
                AND cy.series = c.series
          WHERE om.person_id = :person_id AND om.ended_at IS NULL AND (om.until IS NULL OR om.until > :now)
+           AND o.id = om.organisation_id AND o.ended_at IS NULL
+           AND c.organisation_id = om.organisation_id AND c.organisation_id IS NOT NULL
+           AND c.gate_id = g.id AND c.license_id = v.license_id
            AND (cw.acceptance_id IS NULL OR cw.members_until > :now)
            AND (c.series = v.series OR cy.until > :now)
            AND EXISTS (SELECT 1 FROM organisation_domain od WHERE od.organisation_id = o.id

@@ -86,6 +86,32 @@ class GatePages(Controller):
             return await _refused(request, desk, visit, (publisher, model), draft, changed)
         return Redirect(f"{model_url(publisher, model)}/gate", status_code=303)
 
+    @post("/bases", operation_id="remove_base_by_form", status_code=200)
+    async def remove_base(
+        self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str], model: FromPath[str]
+    ) -> Response[Any]:
+        """Take out a base that the model was not made from, with the reason that was given."""
+        visit = await desk.visits.begin(request)
+        form = await desk.visits.read_form(request, visit)
+        page = f"{model_url(publisher, model)}/gate"
+        if visit.principal.session_id is None:
+            return refuse(request, not_signed_in(page))
+        if isinstance(form, Refusal):
+            return refuse(request, form)
+        now = desk.clock.now()
+        left = await desk.database.write(
+            lambda session: catalog.remove_base(
+                session,
+                publisher=publisher,
+                name=model,
+                base=form.text("base"),
+                reason=form.text("reason"),
+                principal=visit.principal,
+                now=now,
+            )
+        )
+        return refuse(request, left) if isinstance(left, Refusal) else Redirect(page, status_code=303)
+
 
 def _read(form: Form) -> GateDraft | Refusal:
     stored = form.text("draft")
@@ -170,6 +196,9 @@ def load_gate(
     named = [requirements[one].slug for one in model.gate.license_version_ids]
     slugs = [reference.partition("@")[0] for reference in draft.licenses] if draft else named
     roles = access.roles_at(session, publisher, principal=principal)
+    bases = catalog.find_recorded_bases(session, publisher=name[0], name=name[1], principal=principal)
+    if isinstance(bases, Refusal):
+        return bases
     return GateShown(
         publisher=publisher,
         roles=roles,
@@ -182,6 +211,7 @@ def load_gate(
         indices=ledger.find_indices(session, [gate.entry_id for gate in history]),
         versions={slug: licenses.list_versions(session, slug) for slug in dict.fromkeys(slugs)},
         licenses=licenses.list_licenses(session, limit=LICENSES_OFFERED)[0],
+        bases=bases,
         may_change=may_any(roles, Command.CHANGE_GATE),
         is_fresh=catalog.is_fresh(principal, desk.clock.now()),
     )

@@ -59,6 +59,8 @@ class GateShown:
     """Of each license that the form names, oldest first."""
     licenses: Sequence[licenses.LicenseSummary]
     """That may be added."""
+    bases: Sequence[catalog.Base]
+    """That the model was made from."""
     may_change: bool
     is_fresh: bool
 
@@ -100,7 +102,18 @@ def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
             error=draft.errors.get("days"),
             why="Where a license changes in substance, who accepted before keeps access for so long. 0 ends it at once.",
         ),
+        bases=[_base(one) for one in shown.bases],
         post_url=url if editing else None,
+        bases_url=f"{url}/bases" if editing else None,
+    )
+
+
+def _base(base: catalog.Base) -> SimpleNamespace:
+    return SimpleNamespace(
+        name=base.shown_name,
+        url=f"/{base.shown_name}" if base.shown_name else None,
+        relation=base.relation,
+        at=base.recorded_at,
     )
 
 

@@ -33,6 +33,7 @@ from registry.catalog.gates import (
 )
 from registry.catalog.graces import REACCEPT_DAYS, REACCEPT_DAYS_MOST
 from registry.catalog.inspection import Flag, Severity
+from registry.catalog.lineage import Base, find_recorded_bases, list_bases, remove_base
 from registry.catalog.looks import Looked, LookSummary, list_looks, list_looks_at, record_look
 from registry.catalog.publishing import PublishRelease, create_tag, publish_release
 from registry.catalog.reading import (
@@ -82,6 +83,7 @@ __all__ = [
     "REACCEPT_DAYS",
     "REACCEPT_DAYS_MOST",
     "TERMS_CHANGED",
+    "Base",
     "Card",
     "Command",
     "FileView",
@@ -128,11 +130,13 @@ __all__ = [
     "find_file",
     "find_model",
     "find_publisher",
+    "find_recorded_bases",
     "find_release",
     "find_text",
     "get_model",
     "get_signed_manifest",
     "is_fresh",
+    "list_bases",
     "list_files",
     "list_gate_history",
     "list_gates_by_version",
@@ -157,6 +161,7 @@ __all__ = [
     "preview_gate",
     "publish_release",
     "record_look",
+    "remove_base",
     "sees",
     "weigh_files",
 ]

@@ -1,15 +1,17 @@
 """The same bytes behind two gates: who holds them, and whether the other gate is as strict.
 
 Weights are told apart by their digest. Whoever publishes or opens a model is held to the gates behind which its
-weights stood before, unless they lie open to everybody anyway.
+weights stood before, and to those of the models that they were made from, unless they lie open to everybody anyway.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists, func, literal, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from registry import licenses
@@ -21,6 +23,7 @@ from registry.catalog.tables import (
     GateRequirement,
     GateRevision,
     Model,
+    ModelLineage,
     Release,
     ReleaseFile,
 )
@@ -152,19 +155,22 @@ def list_holders(session: Session, digests: Sequence[str], *, but: UUID | None) 
         free = _find_free(session, chunk, but=but)
         found += _list_gated(session, [digest for digest in chunk if digest not in free], but=but)
     required = list_requirements(session, list(dict.fromkeys(row[3] for row in found)))
+    inherited = list_inherited(session, list(dict.fromkeys(row[1] for row in found)))
     terms = {
-        revision_id: load_terms(session, GateMode(mode), required.get(revision_id, ()))
-        for revision_id, mode in {(row[3], row[4]) for row in found}
+        model_id: load_terms(
+            session, GateMode(mode), (*required.get(revision_id, ()), *inherited.get(model_id, ()))
+        )
+        for _, model_id, _, revision_id, mode, _ in found
     }
     holders = [
         Holder(
             sha256=sha256,
             model_id=model_id,
             publisher_id=publisher_id,
-            terms=terms[revision_id],
+            terms=terms[model_id],
             since=since,
         )
-        for sha256, model_id, publisher_id, revision_id, _, since in found
+        for sha256, model_id, publisher_id, _, _, since in found
     ]
     return sorted(holders, key=lambda holder: (holder.since, holder.model_id))
 
@@ -179,7 +185,7 @@ def _find_free(session: Session, digests: Sequence[str], *, but: UUID | None) ->
         .join(Gate, col(Gate.id) == col(Model.gate_id))
         .join(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
         .where(col(ReleaseFile.sha256).in_(digests), ~col(Model.private))
-        .where(GateRevision.mode == GateMode.AUTO, ~asks, _is_not(but))
+        .where(GateRevision.mode == GateMode.AUTO, ~asks, ~_inherits(), _is_not(but))
         .distinct()
     )
     return set(session.exec(statement))
@@ -199,11 +205,42 @@ def _list_gated(
         .join(Gate, col(Gate.id) == col(Model.gate_id))
         .join(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
         .where(col(ReleaseFile.sha256).in_(digests), col(ReleaseFile.large), _is_not(but))
-        .where(or_(col(GateRevision.mode) != GateMode.AUTO, asks))
+        .where(or_(col(GateRevision.mode) != GateMode.AUTO, asks, _inherits()))
         .group_by(*columns)
         .order_by(*columns)
     )
     return [tuple(row) for row in session.exec(statement)]
+
+
+def list_inherited(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """Return the license versions that the gates of each model's ancestors require; absent where there is none."""
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for start in range(0, len(model_ids), IN_MAX_COUNT):
+        rows = session.exec(
+            _asked_by_ancestors(ModelLineage.model_id, GateRequirement.license_version_id)
+            .where(col(ModelLineage.model_id).in_(model_ids[start : start + IN_MAX_COUNT]))
+            .distinct()
+            .order_by(col(ModelLineage.model_id), col(GateRequirement.license_version_id))
+        )
+        for model_id, version_id in rows:
+            found[model_id] = (*found.get(model_id, ()), version_id)
+    return found
+
+
+def _inherits() -> Any:
+    """Whether the gate of one of the model's ancestors asks for a license."""
+    asked = _asked_by_ancestors(ModelLineage.model_id).where(ModelLineage.model_id == Model.id)
+    return exists(asked.correlate(Model))
+
+
+def _asked_by_ancestors(*columns: Any) -> Any:
+    ancestor, gate = aliased(Model), aliased(Gate)
+    return (
+        select(*columns)
+        .join(ancestor, col(ancestor.id) == col(ModelLineage.ancestor_id))
+        .join(gate, col(gate.id) == col(ancestor.gate_id))
+        .join(GateRequirement, col(GateRequirement.gate_revision_id) == col(gate.current_revision_id))
+    )
 
 
 def _is_not(gate_id: UUID | None):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type

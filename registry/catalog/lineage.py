@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, tuple_, update
 from sqlmodel import Session, col, select
 
 from registry import ledger
-from registry.catalog import gates, refusals, service, store
+from registry.catalog import copies, gates, refusals, service, store
 from registry.catalog.cards import Card
 from registry.catalog.domain import LINEAGE_CHANGED, Command, ModelView
 from registry.catalog.forms import is_clean_text
@@ -49,14 +49,17 @@ class Declared:
     relation: str | None
 
 
-def find_bases(session: Session, card: Card | None, *, but: UUID, principal: Principal) -> Declared:
-    """Return the models of this registry that a card names as bases, as far as `principal` may see them."""
+def find_bases(session: Session, card: Card | None, *, but: str, principal: Principal) -> Declared:
+    """Return the models of this registry that a card names as bases, as far as `principal` may see them.
+
+    `but` is the `publisher/name` of the card's own model, which is no base of itself.
+    """
     if card is None:
         return Declared(bases=(), relation=None)
     names = {
         (publisher.lower(), name.lower())
         for publisher, _, name in (stated.partition("/") for stated in card.base_models)
-        if name
+        if name and f"{publisher}/{name}".lower() != but.lower()
     }
     ordered, found = sorted(names), []
     for start in range(0, len(ordered), IN_MAX_COUNT):
@@ -68,7 +71,6 @@ def find_bases(session: Session, card: Card | None, *, but: UUID, principal: Pri
                     ordered[start : start + IN_MAX_COUNT]
                 )
             )
-            .where(Model.id != but)
             .order_by(col(Model.id))
         )
         found += [
@@ -78,6 +80,14 @@ def find_bases(session: Session, card: Card | None, *, but: UUID, principal: Pri
     return Declared(
         bases=[model for model in found if service.sees(model, principal)], relation=card.relation
     )
+
+
+def list_asked(session: Session, bases: Sequence[ModelView], *, model_id: UUID | None = None) -> list[UUID]:
+    """Return the license versions that come with these bases, and with those that the model has already."""
+    made_from = [base.id for base in bases]
+    inherited = copies.list_inherited(session, [*made_from, model_id] if model_id else made_from)
+    own = [version_id for base in bases for version_id in base.gate.license_version_ids]
+    return [*own, *(version_id for ids in inherited.values() for version_id in ids)]
 
 
 def check_bases(session: Session, model: ModelView, bases: Sequence[ModelView]) -> Refusal | None:
@@ -186,7 +196,7 @@ def list_bases(session: Session, model_id: UUID) -> list[Base]:
     ]
 
 
-def find_recorded(
+def find_recorded_bases(
     session: Session, *, publisher: str, name: str, principal: Principal
 ) -> list[Base] | Refusal:
     """Return the recorded bases of a model, named as far as `principal` may see them."""

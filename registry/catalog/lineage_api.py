@@ -62,7 +62,7 @@ class LineageApi(Controller):
         """List the recorded bases of a model."""
 
         def load(session: Session) -> list[lineage.Base] | Refusal:
-            return lineage.find_recorded(session, publisher=publisher, name=name, principal=principal)
+            return lineage.find_recorded_bases(session, publisher=publisher, name=name, principal=principal)
 
         found = await database.read(load)
         return refuse(request, found) if isinstance(found, Refusal) else Response(_view(found))

@@ -90,8 +90,11 @@ def publish_release(
     if isinstance(blobs, Refusal):
         return blobs
     standing = _find_standing(session, command, publisher.id, principal)
+    declared = _find_bases(session, command, blobs, principal)
     if standing is None:
-        model = _create(session, command, blobs, publisher_id=publisher.id, principal=principal, now=now)
+        model = _create(
+            session, command, blobs, declared, publisher_id=publisher.id, principal=principal, now=now
+        )
     else:
         model = _check_terms(session, command, standing) or standing
     if isinstance(model, Refusal):
@@ -108,12 +111,8 @@ def publish_release(
     parent = _find_parent(session, command, model, head)
     if isinstance(parent, Refusal):
         return parent
-    if standing is not None and (
-        refusal := _check_weights(session, command.files, blobs, model, principal, now)
-    ):
+    if standing and (refusal := _check_content(session, command, blobs, model, declared, principal, now)):
         return refusal
-    if isinstance(bases := _find_bases(session, model, files, blobs, principal), Refusal):
-        return bases
     manifest = Manifest(
         model_id=model.id,
         name=model.repo_id,
@@ -126,21 +125,17 @@ def publish_release(
     release = _record(
         session, model, manifest, blobs, ref=command.ref, principal=principal, sign=sign, now=now
     )
-    lineage.declare_bases(session, model, bases, release_id=release.id, now=now)
+    lineage.declare_bases(session, model, declared, release_id=release.id, now=now)
     return _published(model, release, created=True)
 
 
 def _find_bases(
-    session: Session,
-    model: ModelView,
-    files: Sequence[ManifestFile],
-    blobs: Mapping[str, BlobFacts],
-    principal: Principal,
-) -> lineage.Declared | Refusal:
-    content = _card_content(files, blobs)
+    session: Session, command: PublishRelease, blobs: Mapping[str, BlobFacts], principal: Principal
+) -> lineage.Declared:
+    content = _card_content(command.files, blobs)
     card = parse_card(content) if content else None
-    declared = lineage.find_bases(session, card, but=model.id, principal=principal)
-    return lineage.check_bases(session, model, declared.bases) or declared
+    itself = f"{command.publisher}/{command.name}"
+    return lineage.find_bases(session, card, but=itself, principal=principal)
 
 
 def _published(model: ModelView, release: ReleaseView, *, created: bool) -> Published:
@@ -199,6 +194,7 @@ def _create(
     session: Session,
     command: PublishRelease,
     blobs: Mapping[str, BlobFacts],
+    declared: lineage.Declared,
     *,
     publisher_id: UUID,
     principal: Principal,
@@ -220,7 +216,11 @@ def _create(
     refusal = gates.check_copies(
         session,
         weights,
-        copies.terms_of(demand.mode, versions),
+        copies.load_terms(
+            session,
+            demand.mode,
+            [*(version.id for version in versions), *lineage.list_asked(session, declared.bases)],
+        ),
         publisher_id=publisher_id,
         gate_id=None,
         principal=principal,
@@ -245,23 +245,33 @@ def _check_terms(session: Session, command: PublishRelease, model: ModelView) ->
     return refusals.gate_differs(model.publisher, model.name) if other_terms or other_mode else None
 
 
-def _check_weights(
+def _check_content(
     session: Session,
-    files: Sequence[StatedFile],
+    command: PublishRelease,
     blobs: Mapping[str, BlobFacts],
     model: ModelView,
+    declared: lineage.Declared,
     principal: Principal,
     now: datetime,
 ) -> Refusal | None:
-    """Return why the files that are new behind this gate may not stand there."""
-    weights = _weights(files, blobs, now)
+    """Return why a model that exists cannot be made from these bases, or new files may not stand behind its gate."""
+    if refusal := lineage.check_bases(session, model, declared.bases):
+        return refusal
+    weights = _weights(command.files, blobs, now)
     held = copies.find_held(session, model.gate.id, list(weights))
     new = {digest: weight for digest, weight in weights.items() if digest not in held}
     copies.lock_files(session, list(new))
     return gates.check_copies(
         session,
         new,
-        copies.load_terms(session, model.gate.mode, model.gate.license_version_ids),
+        copies.load_terms(
+            session,
+            model.gate.mode,
+            [
+                *model.gate.license_version_ids,
+                *lineage.list_asked(session, declared.bases, model_id=model.id),
+            ],
+        ),
         publisher_id=model.publisher_id,
         gate_id=model.gate.id,
         principal=principal,

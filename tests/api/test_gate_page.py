@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from registry import catalog
+from registry.access.domain import Permit
 from registry.catalog.domain import GateMode, ModelView, Role
 from registry.catalog.forms import FieldType
 from registry.identity.domain import Principal
@@ -301,3 +302,26 @@ async def test_weights_behind_a_stricter_gate_keep_a_gate_from_opening(site: Sit
 
 async def test_the_list_of_models_leads_to_each_gate(site: Site, owner: Principal) -> None:
     assert f'href="{GATE}"' in await site.browser(owner).page("/manage/quarry")
+
+
+async def test_a_base_is_shown_and_taken_out_with_a_reason(site: Site, owner: Principal) -> None:
+    world = site.world
+    card = b"---\nbase_model: quarry/quarry-15b\nbase_model_relation: finetune\n---\n# Slate\n"
+    publisher = world.read(catalog.find_publisher, name="quarry")
+    slate = world.release(owner, publisher, name="slate", requires=(), files={"README.md": card})
+    person = world.person()
+    browser, gate = site.browser(owner), "/quarry/slate/gate"
+    page = await browser.page(gate)
+    assert "Made from" in page
+    assert ">quarry/quarry-15b</bdi></a> (finetune)" in page
+    taken = {"base": "quarry/quarry-15b", "reason": " "}
+    refused = await browser.post(f"{gate}/bases", seen_on=gate, **taken)
+    assert refused.status_code == 422
+    assert "why this is no base of the model" in refused.text
+    assert not isinstance(world.decide(person, slate), Permit)
+    denied = await site.browser(person).post(f"{gate}/bases", seen_on="/records", **taken)
+    assert denied.status_code == 403
+    answer = await browser.post(f"{gate}/bases", seen_on=gate, **{**taken, "reason": "Trained from nothing."})
+    assert answer.status_code == 303
+    assert "Made from" not in await browser.page(gate)
+    assert isinstance(world.decide(person, slate), Permit)

@@ -12,10 +12,11 @@ import msgspec
 
 from registry import acceptances, ledger
 from registry.acceptances.receipts import build_receipt
-from registry.access.domain import Permit
+from registry.access.domain import Denial, Permit
 from registry.client.verify import verify_receipt
 from registry.identity.domain import Channel, Principal, Scope
 from registry.kernel.database import Database
+from registry.kernel.identifiers import new_id
 from tests.bench.bulk import integrate_all, load_plain
 from tests.bench.ground import Ground, Scene, accept_all, add_people, open_scene
 from tests.bench.results import Result
@@ -42,19 +43,23 @@ def _measure_one(ground: Ground, kind: str, url: str, database: Database) -> Ite
     few, many = ground.scale.few, ground.scale.many
     scene = open_scene(database)
     people = load_plain(url, scene, few)
-    decided_few = decision_us(scene, people)
+    strangers = [new_id() for _ in range(SAMPLES)]
+    decided_few, refused_few = decision_us(scene, people, Permit), decision_us(scene, strangers, Denial)
     people += load_plain(url, scene, many - few)
-    decided_many = decision_us(scene, people)
-    ratio = decided_many / decided_few
-    yield Result(
-        measure="decision, growth",
-        measured=f"{kind}: {decided_many:,.0f} µs with {many:,} acceptances",
-        compared_with=f"{decided_few:,.0f} µs with {few:,} acceptances",
-        value=f"{ratio:.2f}",
-        bound=f"≤ {GROWTH_MAX}",
-        met=ratio <= GROWTH_MAX,
-        remarks=(f"Facts and `access.decide` for {SAMPLES:,} people at random, each permitted; medians.",),
-    )
+    decided_many, refused_many = decision_us(scene, people, Permit), decision_us(scene, strangers, Denial)
+    for measure, before, after, remark in (
+        ("decision, growth", decided_few, decided_many, "each permitted"),
+        ("refusal, growth", refused_few, refused_many, "who accepted nothing; with the explanation"),
+    ):
+        yield Result(
+            measure=measure,
+            measured=f"{kind}: {after:,.0f} µs with {many:,} acceptances",
+            compared_with=f"{before:,.0f} µs with {few:,} acceptances",
+            value=f"{after / before:.2f}",
+            bound=f"≤ {GROWTH_MAX}",
+            met=after / before <= GROWTH_MAX,
+            remarks=(f"Facts and `access.decide` for {SAMPLES:,} people at random, {remark}; medians.",),
+        )
     integrate_all(url, scene)
     acceptors, _ = add_people(scene, RECEIPTS, prefix="late", accept=False)
     accept_all(scene, acceptors)
@@ -62,7 +67,7 @@ def _measure_one(ground: Ground, kind: str, url: str, database: Database) -> Ite
     yield from _proofs(kind, scene, acceptors)
 
 
-def decision_us(scene: Scene, people: list[UUID]) -> float:
+def decision_us(scene: Scene, people: list[UUID], expected: type[Permit | Denial]) -> float:
     """Return the median time of one decision, in microseconds."""
     chosen = random.Random(1).choices(people, k=SAMPLES)
     principals = [
@@ -70,12 +75,12 @@ def decision_us(scene: Scene, people: list[UUID]) -> float:
         for person in chosen
     ]
     for principal in principals[: SAMPLES // 10]:
-        _decide(scene, principal)
-    return median(_timed(partial(_decide, scene, principal)) for principal in principals) * 1e6
+        _decide(scene, principal, expected)
+    return median(_timed(partial(_decide, scene, principal, expected)) for principal in principals) * 1e6
 
 
-def _decide(scene: Scene, principal: Principal) -> None:
-    assert isinstance(scene.world.decide(principal, scene.model), Permit)
+def _decide(scene: Scene, principal: Principal, expected: type[Permit | Denial]) -> None:
+    assert isinstance(scene.world.decide(principal, scene.model), expected)
 
 
 def _proofs(kind: str, scene: Scene, acceptors: list[Principal]) -> Iterator[Result]:

@@ -1,4 +1,4 @@
-"""The decision finds the person's own acceptances by an index, however many others the gate has."""
+"""The decision finds the acceptances of a person and their organisations by an index, however many others there are."""
 
 import sqlite3
 from pathlib import Path
@@ -17,3 +17,7 @@ def test_the_facts_are_found_by_the_index_of_the_person_without_statistics(
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
     connection.close()
     assert any(step.startswith("SEARCH a USING INDEX ix_acceptance_standing") for step in plan), plan
+    covers = [step for step in plan if step.startswith(("SEARCH c ", "SCAN c"))]
+    by_organisation = "SEARCH c USING INDEX uq_acceptance_cover (organisation_id=? AND gate_id=?)"
+    assert set(covers) <= {by_organisation}, covers
+    assert covers or sql is _EARLIER_SQL

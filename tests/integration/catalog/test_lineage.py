@@ -27,7 +27,8 @@ def derive(world: World, owner: Principal, name: str, *bases: str, **changes: An
     listed = "".join(f"- {base}\n" for base in bases)
     stated = f"base_model:\n{listed}base_model_relation: finetune\n" if bases else ""
     card = f"---\nlicense: other\n{stated}---\n# {name}\n".encode()
-    files = {"README.md": card, "model.safetensors": b"\x00\x01" + name.encode() * 2000}
+    weights = changes.pop("files", {"model.safetensors": b"\x00\x01" + name.encode() * 2000})
+    files = {"README.md": card, **weights}
     return world.release(owner, publisher, name=name, requires=(), files=files, **changes)
 
 
@@ -65,6 +66,18 @@ def test_the_license_of_a_base_is_asked_for_over_generations_and_named(world: Wo
     assert list(world.read(fsck.find_discrepancies)) == []
 
 
+def test_weights_of_a_derivative_take_its_license_along(world: World) -> None:
+    """The same bytes elsewhere: refused without the base, and under another publisher; taken with it (G9)."""
+    world.gated_model()
+    owner = world.person("owner@quarry.example")
+    derive(world, owner, "slate", BASE)
+    weights = {"model.safetensors": b"\x00\x01" + b"slate" * 2000}
+    with pytest.raises(AssertionError, match="weights-gated-elsewhere"):
+        derive(world, owner, "free", files=weights)
+    again = derive(world, owner, "again", "quarry/slate", files=weights)
+    assert code(world, world.person(), again) == "license-not-accepted"
+
+
 def test_a_card_without_its_base_does_not_escape_a_maintainer_can_take_it_out(world: World) -> None:
     world.gated_model()
     owner, person = world.person("owner@quarry.example"), world.person()
@@ -100,7 +113,7 @@ def test_a_base_that_becomes_private_still_asks_and_is_not_named(world: World) -
     verdict = world.decide(person, slate)
     assert verdict.refusal.code == "license-not-accepted"
     assert "quarry-15b" not in str(verdict)
-    found = world.read(lineage.find_recorded, publisher="quarry", name="slate", principal=person)
+    found = world.read(lineage.find_recorded_bases, publisher="quarry", name="slate", principal=person)
     assert [base.shown_name for base in found] == [None]
 
 
@@ -130,5 +143,5 @@ def test_what_was_taken_out_behind_our_back_is_named(world: World) -> None:
         "model_lineage"
     ]
     assert not isinstance(
-        world.read(lineage.find_recorded, publisher="quarry", name="slate", principal=owner), Refusal
+        world.read(lineage.find_recorded_bases, publisher="quarry", name="slate", principal=owner), Refusal
     )

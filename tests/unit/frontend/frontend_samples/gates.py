@@ -52,7 +52,9 @@ _GATE: dict[str, Any] = {
     "fields": [_field(1, "Affiliation"), _field(2, RTL, options="r | Research\nEducation"), _field(3, LONG_NAME * 3)],
     "fields_error": None, "types": _TYPES,
     "days": FormField(name="days", label="Days for accepting again", value="30", why="0 ends it at once."),
-    "post_url": "/kelp/frond-1b/gate",
+    "bases": [{"name": "kelp/holdfast-7b", "url": "/kelp/holdfast-7b", "relation": "finetune", "at": ago(days=40)},
+              {"name": None, "url": None, "relation": None, "at": ago(days=40)}],
+    "post_url": "/kelp/frond-1b/gate", "bases_url": "/kelp/frond-1b/gate/bases",
 }  # fmt: skip
 _WRONG: dict[str, Any] = {
     "errors": [("field-2-label", "Question 2", "A label has 1 to 1,000 characters."),
@@ -61,7 +63,7 @@ _WRONG: dict[str, Any] = {
     "fields": [_field(1, "Affiliation"), _field(2, "", error="A label has 1 to 1,000 characters.", options="")],
 }  # fmt: skip
 _LOOK: dict[str, Any] = {
-    "post_url": None, "asked": [], "licenses": [], "fields": [], "history": [_FIRST],
+    "post_url": None, "bases_url": None, "asked": [], "licenses": [], "fields": [], "history": [_FIRST],
     "notice": Notice(tone=Tone.WAIT, title="Changing a gate takes a fresh sign-in", text="Sign in again.",
                      link=Link(label="Sign in again", url="/sign-in?next=/kelp/frond-1b/gate")),
 }  # fmt: skip
