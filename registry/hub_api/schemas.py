@@ -222,7 +222,8 @@ class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     fullname: str
-    email: str
+    email: str | None
+    """Null where the person has none."""
     orgs: list[Organisation]
     auth: AuthView
     type: str = "user"

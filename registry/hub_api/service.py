@@ -393,16 +393,16 @@ def who_am_i(session: Session, *, principal: Principal, sealer: Sealer) -> WhoAm
     if principal.person_id is None:
         return not_signed_in()
     profile = identity.open_profile(session, person_id=principal.person_id, sealer=sealer)
-    if profile is None:
-        return not_signed_in()
+    # Who came by a provider that states no address has none; the client wants a name.
+    name = profile.email if profile else principal.person_id.hex
     roles = catalog.list_roles_of(session, person_id=principal.person_id)
     strongest = {role.publisher: role.role.value for role in reversed(roles)}
     token = identity.find_token(session, token_id=principal.token_id) if principal.token_id else None
     return WhoAmI(
         id=principal.person_id.hex,
-        name=profile.email,
-        fullname=profile.email,
-        email=profile.email,
+        name=name,
+        fullname=name,
+        email=profile.email if profile else None,
         orgs=[Organisation(name=name, role_in_org=role) for name, role in sorted(strongest.items())],
         auth=AuthView(
             access_token=TokenView(

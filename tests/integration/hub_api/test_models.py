@@ -7,7 +7,9 @@ import pytest
 
 from registry import catalog
 from registry.hub_api import domain, service
-from registry.identity.domain import Scope
+from registry.identity.domain import Channel, Principal, Scope
+from registry.identity.tables import Person
+from registry.kernel.identifiers import new_id
 from tests.e2e.hub.scene import WEIGHTS, HubWorld
 from tests.integration.hub_api.conftest import Client
 from tests.world import ANSWERS, BASE_URL, CARD, TEXT_10
@@ -309,6 +311,15 @@ async def test_whoami_tells_the_person_the_token_and_the_publishers(world: HubWo
     assert (reader["orgs"], reader["auth"]["accessToken"]["role"]) == ([], "read")
     anonymous = await client.get("/api/whoami-v2")
     assert anonymous.status_code == 401
+
+
+async def test_whoami_names_a_person_without_an_address(world: HubWorld, client: Client) -> None:
+    person_id = new_id()
+    world.write(lambda session: session.add(Person(id=person_id, created_at=world.now)))
+    token = world.token(Principal(person_id=person_id, channel=Channel.SESSION))
+    answer = await client.get("/api/whoami-v2", headers=bearer(token))
+    assert answer.status_code == 200
+    assert (answer.json()["name"], answer.json()["email"]) == (person_id.hex, None)
 
 
 async def test_calls_that_clients_make_by_themselves_are_answered(client: Client) -> None:
