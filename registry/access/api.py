@@ -197,7 +197,7 @@ class ModelAccessApi(Controller):
     @get(
         "/{publisher:str}/{name:str}/access",
         operation_id="get_access",
-        responses={401: _PROBLEM, 404: _PROBLEM},
+        responses={401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM},
     )
     async def access(
         self,
@@ -207,8 +207,12 @@ class ModelAccessApi(Controller):
         publisher: FromPath[str],
         name: FromPath[str],
         revision: Revision = DEFAULT_BRANCH,
+        person: Annotated[str, QueryParameter(max_length=254)] = "",
     ) -> Response[DecisionOut]:
-        """Answer whether the caller may have the files; a no is an answer too, with status 200."""
+        """Answer whether the caller may have the files; a no is an answer too, with status 200.
+
+        Operators may ask for the `person` of an e-mail address; that look is recorded.
+        """
         now = desk.clock.now()
 
         def load(session: Session) -> Permit | Denial | Refusal:
@@ -218,12 +222,23 @@ class ModelAccessApi(Controller):
                 )
                 if isinstance(found, Refusal):
                     return found
+            if person:
+                return service.explain_for(
+                    session,
+                    principal,
+                    publisher=publisher,
+                    model=name,
+                    email=person,
+                    sealer=desk.sealer,
+                    now=now,
+                    contact=desk.settings.contact,
+                )
             verdict = service.explain(
                 session, principal, publisher=publisher, model=name, now=now, contact=desk.settings.contact
             )
             return verdict or no_such_model(publisher, name)
 
-        outcome = await desk.database.read(load)
+        outcome = await (desk.database.write(load) if person else desk.database.read(load))
         if isinstance(outcome, Refusal):
             return refuse(request, outcome)
         return _private(view_decision(outcome, desk.settings.base_url))

@@ -29,6 +29,7 @@ _WORDS = {
     catalog.Looked.BLOCKS: "the list of blocks",
     catalog.Looked.REQUESTS: "the list of requests",
     catalog.Looked.REQUEST: "a request",
+    catalog.Looked.EXPLANATION: "the decision about somebody",
 }
 
 

@@ -33,6 +33,8 @@ class Looked(StrEnum):
     BLOCKS = "blocks"
     REQUESTS = "requests"
     REQUEST = "request"
+    EXPLANATION = "explanation"
+    """The decision about somebody."""
 
 
 LISTS_OF_ACCEPTORS = (Looked.ACCEPTANCES, Looked.DOWNLOADS)

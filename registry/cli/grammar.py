@@ -144,6 +144,9 @@ def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
         "say what a model asks of you: what is met by which fact, what is missing, who decides",
     )
     explain.add_argument("model", metavar="PUBLISHER/MODEL")
+    explain.add_argument(
+        "--person", metavar="EMAIL", help="ask for somebody else, as an operator; the look is recorded"
+    )
 
 
 def _add_pull(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -45,10 +45,10 @@ def info(args: Namespace) -> int:
 
 
 def explain(args: Namespace) -> int:
-    """Say what a model asks of the caller; a no is an answer, not an error."""
+    """Say what a model asks of the caller, or of somebody else; a no is an answer, not an error."""
     publisher, name = parse_model_id(args.model)
     with connected(choose_registry(args)) as registry:
-        decision = registry.explain(publisher, name)
+        decision = registry.explain(publisher, name, person=args.person)
     if args.json:
         write_json(decision.value)
         return 0

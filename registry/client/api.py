@@ -111,9 +111,10 @@ class Registry:
             self.session.get_json(path, query={"revision": revision}), absolute=self.session.absolute
         )
 
-    def explain(self, publisher: str, name: str) -> Fields:
-        """Return the decision about the caller with every reason it looked at."""
-        return self.session.get_json(f"/api/v1/models/{safe_path(publisher, name)}/access")
+    def explain(self, publisher: str, name: str, *, person: str | None = None) -> Fields:
+        """Return the decision about the caller with every reason it looked at; operators ask for a `person` too."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/access"
+        return self.session.get_json(path, query={"person": person} if person else None)
 
     def get_manifest(self, publisher: str, name: str, *, commit: str) -> SignedManifest:
         """Return the signed manifest of a release."""

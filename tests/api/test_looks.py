@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlmodel import select
 
 from registry.catalog.look_tables import Look
 from registry.identity.domain import Scope
+from registry.identity.tables import Person
 from tests.api.conftest import Site
 from tests.clock import SettableClock
 
@@ -105,3 +106,38 @@ async def test_the_receipt_page_shows_when_the_receipt_was_fetched(site: Site, s
     assert "receipt first downloaded" in page
     assert "whose state is not known" in page
     assert "no name was typed before" in page
+
+
+async def test_an_operator_asks_for_somebody_else_and_the_look_is_recorded(site: Site, summary: Any) -> None:
+    path = "/api/v1/models/quarry/quarry-15b/access"
+    operator = site.world.person("operator@registry.example")
+    site.world.write(
+        lambda session: (
+            session.execute(update(Person).where(Person.id == operator.person_id).values(is_operator=True))
+            and None
+        )
+    )
+    own = (await site.api(path, site.world.token(site.world.person(MARA)))).json()
+    told = await site.api(path, site.world.token(operator, Scope.AUDIT), person=MARA)
+    assert told.status_code == 200
+    assert told.json()["permitted"] is True
+    by_license = [reason for reason in own["reasons"] if reason["code"] == "license-accepted"]
+    assert [one for one in told.json()["reasons"] if one["code"] == "license-accepted"] == by_license
+    nobody = (
+        await site.api(path, site.world.token(operator, Scope.AUDIT), person="x@nordlab.example")
+    ).json()
+    newcomer = (await site.browser(site.world.person("y@nordlab.example")).get(path)).json()
+    assert nobody == newcomer
+    assert looks(site) == [("explanation", True, False), ("explanation", False, False)]
+    # Nobody else may: neither staff of the publisher, nor the operator by a token made for reading.
+    owner = site.world.person(OWNER)
+    for who, scope, code in (
+        (owner, Scope.AUDIT, "operators-only"),
+        (site.world.person(MARA), Scope.READ, "operators-only"),
+        (operator, Scope.READ, "scope-missing"),
+    ):
+        refused = await site.api(path, site.world.token(who, scope), person=MARA)
+        assert (refused.status_code, refused.json()["code"]) == (403, code)
+    assert len(looks(site)) == 2
+    exported = (await site.browser(site.world.person(MARA)).get("/records/export.json")).text
+    assert "explanation" in exported

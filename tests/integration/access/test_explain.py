@@ -59,7 +59,8 @@ def test_the_command_line_says_all_of_it(world: World, monkeypatch: pytest.Monke
         def __exit__(self, *_: object) -> None:
             return None
 
-        def explain(self, _publisher: str, _name: str) -> Fields:
+        def explain(self, _publisher: str, _name: str, **others: str | None) -> Fields:
+            assert others == {"person": None}
             said = view_decision(world.decide(person, model), BASE_URL)
             return Fields(msgspec.to_builtins(said), where="the answer")
 
@@ -69,7 +70,7 @@ def test_the_command_line_says_all_of_it(world: World, monkeypatch: pytest.Monke
     def explain() -> str:
         out = io.StringIO()
         with redirect_stdout(out):
-            assert models.explain(Namespace(model=model.repo_id, json=False)) == 0
+            assert models.explain(Namespace(model=model.repo_id, json=False, person=None)) == 0
         return out.getvalue()
 
     first = explain()
