@@ -35,6 +35,16 @@ def remarks(results: Sequence[Result]) -> str:
     return "\n".join(f"- **{measure}:** {remark}" for measure, remark in said)
 
 
+def misses(results: Sequence[Result]) -> str:
+    """Return the section about missed bounds and their reasons; empty where none is missed."""
+    said = dict.fromkeys(
+        f"- **{result.measure}** ({result.measured.partition(':')[0]}): {result.cost or 'not explained yet'}"
+        for result in results
+        if result.met is False
+    )
+    return "\n## What was missed, and why\n\n" + "\n".join(said) + "\n" if said else ""
+
+
 def facts() -> str:
     """Return what the machine is, without naming it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
@@ -64,7 +74,7 @@ table shows medians.
 ## How it is measured
 
 {remarks(results)}
-
+{misses(results)}
 `make bench ARGS="--quick"` measures with small sizes, `ARGS="--only NAME"` one measure; neither writes this page.
 """
 

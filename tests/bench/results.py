@@ -15,3 +15,5 @@ class Result:
     met: bool | None
     """None where the measure could not be taken."""
     remarks: tuple[str, ...] = field(default=())
+    cost: str = ""
+    """Where a profile says that the time goes; told where the bound is missed."""
