@@ -79,6 +79,7 @@ EXTRA_FILES = {
         "weekly_chart": "acceptances per week, drawn",
     },
     "catalog": {
+        "reviews": "how a gate of mode manual reviews",
         "requirable": "which license versions a gate may require",
         "looks": "the durable note that somebody looked at people's data",
         "look_tables": "table of looks",

@@ -19,12 +19,12 @@ from registry.access.transitions import (
     Actor,
     RequestEvent,
     RequestState,
-    ReviewPolicy,
     Step,
     Transition,
 )
 from registry.catalog.domain import ModelView, model_url
 from registry.catalog.forms import FormField as Question
+from registry.catalog.reviews import ReviewPolicy
 from registry.identity.domain import Profile
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Link, Notice, Option, Pager, Shape, Tone

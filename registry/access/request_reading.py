@@ -21,7 +21,6 @@ from registry.access.transitions import (
     Cause,
     RequestEvent,
     RequestState,
-    ReviewPolicy,
     Standing,
     Step,
     possible,
@@ -29,6 +28,7 @@ from registry.access.transitions import (
 )
 from registry.catalog.domain import Command, ModelView, PublisherView, may_any
 from registry.catalog.refusals import role_missing
+from registry.catalog.reviews import ReviewPolicy
 from registry.identity.domain import Scope, not_signed_in, scope_missing
 from registry.kernel.outcomes import CorruptRecord, Refusal
 
@@ -120,8 +120,7 @@ def view(session: Session, office: Office, row: AccessRequest) -> RequestView:
 
 def policy_of(model: ModelView) -> ReviewPolicy:
     """Return how the model's gate reviews."""
-    del model
-    return ReviewPolicy()
+    return model.gate.review
 
 
 def parts_of(session: Session, office: Office, row: AccessRequest) -> frozenset[Actor]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from registry.access.transitions import Actor, RequestState, ReviewPolicy, Step, Transition
+from registry.access.transitions import Actor, RequestState, Step, Transition
 from registry.catalog.domain import ModelView
+from registry.catalog.reviews import ReviewPolicy
 from registry.identity.domain import Principal
 from registry.kernel.sealing import Sealer
 

@@ -32,7 +32,6 @@ from registry.access.transitions import (
     Move,
     RequestEvent,
     RequestState,
-    ReviewPolicy,
     Transition,
     due_after,
     judge_move,
@@ -40,6 +39,7 @@ from registry.access.transitions import (
 from registry.catalog.domain import GateMode, ModelView
 from registry.catalog.forms import ANSWER_MAX_CHARACTERS, AnswerErrors, validate_answers
 from registry.catalog.refusals import malformed
+from registry.catalog.reviews import ReviewPolicy
 from registry.identity.domain import ANONYMOUS, Scope, not_signed_in, scope_missing
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from registry.catalog.reviews import ReviewPolicy
 from registry.kernel.outcomes import Refusal, Remedy
 
 NOTE_MAX_CHARACTERS = 2_000
@@ -170,24 +171,6 @@ STATE_WORDS: Mapping[RequestState, str] = {
     _S.CLOSED: "Ended",
     _S.REVOKED: "Revoked",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewPolicy:
-    """How a gate of mode `manual` reviews; part of the gate's revision."""
-
-    approvals: int = 1
-    """How many reviewers must agree."""
-    grant_days: int | None = None
-    """How long an approval lasts; None: until it is ended."""
-    answer_days: int = 30
-    """After this long without a decision a request lapses."""
-    changes_days: int = 14
-    """After this long without the changes that were asked for a request lapses."""
-    target_days: int = 5
-    """Within this time the publisher means to answer; shown to both sides."""
-    reapply_days: int = 30
-    """After a rejection, when one may ask again, unless the reviewer says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import msgspec
 from registry.catalog import GateDemand, GateMode, GateView
 from registry.catalog.domain import REQUIREMENTS_MAX_COUNT
 from registry.catalog.forms import FIELDS_MAX_COUNT, OPTIONS_MAX_COUNT, FieldOption, FieldType, FormField
+from registry.catalog.reviews import BOUNDS, ReviewPolicy, check_policy
 from registry.identity.visits import Form
 from registry.kernel.outcomes import Refusal, Remedy
 
@@ -46,8 +47,10 @@ class GateDraft:
     fields: Sequence[FieldDraft]
     days: str = ""
     """For accepting again where a license changes in substance."""
+    review: Mapping[str, str] = field(default_factory=dict)
+    """The numbers of `ReviewPolicy` by their names; empty where one has no bound."""
     errors: Mapping[str, str] = field(default_factory=dict)
-    """By what they belong to: `mode`, `licenses`, `days`, `fields`, `field-1`, …"""
+    """By what they belong to: `mode`, `licenses`, `days`, `fields`, `field-1`, `review-approvals`, …"""
 
 
 class StoredDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +61,7 @@ class StoredDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     licenses: list[str]
     fields: list[FieldDraft]
     days: str
+    review: dict[str, str]
 
 
 def draft_of_gate(gate: GateView, references: Sequence[str], *, days: int) -> GateDraft:
@@ -76,6 +80,11 @@ def draft_of_gate(gate: GateView, references: Sequence[str], *, days: int) -> Ga
             for one in gate.fields
         ],
         days=str(days),
+        review={
+            name: "" if value is None else str(value)
+            for name in BOUNDS
+            for value in [getattr(gate.review, name)]
+        },
     )
 
 
@@ -98,6 +107,7 @@ def read_draft(form: Form) -> GateDraft:
             for number in numbers
         ],
         days=form.text("days").strip(),
+        review={name: form.text(f"review-{name}").strip() for name in BOUNDS},
     )
 
 
@@ -109,6 +119,7 @@ def store_draft(draft: GateDraft) -> str:
         licenses=list(draft.licenses),
         fields=list(draft.fields),
         days=draft.days,
+        review=dict(draft.review),
     )
     return msgspec.json.encode(stored).decode()
 
@@ -131,6 +142,7 @@ def load_draft(text: str) -> GateDraft | Refusal:
         licenses=stored.licenses,
         fields=stored.fields,
         days=stored.days,
+        review=stored.review,
     )
 
 
@@ -180,6 +192,8 @@ def read_demand(draft: GateDraft, *, days_most: int) -> GateDemand | Mapping[str
         fields.append(
             FormField(key=one.label, label=one.label, type=kind, required=one.required, options=options)
         )
+    review = _read_review(draft.review)
+    errors |= {f"review-{name}": _sentence(text) for name, text in check_policy(review).items()}
     if errors:
         return errors
     return GateDemand(
@@ -187,7 +201,18 @@ def read_demand(draft: GateDraft, *, days_most: int) -> GateDemand | Mapping[str
         licenses=tuple(draft.licenses),
         fields=tuple(fields),
         reaccept_days=days,
+        review=review,
     )
+
+
+def _read_review(given: Mapping[str, str]) -> ReviewPolicy:
+    """Return the policy; what is no number becomes one that no policy may have."""
+    numbers = {name: _number(given[name]) if given.get(name) else None for name in BOUNDS}
+    required = {
+        name: -1 if value is None else value for name, value in numbers.items() if name != "grant_days"
+    }
+    zeros = {name: -1 for name, value in required.items() if value == 0 and given.get(name) != "0"}
+    return ReviewPolicy(**required | zeros, grant_days=numbers["grant_days"])
 
 
 def place_errors(draft: GateDraft, refusal: Refusal) -> GateDraft | None:

@@ -42,6 +42,19 @@ TYPES = {
 }
 
 
+REVIEW: Mapping[str, tuple[str, str | None]] = {
+    "approvals": ("Reviewers who must agree", "Each of them once; nobody decides about themself."),
+    "grant_days": (
+        "Days that access lasts",
+        "Empty: until it is ended. Who has it is warned, and may renew it.",
+    ),
+    "target_days": ("Days in which you mean to answer", "Shown to who asks, and in your queue."),
+    "answer_days": ("Days until a request without an answer lapses", None),
+    "changes_days": ("Days for making changes that you asked for", None),
+    "reapply_days": ("Days until one may ask again after a rejection", "Reviewers may say otherwise."),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateShown:
     """All that the gate's page is made of."""
@@ -102,6 +115,17 @@ def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
             error=draft.errors.get("days"),
             why="Where a license changes in substance, who accepted before keeps access for so long. 0 ends it at once.",
         ),
+        review=[
+            Input(
+                name=f"review-{name}",
+                label=label,
+                value=draft.review.get(name, "")[:9],
+                required=name != "grant_days",
+                error=draft.errors.get(f"review-{name}"),
+                why=why,
+            )
+            for name, (label, why) in REVIEW.items()
+        ],
         bases=[_base(one) for one in shown.bases],
         post_url=url if editing else None,
         bases_url=f"{url}/bases" if editing else None,
@@ -197,6 +221,7 @@ def _error_list(draft: GateDraft) -> Sequence[tuple[str, str, str]]:
         "days": ("days", "Days for accepting again"),
         "fields": ("fields-h", "Questions"),
     }
+    places |= {f"review-{name}": (f"review-{name}", label) for name, (label, _) in REVIEW.items()}
     places |= {
         f"field-{number}": (f"field-{number}-label", f"Question {number}")
         for number in range(1, FIELDS_MAX_COUNT + 2)
@@ -317,7 +342,25 @@ def _changes(shown: GateShown, change: catalog.GateChange, demand: GateDemand) -
     ]
     if list(old) != list(new) and set(old) == set(new):
         said.append("Asks for the licenses in another order.")
-    return [*said, *_question_changes(gate.fields, demand.fields)]
+    return [*said, *_question_changes(gate.fields, demand.fields), *_review_changes(gate, demand)]
+
+
+def _review_changes(gate: GateView, demand: GateDemand) -> Sequence[str]:
+    after = demand.review or gate.review
+    if demand.mode is not GateMode.MANUAL:
+        return []
+    changed = [
+        (label, getattr(gate.review, name), getattr(after, name)) for name, (label, _) in REVIEW.items()
+    ]
+    return [
+        f"{label}: {_count(new)} instead of {_count(old)}; requests that are open are judged by it too."
+        for label, old, new in changed
+        if old != new
+    ]
+
+
+def _count(number: int | None) -> str:
+    return "no end" if number is None else f"{number:,}"
 
 
 def _question_changes(old: Sequence[FormField], new: Sequence[FormField]) -> Sequence[str]:

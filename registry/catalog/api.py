@@ -193,7 +193,10 @@ class ModelsApi(Controller):
     ) -> Response[schemas.GateOut]:
         """Change what a model demands; takes a fresh sign-in, is recorded for ever."""
         demand = gates.GateDemand(
-            mode=data.mode, licenses=tuple(data.licenses), fields=inputs.read_fields(data.form_fields)
+            mode=data.mode,
+            licenses=tuple(data.licenses),
+            fields=inputs.read_fields(data.form_fields),
+            review=inputs.read_review(data.review),
         )
 
         def change(session: Session) -> schemas.GateOut | Refusal:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from registry.catalog.forms import FormField
 from registry.catalog.inspection import Flag
+from registry.catalog.reviews import ReviewPolicy
 
 DISPLAY_NAME_MAX_CHARACTERS = 100
 REF_MAX_CHARACTERS = 100
@@ -186,6 +187,8 @@ class GateView:
     fields: tuple[FormField, ...]
     license_version_ids: tuple[UUID, ...]
     """In the order in which they are asked for."""
+    review: ReviewPolicy
+    """How requests are reviewed, where the mode is `manual`."""
     created_at: datetime
     created_by: UUID | None
     entry_id: UUID

@@ -133,6 +133,7 @@ def _check_revision(session: Session, revision_id: UUID) -> Iterator[Discrepancy
         license_versions=list_requirements(session, [row.id]).get(row.id, ()),
         now=row.created_at,
         promised=list_graces(session, [row.id]).get(row.id, ()),
+        review=row.review,
     )
     yield from _check_leaf(session, "gate_revision", row.id, row.entry_id, leaf)
 

@@ -23,6 +23,7 @@ from registry.catalog.domain import (
 from registry.catalog.forms import FormField, check_fields, form_schema
 from registry.catalog.names import check_model_name
 from registry.catalog.requirable import check_requirable
+from registry.catalog.reviews import AS_USUAL, ReviewPolicy, check_policy, policy_bytes
 from registry.catalog.service import authorise, find_model, sees
 from registry.identity.domain import Channel, Principal
 from registry.kernel import outbox
@@ -43,6 +44,8 @@ class GateDemand:
     fields: tuple[FormField, ...] = ()
     reaccept_days: int = graces.REACCEPT_DAYS
     """Where a license changes in substance: how long earlier acceptances still suffice."""
+    review: ReviewPolicy | None = None
+    """How requests are reviewed; None: as they are, or as usual at a new gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,7 @@ def change_gate(
         created_by=principal.person_id,
         now=now,
         promised=_promise(session, gate, demand, versions, now=now),
+        review=demand.review or gate.review,
     )
     changed = store.get_gate(session, gate.id)
     task = {"gate": str(gate.id), "number": changed.number}
@@ -216,8 +220,8 @@ def _judge_change(
 
 def _differs(gate: GateView, demand: GateDemand, versions: Sequence[Version]) -> bool:
     required = tuple(version.id for version in versions)
-    stands = (gate.mode, gate.form_schema, gate.license_version_ids)
-    return stands != (demand.mode, form_schema(demand.fields), required)
+    stands = (gate.mode, gate.form_schema, gate.license_version_ids, gate.review)
+    return stands != (demand.mode, form_schema(demand.fields), required, demand.review or gate.review)
 
 
 def check_copies(
@@ -261,6 +265,8 @@ def check_demand(session: Session, demand: GateDemand, *, now: datetime) -> list
     """Return the license versions that a demand names, in order, or why it cannot stand."""
     if errors := check_fields(demand.fields):
         return refusals.malformed("The form cannot be used", errors, code="form-malformed")
+    if demand.review and (errors := check_policy(demand.review)):
+        return refusals.malformed("Requests cannot be reviewed like this", errors)
     if len(demand.licenses) > REQUIREMENTS_MAX_COUNT:
         errors = {"licenses": f"a gate asks for at most {REQUIREMENTS_MAX_COUNT} licenses"}
         return refusals.malformed("The gate asks for too much", errors)
@@ -301,9 +307,11 @@ def _record_revision(
     created_by: UUID | None,
     now: datetime,
     promised: Sequence[graces.Grace] = (),
+    review: ReviewPolicy | None = None,
 ) -> None:
     revision_id = new_id()
     schema = form_schema(demand.fields)
+    reviewed = policy_bytes(review or demand.review or AS_USUAL)
     leaf = gate_leaf(
         gate_id=gate_id,
         publisher_id=publisher_id,
@@ -314,6 +322,7 @@ def _record_revision(
         license_versions=[version.id for version in versions],
         now=now,
         promised=promised,
+        review=reviewed,
     )
     entry_id = ledger.append(session, kind=GATE_CHANGED, leaf=leaf, now=now)
     store.insert_revision(
@@ -324,6 +333,7 @@ def _record_revision(
         mode=demand.mode,
         form_schema=schema,
         form_digest=sha256(schema),
+        review=reviewed,
         requirements=[(version.id, version.slug) for version in versions],
         created_by=created_by,
         entry_id=entry_id,
@@ -343,10 +353,15 @@ def gate_leaf(
     license_versions: Sequence[UUID],
     now: datetime,
     promised: Sequence[graces.Grace] = (),
+    review: bytes | None = None,
 ) -> bytes:
-    """Return the ledger leaf of a gate revision; what it promises stands in it only where it does."""
+    """Return the ledger leaf of a gate revision.
+
+    What it promises, and how it reviews, stand in it only where it does so, or not as usual.
+    """
     required: list[Json] = [str(version) for version in license_versions]
     promise: dict[str, Json] = {"grace": graces.describe(promised)} if promised else {}
+    reviewed: dict[str, Json] = {"review_digest": sha256(review)} if review else {}
     return canonical_bytes(
         {
             "v": 1,
@@ -360,5 +375,6 @@ def gate_leaf(
             "form_digest": form_digest,
             "license_versions": required,
             **promise,
+            **reviewed,
         }
     )

@@ -26,6 +26,7 @@ from registry.catalog.forms import (
     FormField,
 )
 from registry.catalog.manifests import FILE_MAX_BYTES, FILES_MAX_COUNT, MESSAGE_MAX_CHARACTERS, PATH_MAX_BYTES
+from registry.catalog.reviews import AS_USUAL, ReviewPolicy
 
 Name = Annotated[str, Meta(min_length=1, max_length=96)]
 SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -65,12 +66,25 @@ class FieldInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     options: Annotated[list[OptionInput], Meta(max_length=OPTIONS_MAX_COUNT)] = []
 
 
+class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How requests at a gate of mode `manual` are reviewed, in full; what is absent is as usual."""
+
+    approvals: int = AS_USUAL.approvals
+    grant_days: int | None = AS_USUAL.grant_days
+    answer_days: int = AS_USUAL.answer_days
+    changes_days: int = AS_USUAL.changes_days
+    target_days: int = AS_USUAL.target_days
+    reapply_days: int = AS_USUAL.reapply_days
+
+
 class GateInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a gate is to ask for from now on, in full."""
 
     mode: GateMode
     licenses: Annotated[list[Reference], Meta(max_length=REQUIREMENTS_MAX_COUNT)] = []
     form_fields: Annotated[list[FieldInput], Meta(max_length=FIELDS_MAX_COUNT)] = []
+    review: ReviewInput | None = None
+    """How requests are reviewed; absent: as they are."""
     revision: Annotated[int, Meta(ge=1)] | None = None
     """The revision that the change was made on; where another one is in force, nothing changes."""
 
@@ -129,3 +143,8 @@ def read_fields(inputs: Sequence[FieldInput]) -> tuple[FormField, ...]:
         )
         for given in inputs
     )
+
+
+def read_review(given: ReviewInput | None) -> ReviewPolicy | None:
+    """Return how requests are to be reviewed, as it was sent; None where nothing was said."""
+    return ReviewPolicy(**msgspec.structs.asdict(given)) if given else None

@@ -1,6 +1,7 @@
 """What the catalog puts on the wire; what it takes from there is in `inputs`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from uuid import UUID
 
 import msgspec
@@ -82,6 +83,18 @@ class FieldOut(msgspec.Struct, frozen=True, kw_only=True):
     options: list[OptionOut]
 
 
+class ReviewOut(msgspec.Struct, frozen=True, kw_only=True):
+    """How requests are reviewed; numbers of days, `approvals` of reviewers."""
+
+    approvals: int
+    grant_days: int | None
+    """Null: an approval lasts until it is ended."""
+    answer_days: int
+    changes_days: int
+    target_days: int
+    reapply_days: int
+
+
 class GateOut(msgspec.Struct, frozen=True, kw_only=True):
     """What a model demands."""
 
@@ -90,6 +103,8 @@ class GateOut(msgspec.Struct, frozen=True, kw_only=True):
     requirements: list[RequirementOut]
     form_digest: str
     form_fields: list[FieldOut]
+    review: ReviewOut | None
+    """Null unless the mode is `manual`."""
     since: str
 
 
@@ -280,6 +295,7 @@ def view_gate(gate: GateView, requirements: Mapping[UUID, Requirement], base_url
             )
             for field in gate.fields
         ],
+        review=ReviewOut(**asdict(gate.review)) if gate.mode is GateMode.MANUAL else None,
         since=iso(gate.created_at),
     )
 

@@ -13,7 +13,7 @@ from registry.catalog.domain import GateMode, ModelView, Role
 from registry.catalog.forms import FieldType
 from registry.identity.domain import Principal
 from tests.api.conftest import Browser, Site
-from tests.world import TEXT_11, TEXT_101, World
+from tests.world import BASE_URL, TEXT_11, TEXT_101, World
 
 GATE = "/quarry/quarry-15b/gate"
 
@@ -325,3 +325,27 @@ async def test_a_base_is_shown_and_taken_out_with_a_reason(site: Site, owner: Pr
     assert answer.status_code == 303
     assert "Made from" not in await browser.page(gate)
     assert isinstance(world.decide(person, slate), Permit)
+
+
+async def test_how_requests_are_reviewed_is_set_with_the_gate(site: Site, owner: Principal) -> None:
+    browser = site.browser(owner)
+    page = await browser.page(GATE)
+    numbers = {"review-approvals": "2", "review-grant_days": "90"}
+    wrong = await send(browser, form_of(page), "preview", mode="manual", **{"review-approvals": "none"})
+    assert wrong.status_code == 422
+    assert "A whole number from 1 to 5." in wrong.text
+    stated = await press(browser, page, "preview", mode="manual", **numbers)
+    assert "Reviewers who must agree: 2 instead of 1" in stated
+    assert "Days that access lasts: 90 instead of no end" in stated
+    assert (await confirm(browser, stated)).status_code == 303
+    review = model_of(site, owner).gate.review
+    assert (review.approvals, review.grant_days, review.answer_days) == (2, 90, 30)
+    assert 'value="90"' in await browser.page(GATE)
+    told = (await site.api("/api/v1/models/quarry/quarry-15b")).json()["gate"]["review"]
+    assert (told["approvals"], told["grant_days"]) == (2, 90)
+    answer = await browser.client.put(
+        "/api/v1/models/quarry/quarry-15b/gate",
+        json={"mode": "manual", "licenses": ["sample-openrail-m@1.0"], "review": {"approvals": 3}},
+        headers={**browser._headers, "Origin": BASE_URL},
+    )
+    assert (answer.status_code, answer.json()["review"]["approvals"]) == (200, 3)

@@ -6,12 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from registry import access, catalog
 from registry.access import fsck, request_reading, requesting
 from registry.access.request_views import Office, RequestView
-from registry.access.transitions import Cause, Move, RequestEvent, RequestState, ReviewPolicy
+from registry.access.transitions import Cause, Move, RequestEvent, RequestState
 from registry.catalog.domain import GateMode, ModelView, Role
+from registry.catalog.reviews import ReviewPolicy
+from registry.catalog.tables import GateRevision
 from registry.identity import list_notices
 from registry.identity.domain import Principal
 from registry.kernel.database import Database
@@ -53,6 +57,22 @@ class Scene:
     def approved(self, **changes: Any) -> Any:
         request = self.ask()
         return self.move(self.ben, request, RequestEvent.APPROVE, **changes)
+
+    def change_gate(self, review: ReviewPolicy | None) -> Any:
+        """Let the gate review like this from now on; None: as it does."""
+        return self.world.write(
+            catalog.change_gate,
+            publisher=self.model.publisher,
+            name=self.model.name,
+            demand=catalog.GateDemand(
+                mode=GateMode.MANUAL,
+                licenses=("sample-openrail-m@1.0",),
+                fields=self.model.gate.fields,
+                review=review,
+            ),
+            principal=replace(self.owner, signed_in_at=self.world.now),
+            now=self.world.now,
+        )
 
     def code(self, who: Principal | None = None) -> str | None:
         """The refusal that this person would get for a file; None: they may download."""
@@ -266,11 +286,34 @@ def test_other_people_see_nothing_of_a_request(scene: Scene) -> None:
         assert isinstance(moved, Refusal)
 
 
-def test_a_reviewer_sees_no_other_opinion_before_the_decision(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (requesting, request_reading):
-        monkeypatch.setattr(module, "policy_of", lambda _model: ReviewPolicy(approvals=2))
+def test_a_gate_reviews_as_its_revision_says(scene: Scene) -> None:
+    before = scene.model.gate.number
+    assert scene.change_gate(ReviewPolicy()).number == before  # as usual, as it was
+    assert scene.change_gate(ReviewPolicy(grant_days=30)).number == before + 1
+    assert scene.change_gate(None).review == ReviewPolicy(grant_days=30)
+    refused = scene.change_gate(ReviewPolicy(approvals=0, target_days=40))
+    assert isinstance(refused, Refusal)
+    assert set(refused.errors) == {"approvals"}
+    scene.approved()
+    assert scene.code() is None
+    scene.world.clock.advance(timedelta(days=31))
+    assert scene.code() == "access-expired"
+    scene.world.integrate()
+    assert scene.world.read(lambda session: list(catalog.find_discrepancies(session))) == []
+    scene.world.database.write_now(
+        lambda session: (
+            session.connection().execute(
+                update(GateRevision).where(col(GateRevision.review).is_not(None)).values(review=None)
+            )
+            and None
+        )
+    )
+    (found,) = scene.world.read(lambda session: list(catalog.find_discrepancies(session)))
+    assert found.table == "gate_revision"
+
+
+def test_a_reviewer_sees_no_other_opinion_before_the_decision(scene: Scene) -> None:
+    scene.change_gate(ReviewPolicy(approvals=2))
     request = scene.ask()
     first = scene.move(scene.ben, request, RequestEvent.APPROVE, note="fine by me")
     assert first.state is RequestState.IN_REVIEW

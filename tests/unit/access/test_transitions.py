@@ -17,7 +17,6 @@ from registry.access.transitions import (
     Progress,
     RequestEvent,
     RequestState,
-    ReviewPolicy,
     Standing,
     Step,
     Transition,
@@ -26,6 +25,7 @@ from registry.access.transitions import (
     possible,
     progress_of,
 )
+from registry.catalog.reviews import ReviewPolicy
 from registry.kernel.outcomes import Refusal
 from tests.clock import START
 
