@@ -162,9 +162,10 @@ class Running:
 
     def finish(self) -> int:
         """Return the exit code, after the command's last words."""
-        rest, _ = self._process.communicate(timeout=CLIENT_TIMEOUT_S)
-        self.said += rest
-        return int(self._process.returncode)
+        # Not `communicate`: it reads beside the buffer, in which more than one line may have come.
+        assert self._process.stdout is not None
+        self.said += self._process.stdout.read()
+        return self._process.wait(timeout=CLIENT_TIMEOUT_S)
 
 
 class HubClient:
