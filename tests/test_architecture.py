@@ -203,6 +203,7 @@ SHARED_MODULES = {
     "registry.catalog.fsck",
     "registry.catalog.markdown",
     "registry.catalog.refusals",
+    "registry.catalog.reviews",
     "registry.catalog.schemas",
     "registry.catalog.storage",
     "registry.delivery.resolving",

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from registry.access.transitions import STATE_WORDS, RequestState
 from registry.catalog.domain import GateMode
-from registry.identity.domain import Channel, Principal, Scope, scope_missing
+from registry.identity.domain import Channel, Principal, Scope
 from registry.kernel.outcomes import Refusal, Remedy
 
 OPEN_PATHS = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
@@ -174,22 +174,6 @@ def decide(facts: Facts) -> Permit | Denial:
         grant_id=facts.grant.id if facts.grant and facts.mode is GateMode.MANUAL else None,
         reasons=reasons,
     )
-
-
-def judge_asking_for_others(principal: Principal) -> Refusal | None:
-    """Return why somebody may not ask what another person is told: operators may, by a token with `audit`."""
-    if not principal.is_operator:
-        return Refusal(
-            code="operators-only",
-            status=403,
-            title="Only operators ask for somebody else",
-            detail="What a person has accepted, and what they lack, is shown to that person. Nothing was looked up.",
-            remedy=Remedy(text="Ask for yourself: leave the person out"),
-            decider="The operators of this registry",
-        )
-    if principal.channel is Channel.TOKEN and not principal.may(Scope.AUDIT):
-        return scope_missing(Scope.AUDIT)
-    return None
 
 
 def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:

@@ -14,16 +14,15 @@ from registry.access.domain import (
     Denial,
     Permit,
     decide,
-    judge_asking_for_others,
 )
 from registry.access.tables import Block, BlockLift
 from registry.catalog.domain import Command, Role
 from registry.catalog.refusals import no_such_model
-from registry.identity.domain import Channel, Principal, Scope
+from registry.identity.domain import Channel, Principal, Scope, scope_missing
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id
-from registry.kernel.outcomes import Refusal
+from registry.kernel.outcomes import Refusal, Remedy
 from registry.kernel.sealing import Sealer
 
 
@@ -52,7 +51,7 @@ def explain_for(
 
     An address with which nobody has signed in is answered like somebody who has accepted nothing.
     """
-    if refusal := judge_asking_for_others(principal):
+    if refusal := _judge_asking_for_others(principal):
         return refusal
     found = catalog.find_model(session, publisher=publisher, name=model, principal=principal)
     if isinstance(found, Refusal):
@@ -71,6 +70,22 @@ def explain_for(
     )
     verdict = explain(session, somebody, publisher=publisher, model=model, now=now, contact=contact)
     return verdict or no_such_model(publisher, model)
+
+
+def _judge_asking_for_others(principal: Principal) -> Refusal | None:
+    """Return why somebody may not ask what another person is told: operators may, by a token with `audit`."""
+    if not principal.is_operator:
+        return Refusal(
+            code="operators-only",
+            status=403,
+            title="Only operators ask for somebody else",
+            detail="What a person has accepted, and what they lack, is shown to that person. Nothing was looked up.",
+            remedy=Remedy(text="Ask for yourself: leave the person out"),
+            decider="The operators of this registry",
+        )
+    if principal.channel is Channel.TOKEN and not principal.may(Scope.AUDIT):
+        return scope_missing(Scope.AUDIT)
+    return None
 
 
 def block_person(

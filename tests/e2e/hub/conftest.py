@@ -164,7 +164,8 @@ class Running:
         """Return the exit code, after the command's last words."""
         # Not `communicate`: it reads beside the buffer, in which more than one line may have come.
         assert self._process.stdout is not None
-        self.said += self._process.stdout.read()
+        with self._process.stdout as pipe:
+            self.said += pipe.read()
         return self._process.wait(timeout=CLIENT_TIMEOUT_S)
 
 
