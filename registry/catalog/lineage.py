@@ -159,6 +159,8 @@ def remove_base(
     taken = standing.get(base.lower())
     if taken is None:
         return refusals.no_such_base(model.repo_id, base)
+    if refusal := _check_weights_without(session, model, taken, principal):
+        return refusal
     row_id = session.exec(
         select(ModelBase.id)
         .where(ModelBase.model_id == model.id, ModelBase.base_model_id == taken.model_id)
@@ -173,6 +175,28 @@ def remove_base(
     )
     _derive(session, model.id)
     return _shown(session, model, principal)
+
+
+def _check_weights_without(
+    session: Session, model: ModelView, taken: Base, principal: Principal
+) -> Refusal | None:
+    """Return why the model's weights may not stand without what comes with a base: they stood behind it before."""
+    rest = [
+        store.get_model(session, base_id)
+        for base_id in _live_bases(session, [model.id])
+        if base_id != taken.model_id
+    ]
+    asked = [*model.gate.license_version_ids, *list_asked(session, rest)]
+    weights = copies.list_weights(session, model.gate.id)
+    copies.lock_files(session, list(weights))
+    return gates.check_copies(
+        session,
+        weights,
+        copies.load_terms(session, model.gate.mode, asked),
+        publisher_id=model.publisher_id,
+        gate_id=model.gate.id,
+        principal=principal,
+    )
 
 
 def list_bases(session: Session, model_id: UUID) -> list[Base]:

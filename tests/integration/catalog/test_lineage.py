@@ -1,5 +1,7 @@
 """A base's license comes with every model made from it, over generations, whatever a later card says (G9, P1, P2)."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -75,6 +77,11 @@ def test_weights_of_a_derivative_take_its_license_along(world: World) -> None:
     with pytest.raises(AssertionError, match="weights-gated-elsewhere"):
         derive(world, owner, "free", files=weights)
     again = derive(world, owner, "again", "quarry/slate", files=weights)
+    assert code(world, world.person(), again) == "license-not-accepted"
+    world.clock.advance(timedelta(minutes=1))
+    fresh = replace(owner, signed_in_at=world.now)
+    refused = remove(world, fresh, "again", base="quarry/slate")
+    assert refused.code == "weights-gated-elsewhere"
     assert code(world, world.person(), again) == "license-not-accepted"
 
 
