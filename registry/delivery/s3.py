@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -92,27 +93,20 @@ class S3ObjectStore:
             for address in (endpoint, public_endpoint or endpoint)
         )
         self._has_public_endpoint = public_endpoint not in {"", endpoint}
-        local = _is_loopback(endpoint)
-        self._client: Any = boto3.session.Session().client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=region,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": addressing.value},
-                connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
-                read_timeout=timeout_s,
-                retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
-                max_pool_connections=CONNECTIONS_MAX,
-                # Other S3 services than Amazon's do not all know the newer checksums.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                # A proxy of the environment cannot reach our loopback.
-                proxies={"http": None, "https": None} if local else None,
-            ),
+        self._connect = partial(
+            _connect,
+            endpoint=endpoint,
+            region=region,
+            access_key=access_key,
+            secret_key=secret_key,
+            addressing=addressing,
+            timeout_s=timeout_s,
         )
+
+    @cached_property
+    def _client(self) -> Any:
+        # Made at the first use: it takes a sixth of a second, and presigning does without.
+        return self._connect()
 
     def presign_get(self, key: str, *, filename: str, expires_s: int, now: datetime) -> str:
         """Return a URL that saves the object as `filename`."""
@@ -301,6 +295,37 @@ def _translated() -> Iterator[None]:
     if code in _MISSING:
         raise MissingObject(f"the {PART} answered {code}") from None
     raise Unavailable(PART, code) from None
+
+
+def _connect(
+    *,
+    endpoint: str,
+    region: str,
+    access_key: str,
+    secret_key: str,
+    addressing: Addressing,
+    timeout_s: float,
+) -> Any:
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": addressing.value},
+            connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
+            read_timeout=timeout_s,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
+            max_pool_connections=CONNECTIONS_MAX,
+            # Other S3 services than Amazon's do not all know the newer checksums.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            # A proxy of the environment cannot reach our loopback.
+            proxies={"http": None, "https": None} if _is_loopback(endpoint) else None,
+        ),
+    )
 
 
 def _is_loopback(url: str) -> bool:

@@ -63,10 +63,10 @@ class Authentication(ASGIMiddleware):
     exclude_opt_key = OWN_AUTHENTICATION
 
     def __init__(self, *, database: Database, clock: Clock, cookies: Cookies, base_url: str) -> None:
-        self._database = database
-        self._clock = clock
-        self._cookies = cookies
-        self._base_url = base_url
+        self.database = database
+        self.clock = clock
+        self.cookies = cookies
+        self.base_url = base_url
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Answer with a refusal, or go on as the principal."""
@@ -85,15 +85,15 @@ class Authentication(ASGIMiddleware):
         await next_app(scope, receive, send)
 
     async def _authenticate(self, request: AnyRequest) -> Principal | Refusal:
-        now = self._clock.now()
+        now = self.clock.now()
         if token := bearer_token(request.headers):
-            return await authenticate_token(self._database, token=token, clock=self._clock)
-        secret = self._cookies.read(request.headers, self._cookies.session)
-        if request.method not in SAFE_METHODS and is_cross_origin(dict(request.headers), self._base_url):
+            return await authenticate_token(self.database, token=token, clock=self.clock)
+        secret = self.cookies.read(request.headers, self.cookies.session)
+        if request.method not in SAFE_METHODS and is_cross_origin(dict(request.headers), self.base_url):
             return cross_origin()
         if secret is None:
             return ANONYMOUS
-        principal = await self._database.read(
+        principal = await self.database.read(
             lambda session: sessions.authenticate_session(session, secret=secret, now=now)
         )
         return principal or ANONYMOUS

@@ -1,16 +1,16 @@
-"""What no part of the registry ever has to look at: NUL characters, refused before anything reads them.
+"""What is done at the edge, before and after every route: NUL characters are refused, headers are added.
 
 No name, search word or text holds one (PostgreSQL cannot even store it), so a request that brings one is
 malformed, whatever it asks for. Forms are looked at where they are read (`identity.visits`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import ValidationException
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.kernel.outcomes import Refusal, Remedy
 from registry.kernel.problems import AnyRequest
@@ -31,6 +31,21 @@ def refuse_nul(refuse: RefuseNul, next_app: ASGIApp) -> ASGIApp:
             await response.to_asgi_response(None, request)(scope, receive, send)
             return
         await next_app(scope, receive, send)
+
+    return answer
+
+
+def with_headers(next_app: ASGIApp, headers: Mapping[str, str]) -> ASGIApp:
+    """Return an application whose every answer carries these headers too, whoever gives it."""
+    added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await next_app(scope, receive, send_on)
 
     return answer
 

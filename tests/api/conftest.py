@@ -11,13 +11,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from registry.app import create_app
 from registry.identity.domain import Principal, digest_of
 from registry.identity.tables import WebSession
 from registry.kernel.database import Database
 from registry.kernel.identifiers import new_id
 from registry.parts import build_parts
 from registry.settings import Settings
+from tests.applications import application
 from tests.clock import SettableClock
 from tests.world import BASE_URL, MASTER_SECRET, World, presigning_store
 
@@ -105,9 +105,10 @@ async def site(world: World, tmp_path: Path) -> AsyncIterator[Site]:
     )
     assert world.store is not None
     parts = build_parts(settings, store=world.store, database=world.database, clock=world.clock)
-    async with AsyncTestClient(create_app(parts), base_url=BASE_URL, raise_server_exceptions=False) as client:
-        client.follow_redirects = False
-        yield Site(world=world, client=client)
+    with application(parts) as app:
+        async with AsyncTestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as client:
+            client.follow_redirects = False
+            yield Site(world=world, client=client)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Details that readers and machines trip over: sign-in links, refusals, headers, local mail."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from litestar.exceptions import HTTPException
 
-from registry.app import create_app
 from registry.delivery.record_views import _through
 from registry.kernel.outcomes import Refusal, Remedy
 from registry.kernel.page_parts import language_name
@@ -16,6 +16,7 @@ from registry.problem_codes import PROBLEMS, find_problem
 from registry.settings import Settings
 from tests.api.conftest import Site
 from tests.api.raw import ask
+from tests.applications import application
 from tests.world import MASTER_SECRET, World
 
 LOCAL_URL = "http://127.0.0.1:8400"
@@ -117,11 +118,11 @@ def local(world: World, tmp_path: Path):
             "From: a@b.example\nTo: c@d.example\nSubject: Your sign-in link\n"
             "Date: Wed, 25 Nov 2026 10:00:00 +0000\n\nhttp://127.0.0.1:8400/sign-in/link?token=t\n"
         )
-        return create_app(
-            build_parts(settings, store=world.store, database=world.database, clock=world.clock)
-        )
+        parts = build_parts(settings, store=world.store, database=world.database, clock=world.clock)
+        return applications.enter_context(application(parts))
 
-    return build
+    with ExitStack() as applications:
+        yield build
 
 
 @pytest.mark.parametrize(

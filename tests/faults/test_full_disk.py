@@ -12,11 +12,11 @@ from litestar.testing import AsyncTestClient
 from sqlalchemy import text
 
 from registry import audit
-from registry.app import create_app
 from registry.identity.domain import Principal
 from registry.kernel.database import Database
 from registry.parts import build_parts
 from registry.settings import Settings
+from tests.applications import application
 from tests.clock import SettableClock
 from tests.faults.serving import HIDDEN, cookie_of, is_hub_outage, is_outage
 from tests.world import BASE_URL, MASTER_SECRET, World, presigning_store
@@ -82,9 +82,10 @@ async def scene(tmp_path: Path, sqlite_template: Path, clock: SettableClock) -> 
     parts = build_parts(settings, store=world.store, database=database, clock=clock)
     model, user = world.gated_model(), world.person()
     world.accept(user, model)
-    async with AsyncTestClient(create_app(parts), base_url=BASE_URL, raise_server_exceptions=False) as client:
-        client.follow_redirects = False
-        yield Scene(world=world, client=client, user=user)
+    with application(parts) as app:
+        async with AsyncTestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as client:
+            client.follow_redirects = False
+            yield Scene(world=world, client=client, user=user)
 
 
 async def test_acceptances_are_whole_or_not_there(scene: Scene) -> None:

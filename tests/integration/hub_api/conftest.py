@@ -7,10 +7,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from registry.app import create_app
 from registry.kernel.database import Database
 from registry.parts import build_parts
 from registry.settings import Settings
+from tests.applications import application
 from tests.clock import SettableClock
 from tests.e2e.hub.scene import HubWorld
 from tests.world import BASE_URL, MASTER_SECRET, presigning_store
@@ -34,6 +34,7 @@ async def client(world: HubWorld, tmp_path: Path) -> AsyncIterator[Client]:
     )
     assert world.store is not None
     parts = build_parts(settings, store=world.store, database=world.database, clock=world.clock)
-    async with AsyncTestClient(create_app(parts), base_url=BASE_URL, raise_server_exceptions=False) as opened:
-        opened.follow_redirects = False
-        yield opened
+    with application(parts) as app:
+        async with AsyncTestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as opened:
+            opened.follow_redirects = False
+            yield opened

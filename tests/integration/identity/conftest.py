@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from registry.app import create_app
 from registry.kernel.database import Database
 from registry.kernel.mail import Mail
 from registry.parts import Parts, build_parts
 from registry.settings import Settings
 from registry.worker import Worker
+from tests.applications import application
 from tests.clock import SettableClock
 from tests.world import MASTER_SECRET, World, presigning_store
 
@@ -146,8 +146,8 @@ async def registry(
     mail = KeptMail()
     assert world.store is not None
     parts = build_parts(settings, store=world.store, database=database, clock=clock, mailer=mail)
-    app: Any = create_app(parts)
     async with AsyncExitStack() as stack:
+        app: Any = stack.enter_context(application(parts))
 
         async def open_browser(address: str = "192.0.2.7") -> Browser:
             transport = ASGITransport(app, raise_app_exceptions=False, client=(address, 40_000))

@@ -15,9 +15,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from registry.app import create_app
 from registry.identity.ci_issuers import KEYS_KEPT, KEYS_PAUSE
 from registry.identity.oauth_domain import CI_PREFIX, CI_TOKEN_LIFETIME, EXCHANGE_GRANT
+from tests.applications import application
 from tests.clock import SettableClock
 from tests.integration.identity.conftest import HTTPS_URL, Browser, Registry
 from tests.integration.identity.test_program_tokens import works
@@ -99,20 +99,20 @@ def ci(server: CI) -> CI:
 
 
 @pytest.fixture
-def registry(registry: Registry, ci: CI, monkeypatch: pytest.MonkeyPatch) -> Registry:
+def registry(registry: Registry, ci: CI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry that trusts this CI system."""
     settings = replace(
         registry.parts.settings, ci_issuers=(f"github={ci.url}", "gitlab=https://gitlab.invalid")
     )
     parts = replace(registry.parts, settings=settings)
-    app: Any = create_app(parts)
+    with application(parts) as app:
 
-    async def open_browser(address: str = "192.0.2.7") -> Browser:
-        browser: Browser = await registry.open_browser(address)
-        browser.client._transport.app = app  # type: ignore[attr-defined]
-        return browser
+        async def open_browser(address: str = "192.0.2.7") -> Browser:
+            browser: Browser = await registry.open_browser(address)
+            browser.client._transport.app = app  # type: ignore[attr-defined]
+            return browser
 
-    return Registry(world=registry.world, parts=parts, mail=registry.mail, open_browser=open_browser)
+        yield Registry(world=registry.world, parts=parts, mail=registry.mail, open_browser=open_browser)
 
 
 async def trust(registry: Registry, ci: CI, **changes: str) -> tuple[Browser, str]:
