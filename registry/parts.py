@@ -5,6 +5,7 @@
 
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from registry import catalog, identity, ledger
@@ -99,7 +100,7 @@ def build_parts(
         keys=Keys(database, sealer, clock),
         store=store,
         mailer=mailer or _mailer(settings),
-        pages=Pages(site),
+        pages=_load_pages(site),
         cookies=cookies,
         visits=Visits(
             database=database,
@@ -141,6 +142,12 @@ def connect_store(settings: Settings, *, clock: Clock | None = None) -> S3Object
 def mail_folder(settings: Settings) -> Path:
     """Return where the embedded default keeps mail."""
     return settings.data_dir / "mail"
+
+
+@cache
+def _load_pages(site: Site) -> Pages:
+    # Files and compiled templates are the same for everybody in the process.
+    return Pages(site)
 
 
 def _mailer(settings: Settings) -> Mailer:
