@@ -24,6 +24,7 @@ from registry.identity.ci_domain import read_issuers
 from registry.identity.ci_issuers import CIIssuers
 from registry.identity.device_polling import DevicePolls
 from registry.identity.oauth_api import OAuthDesk
+from registry.identity.standing_domain import Reach
 from registry.identity.visits import Desk
 from registry.kernel.deadlines import bodies_in_time
 from registry.kernel.edge import GuardedRequest, refuse_nul, with_headers
@@ -66,6 +67,7 @@ class MountedRoutes:
             clock=parts.clock,
             cookies=parts.cookies,
             base_url=parts.settings.base_url,
+            countries=parts.countries,
         )
         self.app = Litestar(
             route_handlers=[*ROUTES, *hub_api.routes(), *extra_routes],
@@ -104,6 +106,7 @@ class MountedRoutes:
         self._authentication.database = parts.database
         self._authentication.clock = parts.clock
         self._authentication.cookies = parts.cookies
+        self._authentication.countries = parts.countries
         self._authentication.base_url = settings.base_url
         desk = given["desk"]
         self.app.state = State(
@@ -186,6 +189,11 @@ def _desk(parts: Parts) -> Desk:
         pages=parts.pages,
         cookies=parts.cookies,
         visits=parts.visits,
+        reach=Reach(
+            issuers={one.issuer: one.name for one in parts.relying_party.providers},
+            network=parts.countries.name,
+        ),
+        countries=parts.countries,
     )
 
 

@@ -17,6 +17,7 @@ from registry.identity.providers import load_providers
 from registry.identity.visits import Visits
 from registry.identity.webauthn import WebAuthn
 from registry.kernel.clock import Clock, SystemClock
+from registry.kernel.country_database import CountryDatabase
 from registry.kernel.database import Database
 from registry.kernel.mail import LocalMailer, Mailer, SMTPMailer
 from registry.kernel.outcomes import GatehouseError
@@ -66,6 +67,7 @@ class Parts:
     visits: Visits
     relying_party: RelyingParty
     webauthn: WebAuthn
+    countries: CountryDatabase
 
 
 def build_parts(
@@ -102,6 +104,7 @@ def build_parts(
         mailer=mailer or _mailer(settings),
         pages=_load_pages(site),
         cookies=cookies,
+        countries=CountryDatabase(settings.country_database),
         visits=Visits(
             database=database,
             sealer=sealer,

@@ -41,6 +41,13 @@ _ROWS = (
         readers="you; the publishers of models that you accepted a license for",
         kept=UNTIL_ERASED,
     ),
+    Kept(
+        label="What you declare",
+        what="an age you have reached, your country, as what you use models; only if you say so, never a date of birth",
+        why="some publishers let in only people of whom it holds",
+        readers="you; publishers learn only that what they ask for is met, or the reason why it is not",
+        kept=_ON_RECORD,
+    ),
     *(
         replace(row, label=f"At an acceptance: {row.label.lower()}")
         for row in kept_of_acceptance("the publisher")

@@ -30,6 +30,16 @@ GROUPS = (
               "The publisher, or an operator for the whole registry, keeps you out. The answer says why and "
               "since when.",
               "Write to the contact that the answer names.", by=MAINTAINERS),
+        _code("missing-prerequisite", 403, "Something is asked for first",
+              "The gate asks for something before anything can be accepted: a confirmed address, a second factor, a "
+              "linked account, membership in an organisation, or something that you declare.",
+              "Do what the answer names, at the address that it names.",
+              "Then open the model’s page again; it shows what else is left.", by=YOU),
+        _code("outside-the-gate", 403, "The gate does not let you in",
+              "The publisher lets in only people from some countries, or of some kinds. The answer says which rule "
+              "it was, and by what the registry knows.",
+              "Look whether what you declared is right; it is in your settings.",
+              "Write to the contact that the answer names.", by=MAINTAINERS),
         _code("gate-closed", 403, "The gate is closed",
               "The publisher gives out no files of this model now, whatever was accepted.",
               "Ask the maintainers whether and when it opens.", by=MAINTAINERS),

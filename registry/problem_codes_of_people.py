@@ -33,6 +33,9 @@ GROUPS = (
         _code("invalid-token-request", 422, "The token was not created",
               "A token needs a name, at least one scope and one of the offered lifetimes.",
               "Mend the marked fields, then send the form again.", by=YOU),
+        _code("declaration-malformed", 422, "That cannot be declared",
+              "An age, a country and a kind of body are chosen from lists.",
+              "Choose again, then send the form again.", by=YOU),
         _code("fresh-sign-in-needed", 403, "This takes a fresh sign-in",
               "What a gate asks for is changed only by somebody who signed in within the last hour, in a "
               "browser.",

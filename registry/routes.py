@@ -24,6 +24,7 @@ from registry.fixed_pages import LocalMailPages, ProblemPages, StaticFiles
 from registry.health import HealthApi
 from registry.identity.ci_pages import CIPages
 from registry.identity.consent_pages import ConsentPages
+from registry.identity.declaration_pages import DeclarationPages
 from registry.identity.device_pages import DevicePages, LoginPages
 from registry.identity.identity_pages import IdentityPages
 from registry.identity.inbox_pages import InboxPages
@@ -48,6 +49,7 @@ ROUTES: tuple[Any, ...] = (
     PasskeySignInPages,
     IdentityPages,
     PasskeyPages,
+    DeclarationPages,
     CredentialPages,
     OAuthApi,
     IntrospectionApi,

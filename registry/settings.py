@@ -68,6 +68,8 @@ class Settings:
     """E-mail addresses of people who may run the registry, separated by commas."""
     providers_file: str = ""
     """TOML file of the providers that people may sign in with. Empty: by e-mail link and passkey only."""
+    country_database: str = ""
+    """File in MaxMind DB format that says in which country a network address is; for gates with such a rule. Empty: none."""
     acceptance_sign_in_hours: int = 12
     """How many hours after signing in a license may be accepted; later one signs in again, 1 to 336."""
     site_name: str = ""

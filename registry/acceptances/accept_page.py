@@ -12,6 +12,7 @@ from registry.acceptances import service
 from registry.acceptances.domain import Offer, Ticket, nothing_to_accept
 from registry.catalog.cards import GatePrompt
 from registry.catalog.domain import ModelView
+from registry.catalog.prerequisites import NONE, Seen, judge_prerequisites
 from registry.identity.organisation_domain import OrganisationView, no_such_organisation
 from registry.identity.visits import Visit
 from registry.kernel.outcomes import Refusal
@@ -45,6 +46,7 @@ def load(
     wanted: str | None,
     organisation_id: UUID | None = None,
     now: datetime,
+    contact: str = "",
 ) -> Shown | Refusal:
     """Return what the acceptance page shows, or why there is nothing to show.
 
@@ -66,6 +68,8 @@ def load(
         found = _find_offer(session, model, person_id, organisation, wanted) if organisation else None
     if found is None:
         return nothing_to_accept(f"/{model.repo_id}")
+    if refusal := _judge_beforehand(session, visit, model, now=now, contact=contact):
+        return refusal
     offer, version = found
     earlier_id = (
         service.earlier_version_id(
@@ -90,6 +94,17 @@ def load(
         organisation=organisation,
         others=[body for body in bodies if body is not organisation],
     )
+
+
+def _judge_beforehand(
+    session: Session, visit: Visit, model: ModelView, *, now: datetime, contact: str
+) -> Refusal | None:
+    """Return what a signed-in person lacks, before they read and fill in anything."""
+    asked = model.gate.prerequisites
+    if asked == NONE or visit.principal.person_id is None:
+        return None
+    standing = identity.load_standing(session, visit.principal, now=now)
+    return judge_prerequisites(asked, Seen.of(visit.principal, standing, model.repo_id, contact))
 
 
 def _officer_of(session: Session, visit: Visit, now: datetime) -> Sequence[OrganisationView]:
@@ -124,6 +139,7 @@ def load_again(
     refusal: Refusal,
     organisation_id: UUID | None = None,
     now: datetime,
+    contact: str = "",
 ) -> Shown | Refusal:
     """Return the page after a refusal; where another text is offered now, beside the one that was shown."""
     before = _shown_on(session, ticket, visit)
@@ -136,6 +152,7 @@ def load_again(
         wanted=wanted,
         organisation_id=organisation_id,
         now=now,
+        contact=contact,
     )
     if isinstance(loaded, Refusal) or before is None or refusal.code != "text-changed":
         return loaded

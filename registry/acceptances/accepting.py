@@ -43,8 +43,10 @@ from registry.acceptances.statement import Evidence, receipt_letter, sign_statem
 from registry.acceptances.store import PastAcceptance
 from registry.catalog.domain import ModelView, ReleaseView
 from registry.catalog.forms import AnswerErrors, CleanAnswers, validate_answers
+from registry.catalog.prerequisites import NONE, Seen, judge_answers, judge_prerequisites
 from registry.identity.domain import Principal, Profile
 from registry.identity.organisation_domain import OrganisationView
+from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 from registry.kernel import mail
 from registry.kernel.identifiers import new_id
 from registry.kernel.inserting import in_one_trip
@@ -106,6 +108,8 @@ class _Loaded:
     """By person: their latest acceptances with the sealed disclosures."""
     past_of_organisations: Mapping[tuple[UUID, UUID], Sequence[PastAcceptance]]
     """By organisation and gate."""
+    standings: Mapping[Principal, Standing]
+    """Of those who are at a gate that asks for something beforehand."""
 
     def past_of(self, act: Act) -> Sequence[PastAcceptance]:
         """Return what was accepted at this gate before by who accepts now: the person, or the organisation."""
@@ -204,6 +208,11 @@ def _load(session: Session, acts: Sequence[Act], texts: Texts) -> _Loaded:
         },
         sealed=_load_sealed(session, latest),
         past_of_organisations=_load_organisations(session, acts),
+        standings={
+            act.principal: identity.load_standing(session, act.principal, now=act.now)
+            for act in acts
+            if act.model.gate.prerequisites != NONE
+        },
     )
 
 
@@ -247,7 +256,7 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
     acts_for = _judge_capacity(session, act, offer)
     if isinstance(acts_for, Refusal):
         return acts_for
-    answers = _judge(act, ticket, offer, has_profile=act.principal.person_id in loaded.people)
+    answers = _judge(act, ticket, offer, loaded)
     if isinstance(answers, Refusal):
         return answers
     person_id = act.principal.person_id
@@ -332,10 +341,22 @@ def _choose(act: Act, ticket: Ticket | None, loaded: _Loaded) -> tuple[Offer, Ve
     return choose_offer(act.model, required, loaded.past_of(act), wanted=wanted)
 
 
-def _judge(act: Act, ticket: Ticket | None, offer: Offer, *, has_profile: bool) -> CleanAnswers | Refusal:
+def _judge(act: Act, ticket: Ticket | None, offer: Offer, loaded: _Loaded) -> CleanAnswers | Refusal:
     """Return the answers of an act that counts, or why it does not; every field in error is named at once."""
-    refusal = judge_actor(act.principal, offer) or judge_readiness(
-        act.principal, has_email=has_profile, most=act.sign_in_age, page=offer.page, now=act.now
+    standing = loaded.standings.get(act.principal, NOTHING_KNOWN)
+    seen = Seen.of(act.principal, standing, act.model.repo_id)
+    asked = act.model.gate.prerequisites
+    refusal = (
+        judge_actor(act.principal, offer)
+        or judge_readiness(
+            act.principal,
+            has_email=act.principal.person_id in loaded.people,
+            most=act.sign_in_age,
+            page=offer.page,
+            now=act.now,
+        )
+        or judge_prerequisites(asked, seen)
+        or judge_answers(asked, act.model.gate.fields, act.command.answers, seen)
     )
     if refusal is not None:
         return refusal

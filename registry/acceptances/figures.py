@@ -1,6 +1,6 @@
 """Counts over many acceptances: how people stand at a gate, how many accepted week by week."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,15 +18,16 @@ Standing = frozenset[tuple[UUID, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standings:
-    """How many people have accepted the same things at a gate."""
+    """What people have accepted at a gate."""
 
-    groups: Mapping[Standing, int]
+    accepted: Mapping[UUID, Standing]
+    """By person."""
     is_whole: bool
     """False where only the people of the newest acceptances were looked at."""
 
 
-def count_standings(session: Session, gate_id: UUID, *, most: int) -> Standings:
-    """Return what the people of a gate's newest `most` acceptances have accepted there, and how many of them.
+def list_standings(session: Session, gate_id: UUID, *, most: int) -> Standings:
+    """Return what the people of a gate's newest `most` acceptances have accepted there.
 
     What somebody accepted for an organisation is not theirs, and is left out.
     However many acceptances a gate has, no more than `most` of its people are looked up, each by their index.
@@ -53,7 +54,8 @@ def count_standings(session: Session, gate_id: UUID, *, most: int) -> Standings:
     accepted: defaultdict[UUID, set[tuple[UUID, int]]] = defaultdict(set)
     for person_id, license_id, series in rows:
         accepted[person_id].add((license_id, series))
-    return Standings(groups=Counter(map(frozenset, accepted.values())), is_whole=counted <= most)
+    people = {person_id: frozenset(held) for person_id, held in accepted.items()}
+    return Standings(accepted=people, is_whole=counted <= most)
 
 
 def count_by_week(

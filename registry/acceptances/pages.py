@@ -69,6 +69,7 @@ class AcceptPages(Controller):
                 wanted=license or None,
                 organisation_id=organisation,
                 now=now,
+                contact=desk.settings.contact,
             )
         )
         if isinstance(loaded, Refusal):
@@ -152,6 +153,7 @@ class AcceptPages(Controller):
                 refusal=refusal,
                 organisation_id=capacity.organisation_id if capacity else None,
                 now=now,
+                contact=desk.settings.contact,
             )
         )
         if isinstance(loaded, Refusal):

@@ -10,8 +10,8 @@ from registry.acceptances.domain import ACT, AUTHORITY, NAME_MAX_CHARACTERS, TIT
 from registry.acceptances.kept import kept_of_acceptance
 from registry.catalog import forms
 from registry.catalog.cards import GatePrompt
-from registry.catalog.countries import COUNTRIES
 from registry.identity.organisation_domain import OrganisationView
+from registry.kernel.countries import COUNTRIES
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import (
     Difference,

@@ -80,6 +80,8 @@ class ReasonOut(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the grant that meets it."""
     inherited_from: str | None
     """The base whose gate asks for the license, empty where that is private; null: the model's own gate."""
+    remedy: RemedyView | None
+    """What to do about it; null where the remedy of the whole says so."""
 
 
 class DecisionOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,7 +271,7 @@ def load_whoami(session: Session, desk: Desk, principal: Principal) -> WhoamiOut
 
 def view_decision(verdict: Permit | Denial, base_url: str) -> DecisionOut:
     """Return a decision as it goes out."""
-    reasons = [_reason(reason) for reason in verdict.reasons]
+    reasons = [_reason(reason, base_url) for reason in verdict.reasons]
     if isinstance(verdict, Permit):
         return DecisionOut(
             permitted=True,
@@ -301,7 +303,7 @@ def view_decision(verdict: Permit | Denial, base_url: str) -> DecisionOut:
     )
 
 
-def _reason(reason: Reason) -> ReasonOut:
+def _reason(reason: Reason, base_url: str) -> ReasonOut:
     since = reason.since if reason.since and reason.since.year > 1970 else None
     return ReasonOut(
         code=reason.code.value,
@@ -314,6 +316,11 @@ def _reason(reason: Reason) -> ReasonOut:
         acceptance=str(reason.acceptance_id) if reason.acceptance_id else None,
         grant=str(reason.grant_id) if reason.grant_id else None,
         inherited_from=reason.inherited_from,
+        remedy=(
+            RemedyView(text=reason.remedy.text, url=absolute(reason.remedy.url, base_url))
+            if reason.remedy and not reason.met
+            else None
+        ),
     )
 
 

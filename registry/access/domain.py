@@ -11,9 +11,12 @@ from enum import StrEnum
 from urllib.parse import quote
 from uuid import UUID
 
+from registry.access import refusals
 from registry.access.transitions import STATE_WORDS, RequestState
 from registry.catalog.domain import GateMode
+from registry.catalog.prerequisites import NONE, Checked, Prerequisites, Seen, check, refuse
 from registry.identity.domain import Channel, Principal, Scope
+from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 from registry.kernel.outcomes import Refusal, Remedy
 
 OPEN_PATHS = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
@@ -27,6 +30,8 @@ class ReasonCode(StrEnum):
     SIGNED_IN = "signed-in"
     SCOPE = "scope"
     GATE_OPEN = "gate-open"
+    PREREQUISITE = "prerequisite-met"
+    """One reason for each thing that the gate asks for beforehand."""
     LICENSE = "license-accepted"
     REVIEW = "review-passed"
 
@@ -100,6 +105,10 @@ class Facts:
     model: str
     mode: GateMode
     requirements: tuple[Requirement, ...]
+    prerequisites: Prerequisites = NONE
+    """What the model's own gate asks for beforehand."""
+    standing: Standing = NOTHING_KNOWN
+    """Only gathered where the gate has prerequisites."""
     block: BlockFact | None = None
     grant: GrantFact | None = None
     """Only a gate of mode `manual` looks at it."""
@@ -129,6 +138,8 @@ class Reason:
     """The base whose gate asks for it, empty where that is private; None: the model's own gate."""
     decider: str = "You do"
     """Who can change it."""
+    remedy: Remedy | None = None
+    """What to do about it and where, where the refusal of the whole does not say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +168,7 @@ def decide(facts: Facts) -> Permit | Denial:
 
     Monotone: taking away an acceptance, adding a requirement or a block never turns a denial into a permit.
     """
-    open_to_all = facts.mode is GateMode.AUTO and not facts.requirements
+    open_to_all = facts.mode is GateMode.AUTO and not facts.requirements and facts.prerequisites == NONE
     reasons = _reasons(facts, open_to_all=open_to_all)
     for reason in reasons:
         if not reason.met:
@@ -218,10 +229,29 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
                 decider=_maintainers(facts),
             )
         )
+    if signed_in:
+        reasons.extend(_prerequisite_reason(one, facts) for one in _checked(facts))
     reasons.extend(_inherit(_license_reason(one, facts.earlier), one) for one in facts.requirements)
     if facts.mode is GateMode.MANUAL:
         reasons.append(_review_reason(facts))
     return tuple(reasons)
+
+
+def _checked(facts: Facts) -> tuple[Checked, ...]:
+    repo = f"{facts.publisher}/{facts.model}"
+    return check(facts.prerequisites, Seen.of(facts.principal, facts.standing, repo, facts.contact))
+
+
+def _prerequisite_reason(one: Checked, facts: Facts) -> Reason:
+    return Reason(
+        code=ReasonCode.PREREQUISITE,
+        met=one.met,
+        title=one.title,
+        detail=one.detail,
+        since=one.since,
+        decider=_maintainers(facts) if one.refuses else "You do",
+        remedy=one.remedy,
+    )
 
 
 def _maintainers(facts: Facts) -> str:
@@ -242,23 +272,12 @@ def _review_reason(facts: Facts) -> Reason:
             decider=reviewers,
         )
     request = facts.request
-    if request is None:
-        return Reason(code=ReasonCode.REVIEW, met=False, title="Access not asked for yet", decider=reviewers)
-    if request.grant_ended_at is not None:
-        return Reason(
-            code=ReasonCode.REVIEW,
-            met=False,
-            title="The access has expired",
-            since=request.grant_ended_at,
-            decider=reviewers,
-        )
-    return Reason(
-        code=ReasonCode.REVIEW,
-        met=False,
-        title=f"Request: {STATE_WORDS[request.state].lower()}",
-        since=request.since,
-        decider=reviewers,
-    )
+    title, since = "Access not asked for yet", None
+    if request is not None and request.grant_ended_at is not None:
+        title, since = "The access has expired", request.grant_ended_at
+    elif request is not None:
+        title, since = f"Request: {STATE_WORDS[request.state].lower()}", request.since
+    return Reason(code=ReasonCode.REVIEW, met=False, title=title, since=since, decider=reviewers)
 
 
 def _inherit(reason: Reason, requirement: Requirement) -> Reason:
@@ -332,46 +351,20 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
     first = next(iter(facts.requirements), None)
     accept = f"/{(first.source if first else None) or repo}/accept"
     if reason.code is ReasonCode.NOT_BLOCKED and facts.block is not None:
-        return Refusal(
-            code="access-blocked",
-            status=403,
-            title=f"Your access to {repo} is blocked",
-            detail=f"No file was sent. Reason given: {facts.block.reason}",
-            remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
-            decider=_maintainers(facts),
-            since=facts.block.since,
-            until=facts.block.until,
+        block, maintainers = facts.block, _maintainers(facts)
+        return refusals.blocked(
+            repo, block.reason, since=block.since, until=block.until, ask=_contact(facts), decider=maintainers
         )
     if reason.code is ReasonCode.SIGNED_IN:
-        return Refusal(
-            code="sign-in-needed",
-            status=401,
-            title=f"{repo} is gated, and you are not signed in",
-            detail="No file was sent. The card and the license are open to read.",
-            remedy=Remedy(
-                text="Create a token of this registry at /settings/tokens, then accept the license",
-                url=accept,
-            ),
-            decider="You do; no review follows",
-        )
+        return refusals.sign_in_needed(repo, accept)
     if reason.code is ReasonCode.SCOPE:
-        return Refusal(
-            code="scope-missing",
-            status=403,
-            title="This token lacks the scope read",
-            detail="No file was sent. Tokens do only what they were created for.",
-            remedy=Remedy(text="Create a token with the scope read", url="/settings/tokens"),
-            decider="You do",
-        )
+        return refusals.read_scope_missing()
     if reason.code is ReasonCode.GATE_OPEN:
-        return Refusal(
-            code="gate-closed",
-            status=403,
-            title=f"{repo} is closed",
-            detail="No file was sent. The publisher gives no access now.",
-            remedy=Remedy(text=_contact(facts), url=f"/{repo}"),
-            decider=_maintainers(facts),
-        )
+        return refusals.gate_closed(repo, ask=_contact(facts), decider=_maintainers(facts))
+    if reason.code is ReasonCode.PREREQUISITE:
+        checked = _checked(facts)
+        unmet = next(one for one in checked if not one.met)
+        return refuse(unmet, checked, decider=_maintainers(facts))
     if reason.code is ReasonCode.REVIEW:
         return _refuse_review(reason, facts)
     return _refuse_license(reason, facts)

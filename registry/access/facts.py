@@ -5,21 +5,23 @@ a session; there is one text for both, so that the rule cannot be gathered in tw
 the contexts below in one round trip; nothing is written through it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, String, TextClause, Uuid, bindparam, text
+from sqlalchemy import Integer, LargeBinary, String, TextClause, Uuid, bindparam, text
 from sqlmodel import Session
 
-from registry import catalog
-from registry.access import request_store
+from registry import catalog, identity
+from registry.access import request_store, store
 from registry.access.domain import BlockFact, Earlier, Facts, GrantFact, RequestFact, Requirement
 from registry.access.transitions import RequestState
 from registry.catalog.domain import GateMode
+from registry.catalog.prerequisites import NONE, parse_prerequisites
 from registry.identity.domain import Principal
+from registry.identity.standing_domain import Standing
 from registry.kernel.database import UTCDateTime
 
 # An acceptance for an organisation covers its members as long as the organisation has a proved domain; one
@@ -71,7 +73,7 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
              AND (t.ends_at IS NULL OR t.ends_at > :now) ORDER BY t.granted_at DESC LIMIT 1) END AS grant_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
-       NULL AS source_id, NULL AS source, 0 AS generation
+       NULL AS source_id, NULL AS source, 0 AS generation, r.prerequisites AS prerequisites
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate g ON g.id = m.gate_id
@@ -92,7 +94,7 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
        n.ancestor_id AS source_id, CASE WHEN s.private THEN '' ELSE sp.name || '/' || s.name END AS source,
-       n.generation AS generation
+       n.generation AS generation, NULL AS prerequisites
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate og ON og.id = m.gate_id
@@ -165,6 +167,8 @@ class Row:
     """The ancestor whose gate asks for it; None: the model's own."""
     source: str | None
     """Its name; empty where it is private."""
+    prerequisites: bytes | None
+    """What the model's own gate asks for beforehand; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +201,8 @@ def gather_by_name(
     gathered = assemble((_row(dict(row)) for row in found.mappings()), principal)
     if not gathered:
         return None
-    return _explained(session, gathered[0], principal, now=now)
+    (found_one,) = _with_standing(gathered, lambda: identity.load_standing(session, principal, now=now))
+    return _explained(session, found_one, principal, now=now)
 
 
 def gather_by_ids(
@@ -211,7 +216,10 @@ def gather_by_ids(
         statement, {"person_id": principal.person_id, "now": now, "model_ids": list(model_ids)}
     )
     rows = [_row(dict(row)) for row in found.mappings()]
-    gathered = {item.facts.model_id: item for item in assemble(rows, principal)}
+    assembled = _with_standing(
+        assemble(rows, principal), lambda: identity.load_standing(session, principal, now=now)
+    )
+    gathered = {item.facts.model_id: item for item in assembled}
     reviewed = [
         item.facts.model_id
         for item in gathered.values()
@@ -221,6 +229,18 @@ def gather_by_ids(
         item = gathered[model_id]
         gathered[model_id] = replace(item, facts=replace(item.facts, request=request))
     return gathered
+
+
+def _with_standing(gathered: Sequence[Gathered], load: Callable[[], Standing]) -> list[Gathered]:
+    """Return the facts with how the person stands; it is loaded only where one of the gates asks for it."""
+    asking = [item.facts.prerequisites != NONE for item in gathered]
+    if not any(asking):
+        return list(gathered)
+    standing = load()
+    return [
+        replace(item, facts=replace(item.facts, standing=standing)) if asks else item
+        for item, asks in zip(gathered, asking, strict=True)
+    ]
 
 
 def assemble(rows: Iterable[Row], principal: Principal) -> list[Gathered]:
@@ -258,6 +278,7 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
         requirements=tuple(requirements.values()),
         block=_UNEXPLAINED_BLOCK if first.block_id is not None else None,
         grant=_unexplained_grant(first.grant_id),
+        prerequisites=parse_prerequisites(first.prerequisites),
     )
     return Gathered(facts=facts, private=first.private, has_role=first.role is not None)
 
@@ -304,7 +325,7 @@ def _explained(session: Session, gathered: Gathered, principal: Principal, *, no
     block = facts.block
     earlier: tuple[Earlier, ...] = ()
     if block is not None:
-        block = find_block_fact(session, principal.person_id, facts.model_id, now=now) or block
+        block = store.find_block_fact(session, principal.person_id, facts.model_id, now=now) or block
     if principal.person_id and any(item.acceptance_id is None for item in facts.requirements):
         statement = text(_EARLIER_SQL).bindparams(
             bindparam("model_id", type_=Uuid()), bindparam("person_id", type_=Uuid())
@@ -365,33 +386,6 @@ def _requests_at(
     return newest
 
 
-def find_block_fact(
-    session: Session, person_id: UUID | None, model_id: UUID, *, now: datetime
-) -> BlockFact | None:
-    """Return the live block that bars the person from the model, with its reason."""
-    statement = text(
-        """
-        SELECT b.reason AS reason, b.blocked_at AS since, b.until AS until
-          FROM model m JOIN block b ON b.person_id = :person_id
-               AND (b.publisher_id IS NULL OR b.publisher_id = m.publisher_id)
-          LEFT JOIN block_lift x ON x.block_id = b.id
-         WHERE m.id = :model_id AND x.block_id IS NULL AND (b.until IS NULL OR b.until > :now) ORDER BY b.blocked_at DESC LIMIT 1
-        """
-    ).bindparams(
-        bindparam("model_id", type_=Uuid()),
-        bindparam("person_id", type_=Uuid()),
-        bindparam("now", type_=UTCDateTime()),
-    )
-    typed = statement.columns(reason=String, since=UTCDateTime, until=UTCDateTime)
-    row = (
-        session.connection()
-        .execute(typed, {"model_id": model_id, "person_id": person_id, "now": now})
-        .mappings()
-        .first()
-    )
-    return BlockFact(**row) if row else None
-
-
 def _typed(statement: TextClause) -> Any:
     bound = statement.bindparams(bindparam("person_id", type_=Uuid()), bindparam("now", type_=UTCDateTime()))
     return bound.columns(
@@ -416,6 +410,7 @@ def _typed(statement: TextClause) -> Any:
         source_id=Uuid,
         source=String,
         generation=Integer,
+        prerequisites=LargeBinary,
     )
 
 
@@ -440,4 +435,5 @@ def _row(row: Mapping[str, Any]) -> Row:
         cover_until=row["cover_until"],
         source_id=row["source_id"],
         source=row["source"],
+        prerequisites=row["prerequisites"],
     )

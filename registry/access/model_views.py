@@ -16,6 +16,7 @@ from registry.access.domain import OPEN_PATHS, Denial, Permit, ReasonCode
 from registry.access.panel import access_panel
 from registry.catalog import markdown
 from registry.catalog.domain import DEFAULT_BRANCH, FileView, GateMode, ModelView, RefView, ReleaseView
+from registry.catalog.prerequisites import describe
 from registry.kernel.page_parts import Badge, Link, Notice, Pager, Shape, Tone, language_name
 
 PAGE_FILES = 200
@@ -112,6 +113,8 @@ def _gate_words(model: ModelView, *, inherits: bool) -> tuple[str, str | None]:
         return "Accept to download", "the licenses of its bases"
     if model.gate.is_open():
         return "Open", "nothing is to be accepted"
+    if model.gate.mode is GateMode.AUTO and not model.gate.license_version_ids and not inherits:
+        return "Open to whom its gate describes", "nothing is to be accepted"
     match model.gate.mode:
         case GateMode.AUTO:
             return "Accept to download", "no review follows"
@@ -291,7 +294,7 @@ def _file_access(shown: ModelShown, *, is_open: bool) -> Badge:
         return Badge(word="Open to all", shape=Shape.OPEN, tone=Tone.OK)
     if isinstance(shown.verdict, Permit):
         return Badge(word="You may download", shape=Shape.DONE, tone=Tone.OK)
-    if shown.verdict.refusal.code in {"access-blocked", "gate-closed", "review-needed"}:
+    if shown.verdict.refusal.code in {"access-blocked", "gate-closed", "review-needed", "outside-the-gate"}:
         return Badge(word="Not for you now", shape=Shape.CLOSED, tone=Tone.STOP)
     return Badge(word="After acceptance", shape=Shape.DECIDED)
 
@@ -324,8 +327,14 @@ def license_view(
         ],
         declared=_declared(card, shown.requirements) if card else None,
         asked=[
-            SimpleNamespace(label=field.label, why=None if field.required else "optional")
-            for field in gate.fields
+            *(
+                SimpleNamespace(label=phrase, why="before anything can be accepted")
+                for phrase in describe(gate.prerequisites)
+            ),
+            *(
+                SimpleNamespace(label=field.label, why=None if field.required else "optional")
+                for field in gate.fields
+            ),
         ],
         revision=SimpleNamespace(number=gate.number, since=gate.created_at, entry=None),
     )

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode
 from registry.catalog.domain import GateMode, ModelView
+from registry.catalog.prerequisites import NONE
 from registry.kernel.page_parts import AccessPanel, Badge, Check, Command, Link, Shape, Tone
 
 _FILES_NOTE = "Each download is recorded with your account."
@@ -71,12 +72,17 @@ def gate_badge(mode: GateMode, *, is_open: bool) -> Badge:
 
 def own_badge(verdict: Permit | Denial, facts: Facts) -> Badge | None:
     """Return how this person stands with a model; None where the gate's own badge says it all."""
-    if facts.principal.person_id is None or not (facts.requirements or isinstance(verdict, Denial)):
+    asks = facts.requirements or facts.prerequisites != NONE
+    if facts.principal.person_id is None or not (asks or isinstance(verdict, Denial)):
         return None
     if isinstance(verdict, Permit):
         return Badge(word="You may download", shape=Shape.DONE, tone=Tone.OK)
     if verdict.refusal.code == "access-blocked":
         return Badge(word="You are blocked", shape=Shape.CLOSED, tone=Tone.STOP)
+    if verdict.refusal.code == "missing-prerequisite":
+        return Badge(word="Something is asked first", shape=Shape.TODO, tone=Tone.TODO)
+    if verdict.refusal.code == "outside-the-gate":
+        return Badge(word="Not for you", shape=Shape.CLOSED, tone=Tone.STOP)
     if verdict.refusal.code in _ACCEPT_CODES:
         return Badge(word="Not accepted yet", shape=Shape.TODO, tone=Tone.TODO)
     asked = _ASKED.get(verdict.refusal.code)
@@ -103,6 +109,8 @@ def access_panel(
         )
     if refusal.code in _ACCEPT_CODES:
         return _to_accept(verdict, model, checks, url=url, base_url=base_url)
+    if refusal.code == "missing-prerequisite":
+        return _to_bring(verdict, checks)
     if refusal.code in _ASKED:
         return _to_ask(verdict, model, checks, _ASKED[refusal.code], base_url=base_url)
     return AccessPanel(
@@ -184,6 +192,24 @@ def _to_accept(
     )
 
 
+def _to_bring(denial: Denial, checks: Sequence[Check]) -> AccessPanel:
+    refusal, remedy = denial.refusal, denial.refusal.remedy
+    missing = sum(one.code is ReasonCode.PREREQUISITE and not one.met for one in denial.reasons)
+    say = "This gate asks for it before anything can be accepted."
+    if missing > 1:
+        say = f"This gate asks for {missing} things before anything can be accepted, one after the other."
+    return AccessPanel(
+        tone=Tone.TODO,
+        title=refusal.title,
+        say=f"{say} {remedy.text}." if remedy else say,
+        checks=checks,
+        action=Link(label="Do it now", url=remedy.url) if remedy and remedy.url else None,
+        decider=refusal.decider,
+        since=refusal.since,
+        more=[Link(label="What this means", url=f"/problems/{refusal.code}")],
+    )
+
+
 def _to_ask(
     denial: Denial, model: ModelView, checks: Sequence[Check], asked: _Asked, *, base_url: str
 ) -> AccessPanel:
@@ -230,8 +256,16 @@ def _check(reason: Reason, label: str | None) -> Check:
         verdict=reason.title,
         detail=detail,
         at=_shown(reason.since),
-        link=Link(label="receipt", url=f"/records/{reason.acceptance_id}") if reason.acceptance_id else None,
+        link=_check_link(reason),
     )
+
+
+def _check_link(reason: Reason) -> Link | None:
+    if reason.acceptance_id:
+        return Link(label="receipt", url=f"/records/{reason.acceptance_id}")
+    if reason.met or reason.remedy is None or reason.remedy.url is None:
+        return None
+    return Link(label="what to do", url=reason.remedy.url)
 
 
 def _shown(moment: datetime | None) -> datetime | None:

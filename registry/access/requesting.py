@@ -38,9 +38,11 @@ from registry.access.transitions import (
 )
 from registry.catalog.domain import GateMode, ModelView
 from registry.catalog.forms import ANSWER_MAX_CHARACTERS, AnswerErrors, validate_answers
+from registry.catalog.prerequisites import Seen, judge_answers
 from registry.catalog.refusals import malformed
 from registry.catalog.reviews import ReviewPolicy
 from registry.identity.domain import ANONYMOUS, Scope, not_signed_in, scope_missing
+from registry.identity.standing_domain import NOTHING_KNOWN
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id
@@ -71,7 +73,10 @@ def ask(
         return opened
     found, open_one, newest = opened
     given: Mapping[str, str] = {}
+    seen = Seen.of(office.principal, NOTHING_KNOWN, found.repo_id)
     if not as_draft:
+        if refusal := judge_answers(found.gate.prerequisites, found.gate.fields, answers, seen):
+            return refusal
         clean = validate_answers(found.gate.fields, answers)
         errors = dict(clean.errors) if isinstance(clean, AnswerErrors) else {}
         if not note.strip():

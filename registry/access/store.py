@@ -1,12 +1,15 @@
 """Queries and inserts of the deny list; no rules."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import String, Uuid, bindparam, insert, text
 from sqlmodel import Session, col, select
 
+from registry.access.domain import BlockFact
 from registry.access.tables import Block, BlockLift
+from registry.kernel.database import UTCDateTime
 
 
 def insert_block(session: Session, block: Block) -> None:
@@ -52,3 +55,30 @@ def list_blocks_of_person(session: Session, *, person_id: UUID) -> Sequence[tupl
         .order_by(col(Block.id))
         .limit(1_000)
     ).all()
+
+
+def find_block_fact(
+    session: Session, person_id: UUID | None, model_id: UUID, *, now: datetime
+) -> BlockFact | None:
+    """Return the live block that bars the person from the model, with its reason."""
+    statement = text(
+        """
+        SELECT b.reason AS reason, b.blocked_at AS since, b.until AS until
+          FROM model m JOIN block b ON b.person_id = :person_id
+               AND (b.publisher_id IS NULL OR b.publisher_id = m.publisher_id)
+          LEFT JOIN block_lift x ON x.block_id = b.id
+         WHERE m.id = :model_id AND x.block_id IS NULL AND (b.until IS NULL OR b.until > :now) ORDER BY b.blocked_at DESC LIMIT 1
+        """
+    ).bindparams(
+        bindparam("model_id", type_=Uuid()),
+        bindparam("person_id", type_=Uuid()),
+        bindparam("now", type_=UTCDateTime()),
+    )
+    typed = statement.columns(reason=String, since=UTCDateTime, until=UTCDateTime)
+    row = (
+        session.connection()
+        .execute(typed, {"model_id": model_id, "person_id": person_id, "now": now})
+        .mappings()
+        .first()
+    )
+    return BlockFact(**row) if row else None

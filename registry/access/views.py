@@ -11,7 +11,7 @@ from registry import catalog
 from registry.access.domain import decide
 from registry.access.facts import Gathered
 from registry.access.panel import gate_badge, own_badge
-from registry.catalog.domain import Command, GateKind, GateMode, Role, may_any, model_url
+from registry.catalog.domain import Command, GateKind, Role, may_any, model_url
 from registry.kernel.page_parts import Badge, Option, Pager
 
 PAGE_MODELS = 30
@@ -122,9 +122,7 @@ def _line(
         summary=model.summary or None,
         gate=gate_badge(
             model.mode,
-            is_open=model.mode is GateMode.AUTO
-            and not asked
-            and not (gathered and gathered.facts.requirements),
+            is_open=model.is_open and not (gathered and gathered.facts.requirements),
         ),
         license=named,
         size=model.total_bytes,

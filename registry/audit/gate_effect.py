@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from registry import access
 from registry.access.domain import Facts, GrantFact, Permit, Requirement
 from registry.catalog.domain import GateMode
+from registry.catalog.prerequisites import CountrySource, Prerequisites, Seen, check
 from registry.identity.domain import Channel, Principal
+from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 from registry.licenses.domain import Version
 
 SOMEBODY = UUID(int=1)
 """Stands for each person in turn; the decision does not look at who somebody is."""
+_PERSON = Principal(person_id=SOMEBODY, channel=Channel.SESSION)
 _SOME_TIME = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
@@ -24,11 +27,21 @@ class Demand:
     mode: GateMode
     versions: tuple[Version, ...]
     graces: Mapping[tuple[UUID, int], datetime]
+    asks_beforehand: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether nobody is asked for anything."""
-        return self.mode is GateMode.AUTO and not self.versions
+        return self.mode is GateMode.AUTO and not self.versions and not self.asks_beforehand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """What some people have accepted, and whether what is asked beforehand holds of them."""
+
+    accepted: frozenset[tuple[UUID, int]]
+    fit_before: bool = True
+    fit_after: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,26 +57,58 @@ class Effect:
     shut_out: int
     """They lose access, whatever they accept."""
     gain: int
+    unfit: int = 0
+    """They lose access until what is asked beforehand holds of them."""
 
 
-def weigh(groups: Mapping[frozenset[tuple[UUID, int]], int], before: Demand, after: Demand) -> Effect:
+def group(
+    accepted: Mapping[UUID, frozenset[tuple[UUID, int]]],
+    standings: Mapping[UUID, Standing],
+    *,
+    before: Prerequisites,
+    after: Prerequisites,
+) -> Mapping[People, int]:
+    """Return how many people have accepted the same things and fit alike.
+
+    From where somebody connects is known only when they ask, so a rule about that counts as met.
+    """
+    return Counter(
+        People(
+            accepted=held,
+            fit_before=_fits(before, standings.get(person_id, NOTHING_KNOWN)),
+            fit_after=_fits(after, standings.get(person_id, NOTHING_KNOWN)),
+        )
+        for person_id, held in accepted.items()
+    )
+
+
+def _fits(asked: Prerequisites, standing: Standing) -> bool:
+    if asked.country is not None and asked.country.source is CountrySource.NETWORK:
+        asked = replace(asked, country=None)
+    return all(one.met for one in check(asked, Seen.of(_PERSON, standing, "")))
+
+
+def weigh(groups: Mapping[People, int], before: Demand, after: Demand) -> Effect:
     """Return what the change does to people who have accepted these things."""
-    keep = shut_out = gain = 0
+    keep = shut_out = gain = unfit = 0
     due: Counter[tuple[str, datetime]] = Counter()
     must_accept: Counter[str] = Counter()
     # Who was approved stays approved, so between two gates with review only the licenses matter.
     reviewed = before.mode is GateMode.MANUAL and after.mode is GateMode.MANUAL
-    for standing, people in groups.items():
-        had = _may(standing, before, approved=reviewed)
-        has = _may(standing, after, approved=reviewed)
+    for one, people in groups.items():
+        standing = one.accepted
+        had = one.fit_before and _may(standing, before, approved=reviewed)
+        has = one.fit_after and _may(standing, after, approved=reviewed)
         if has and not had:
             gain += people
         if not had:
             continue
         requirements = _requirements(standing, after)
-        missing = [one for one in requirements if one.acceptance_id is None]
-        waiting = [one for one in requirements if one.reaccept_by is not None]
-        if not has and after.mode is not GateMode.AUTO and not reviewed:
+        missing = [asked for asked in requirements if asked.acceptance_id is None]
+        waiting = [asked for asked in requirements if asked.reaccept_by is not None]
+        if not one.fit_after:
+            unfit += people
+        elif not has and after.mode is not GateMode.AUTO and not reviewed:
             shut_out += people
         elif not has:
             must_accept.update({f"{one.title} {one.number}": people for one in missing})
@@ -71,12 +116,12 @@ def weigh(groups: Mapping[frozenset[tuple[UUID, int]], int], before: Demand, aft
             due.update({(f"{one.title} {one.number}", one.reaccept_by): people for one in waiting})  # type: ignore[misc] # none is None here
         else:
             keep += people
-    return Effect(keep=keep, due=due, must_accept=must_accept, shut_out=shut_out, gain=gain)
+    return Effect(keep=keep, due=due, must_accept=must_accept, shut_out=shut_out, gain=gain, unfit=unfit)
 
 
 def _may(standing: Iterable[tuple[UUID, int]], demand: Demand, *, approved: bool) -> bool:
     facts = Facts(
-        principal=Principal(person_id=SOMEBODY, channel=Channel.SESSION),
+        principal=_PERSON,
         model_id=SOMEBODY,
         publisher="",
         model="",

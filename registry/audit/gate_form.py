@@ -10,14 +10,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from registry.audit import prerequisite_form
+from registry.audit.prerequisite_form import BeforehandDraft
 from registry.catalog import GateDemand, GateMode, GateView
 from registry.catalog.domain import REQUIREMENTS_MAX_COUNT
 from registry.catalog.forms import FIELDS_MAX_COUNT, OPTIONS_MAX_COUNT, FieldOption, FieldType, FormField
+from registry.catalog.prerequisites import Prerequisites
 from registry.catalog.reviews import BOUNDS, ReviewPolicy, check_policy
+from registry.identity.standing_domain import Reach
 from registry.identity.visits import Form
 from registry.kernel.outcomes import Refusal, Remedy
 
-FORM_MAX_FIELDS = 4 * FIELDS_MAX_COUNT + REQUIREMENTS_MAX_COUNT + 20
+FORM_MAX_FIELDS = 4 * FIELDS_MAX_COUNT + REQUIREMENTS_MAX_COUNT + 60
 """Inputs of the form with as many questions and licenses as a gate can have."""
 OPTION_SEPARATOR = " | "
 """Between what is stored and what is shown, on one line of the options, where they differ."""
@@ -49,6 +53,8 @@ class GateDraft:
     """For accepting again where a license changes in substance."""
     review: Mapping[str, str] = field(default_factory=dict)
     """The numbers of `ReviewPolicy` by their names; empty where one has no bound."""
+    beforehand: BeforehandDraft = field(default_factory=BeforehandDraft)
+    """What is asked before anything is accepted."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """By what they belong to: `mode`, `licenses`, `days`, `fields`, `field-1`, `review-approvals`, …"""
 
@@ -62,6 +68,7 @@ class StoredDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fields: list[FieldDraft]
     days: str
     review: dict[str, str]
+    beforehand: BeforehandDraft
 
 
 def draft_of_gate(gate: GateView, references: Sequence[str], *, days: int) -> GateDraft:
@@ -85,6 +92,7 @@ def draft_of_gate(gate: GateView, references: Sequence[str], *, days: int) -> Ga
             for name in BOUNDS
             for value in [getattr(gate.review, name)]
         },
+        beforehand=prerequisite_form.draft_of(gate.prerequisites),
     )
 
 
@@ -108,6 +116,7 @@ def read_draft(form: Form) -> GateDraft:
         ],
         days=form.text("days").strip(),
         review={name: form.text(f"review-{name}").strip() for name in BOUNDS},
+        beforehand=prerequisite_form.read_draft(form),
     )
 
 
@@ -120,6 +129,7 @@ def store_draft(draft: GateDraft) -> str:
         fields=list(draft.fields),
         days=draft.days,
         review=dict(draft.review),
+        beforehand=draft.beforehand,
     )
     return msgspec.json.encode(stored).decode()
 
@@ -143,6 +153,7 @@ def load_draft(text: str) -> GateDraft | Refusal:
         fields=stored.fields,
         days=stored.days,
         review=stored.review,
+        beforehand=stored.beforehand,
     )
 
 
@@ -172,7 +183,7 @@ def _moved(parts: MutableSequence[T], act: str, at: int) -> Sequence[T]:
     return parts
 
 
-def read_demand(draft: GateDraft, *, days_most: int) -> GateDemand | Mapping[str, str]:
+def read_demand(draft: GateDraft, *, days_most: int, reach: Reach) -> GateDemand | Mapping[str, str]:
     """Return what the gate is to ask for, or what is wrong, by what it belongs to."""
     errors: dict[str, str] = {}
     if draft.mode not in set(GateMode):
@@ -194,7 +205,10 @@ def read_demand(draft: GateDraft, *, days_most: int) -> GateDemand | Mapping[str
         )
     review = _read_review(draft.review)
     errors |= {f"review-{name}": _sentence(text) for name, text in check_policy(review).items()}
-    if errors:
+    asked = prerequisite_form.read_asked(draft.beforehand)
+    if not isinstance(asked, Prerequisites):
+        errors |= asked
+    if errors or not isinstance(asked, Prerequisites):
         return errors
     return GateDemand(
         mode=GateMode(draft.mode),
@@ -202,6 +216,8 @@ def read_demand(draft: GateDraft, *, days_most: int) -> GateDemand | Mapping[str
         fields=tuple(fields),
         reaccept_days=days,
         review=review,
+        prerequisites=asked,
+        reach=reach,
     )
 
 
@@ -221,6 +237,8 @@ def place_errors(draft: GateDraft, refusal: Refusal) -> GateDraft | None:
     for key, text in refusal.errors.items():
         if key in {"licenses", "fields"}:
             placed[key] = _sentence(text)
+        if key in prerequisite_form.PLACES:
+            placed[f"before-{key}"] = _sentence(text)
         for number, one in enumerate(draft.fields, 1):
             if one.label == key and f"field-{number}" not in placed:
                 placed[f"field-{number}"] = _sentence(text)

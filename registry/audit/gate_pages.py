@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -17,6 +18,7 @@ from registry.audit.gate_form import GateDraft
 from registry.audit.gate_views import GateShown
 from registry.catalog import GateDemand
 from registry.catalog.domain import Command, may_any, model_url
+from registry.catalog.prerequisites import NONE
 from registry.identity.domain import not_signed_in
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal
@@ -65,7 +67,7 @@ class GatePages(Controller):
             return await _show(
                 request, desk, visit, (publisher, model), gate_form.press(draft, button, chosen)
             )
-        demand = gate_form.read_demand(draft, days_most=catalog.REACCEPT_DAYS_MOST)
+        demand = gate_form.read_demand(draft, days_most=catalog.REACCEPT_DAYS_MOST, reach=desk.reach)
         if not isinstance(demand, GateDemand):
             return await _show(request, desk, visit, (publisher, model), replace(draft, errors=demand))
         if button == "preview":
@@ -167,7 +169,11 @@ async def _confirm(
         if isinstance(change, Refusal) or not change.changes:
             return change
         shown = load_gate(session, desk, visit, name, draft)
-        return shown if isinstance(shown, Refusal) else load_confirm(session, shown, change, draft, demand)
+        return (
+            shown
+            if isinstance(shown, Refusal)
+            else load_confirm(session, shown, change, draft, demand, now=now)
+        )
 
     loaded = await desk.database.read(load)
     if isinstance(loaded, Refusal):
@@ -214,6 +220,7 @@ def load_gate(
         bases=bases,
         may_change=may_any(roles, Command.CHANGE_GATE),
         is_fresh=catalog.is_fresh(principal, desk.clock.now()),
+        reach=desk.reach,
     )
 
 
@@ -226,7 +233,13 @@ def _draft_of(shown: GateShown) -> GateDraft:
 
 
 def load_confirm(
-    session: Session, shown: GateShown, change: catalog.GateChange, draft: GateDraft, demand: GateDemand
+    session: Session,
+    shown: GateShown,
+    change: catalog.GateChange,
+    draft: GateDraft,
+    demand: GateDemand,
+    *,
+    now: datetime,
 ) -> Any:
     """Return the page that states what the change does to those who accepted before."""
     gate = change.model.gate
@@ -235,16 +248,26 @@ def load_confirm(
         mode=gate.mode,
         versions=tuple(one for one in versions if one is not None),
         graces=_graces(change.promises),
+        asks_beforehand=gate.prerequisites != NONE,
     )
-    after = gate_effect.Demand(mode=demand.mode, versions=change.versions, graces=_graces(change.promised))
-    standings = figures.count_standings(session, gate.id, most=PEOPLE_MOST)
+    after = gate_effect.Demand(
+        mode=demand.mode,
+        versions=change.versions,
+        graces=_graces(change.promised),
+        asks_beforehand=change.demand.prerequisites != NONE,
+    )
+    standings = figures.list_standings(session, gate.id, most=PEOPLE_MOST)
+    old, new = gate.prerequisites, change.demand.prerequisites or NONE
+    asks = (old, new) != (NONE, NONE)
+    people = identity.load_standings(session, list(standings.accepted), now=now) if asks else {}
+    groups = gate_effect.group(standings.accepted, people, before=old, after=new)
     return gate_views.confirm_view(
         shown,
         change,
         demand,
         before=before,
         after=after,
-        effect=gate_effect.weigh(standings.groups, before, after),
+        effect=gate_effect.weigh(groups, before, after),
         counted=None if standings.is_whole else f"Counted among the newest {PEOPLE_MOST:,} acceptances.",
         stored=gate_form.store_draft(draft),
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from registry import access, catalog, licenses
 from registry.access.panel import gate_badge
+from registry.audit import prerequisite_form
 from registry.audit.gate_effect import Demand, Effect
 from registry.audit.gate_form import FieldDraft, GateDraft
 from registry.catalog import GateDemand, GateMode, GateView
@@ -18,7 +19,9 @@ from registry.catalog.forms import (
     FieldType,
     FormField,
 )
+from registry.catalog.prerequisites import NONE, Prerequisites, describe
 from registry.identity.domain import Profile
+from registry.identity.standing_domain import Reach
 from registry.kernel.page_parts import Check, Link, Notice, Option, Tone
 from registry.kernel.page_parts import FormField as Input
 from registry.kernel.pages import format_when, plural
@@ -76,6 +79,7 @@ class GateShown:
     """That the model was made from."""
     may_change: bool
     is_fresh: bool
+    reach: Reach
 
 
 def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
@@ -87,8 +91,11 @@ def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
         model=_model(shown.model),
         current=_revision(shown, shown.model.gate),
         asked=_asked(
-            [shown.requirements[one] for one in shown.model.gate.license_version_ids], shown.model.gate.fields
+            shown.model.gate.prerequisites,
+            [shown.requirements[one] for one in shown.model.gate.license_version_ids],
+            shown.model.gate.fields,
         ),
+        beforehand=prerequisite_form.beforehand_view(draft.beforehand, shown.reach, draft.errors),
         history=[_revision(shown, gate) for gate in shown.history],
         notice=_notice(shown, url, draft) if not editing or draft.errors.get("notice") else None,
         errors=_error_list(draft),
@@ -166,9 +173,15 @@ def _named(requirement: catalog.Requirement) -> str:
 
 
 def _asked(
-    requirements: Sequence[catalog.Requirement | licenses.Version], fields: Sequence[FormField]
+    beforehand: Prerequisites,
+    requirements: Sequence[catalog.Requirement | licenses.Version],
+    fields: Sequence[FormField],
 ) -> Sequence[SimpleNamespace]:
     """Return what somebody is asked who applies, in this order."""
+    first = [
+        SimpleNamespace(what=phrase, how="before anything can be accepted", url=None)
+        for phrase in describe(beforehand)
+    ]
     texts = [
         SimpleNamespace(what=f"Read and accept {one.title} {one.number}", how=None, url=one.path)
         for one in requirements
@@ -185,7 +198,7 @@ def _asked(
         for one in fields
         if one.type is FieldType.IP_LOCATION
     ]
-    return [*texts, *questions, *guessed]
+    return [*first, *texts, *questions, *guessed]
 
 
 def _how(field: FormField) -> str:
@@ -221,6 +234,7 @@ def _error_list(draft: GateDraft) -> Sequence[tuple[str, str, str]]:
         "days": ("days", "Days for accepting again"),
         "fields": ("fields-h", "Questions"),
     }
+    places |= prerequisite_form.ERROR_PLACES
     places |= {f"review-{name}": (f"review-{name}", label) for name, (label, _) in REVIEW.items()}
     places |= {
         f"field-{number}": (f"field-{number}-label", f"Question {number}")
@@ -306,7 +320,11 @@ def confirm_view(
         changes=_changes(shown, change, demand),
         effects=_effects(before, after, effect),
         counted=counted,
-        asked=_asked(change.versions, demand.fields) if demand.mode is not GateMode.CLOSED else [],
+        asked=(
+            _asked(change.demand.prerequisites or NONE, change.versions, demand.fields)
+            if demand.mode is not GateMode.CLOSED
+            else []
+        ),
         draft=stored,
         button=f"Change the gate of {shown.model.name}",
         post_url=url,
@@ -342,6 +360,9 @@ def _changes(shown: GateShown, change: catalog.GateChange, demand: GateDemand) -
     ]
     if list(old) != list(new) and set(old) == set(new):
         said.append("Asks for the licenses in another order.")
+    old_first, new_first = describe(gate.prerequisites), describe(change.demand.prerequisites or NONE)
+    said += [f"Asked beforehand from now on: {one}." for one in new_first if one not in old_first]
+    said += [f"No longer asked beforehand: {one}." for one in old_first if one not in new_first]
     return [*said, *_question_changes(gate.fields, demand.fields), *_review_changes(gate, demand)]
 
 
@@ -394,6 +415,10 @@ def _effects(before: Demand, after: Demand, effect: Effect) -> Sequence[Check]:
     for name, count in effect.must_accept.items():
         verdict = f"{_people(count)} must accept {name}"
         said.append(Check(tone=Tone.WAIT, verdict=verdict, detail="They cannot download before they do."))
+    if effect.unfit:
+        verdict = f"{_people(effect.unfit)} {_verb(effect.unfit, 'lose')} access"
+        detail = "What is asked beforehand does not hold of them. What they accepted stays on record."
+        said.append(Check(tone=Tone.STOP, verdict=verdict, detail=detail))
     if effect.shut_out:
         detail = (
             "Nobody gets in until the gate opens again. What they accepted stays on record."

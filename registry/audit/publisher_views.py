@@ -10,7 +10,7 @@ from uuid import UUID
 from registry import access, catalog
 from registry.access import REASON_MAX_CHARACTERS, BlockSummary
 from registry.access.panel import gate_badge
-from registry.catalog.domain import Command, GateMode, Role, RoleView, UploadState, may_any, model_url
+from registry.catalog.domain import Command, Role, RoleView, UploadState, may_any, model_url
 from registry.identity.domain import Profile
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Option, Pager, Shape, Tone
 from registry.kernel.page_parts import Command as Line
@@ -80,7 +80,7 @@ def publish_commands(publisher: str, *, base_url: str) -> Sequence[Line]:
 
 
 def _model(model: catalog.ListedModel) -> SimpleNamespace:
-    is_open = model.mode is GateMode.AUTO and not model.license_version_ids
+    is_open = model.is_open
     return SimpleNamespace(
         name=model.name,
         url=model_url(model.publisher, model.name),

@@ -24,6 +24,7 @@ from registry.catalog.domain import (
 )
 from registry.catalog.manifests import PATH_MAX_BYTES
 from registry.identity.domain import Principal
+from registry.identity.visits import Desk
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
@@ -188,8 +189,7 @@ class ModelsApi(Controller):
         name: FromPath[str],
         data: JSONBody[inputs.GateInput],
         principal: NamedDependency[Principal],
-        database: NamedDependency[Database],
-        clock: NamedDependency[SkipValidation[Clock]],
+        desk: NamedDependency[Desk],
     ) -> Response[schemas.GateOut]:
         """Change what a model demands; takes a fresh sign-in, is recorded for ever."""
         demand = gates.GateDemand(
@@ -197,6 +197,8 @@ class ModelsApi(Controller):
             licenses=tuple(data.licenses),
             fields=inputs.read_fields(data.form_fields),
             review=inputs.read_review(data.review),
+            prerequisites=inputs.read_prerequisites(data.prerequisites),
+            reach=desk.reach,
         )
 
         def change(session: Session) -> schemas.GateOut | Refusal:
@@ -206,7 +208,7 @@ class ModelsApi(Controller):
                 name=name,
                 demand=demand,
                 principal=principal,
-                now=clock.now(),
+                now=desk.clock.now(),
                 revision=data.revision,
             )
             if isinstance(gate, Refusal):
@@ -214,7 +216,7 @@ class ModelsApi(Controller):
             requirements = reading.describe_requirements(session, gate.license_version_ids)
             return schemas.view_gate(gate, requirements, _base_url(request))
 
-        changed = await database.write(change)
+        changed = await desk.database.write(change)
         return refuse(request, changed) if isinstance(changed, Refusal) else Response(changed)
 
     @post(

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from registry import licenses
 from registry.catalog.domain import GateMode
+from registry.catalog.prerequisites import NONE, Prerequisites, asks_as_much, parse_prerequisites
 from registry.catalog.store import list_requirements
 from registry.catalog.tables import (
     Blob,
@@ -41,11 +42,12 @@ class Terms:
     mode: GateMode
     requires: frozenset[tuple[UUID, int]]
     """License and series of each version; an acceptance counts for its series."""
+    prerequisites: Prerequisites = NONE
 
     @property
     def is_open(self) -> bool:
         """Whether nobody is asked for anything."""
-        return self.mode is GateMode.AUTO and not self.requires
+        return self.mode is GateMode.AUTO and not self.requires and self.prerequisites == NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ def covers(terms: Terms, others: Terms) -> bool:
         return True
     if _STRICTNESS[terms.mode] < _STRICTNESS[others.mode]:
         return False
+    if not asks_as_much(terms.prerequisites, others.prerequisites):
+        return False
     return all(
         any(license_id == wanted and series >= least for license_id, series in terms.requires)
         for wanted, least in others.requires
@@ -85,12 +89,15 @@ def conflicts(holder: Holder, terms: Terms, publisher_id: UUID) -> bool:
     return holder.publisher_id != publisher_id or not covers(terms, holder.terms)
 
 
-def terms_of(mode: GateMode, versions: Sequence[Version]) -> Terms:
+def terms_of(mode: GateMode, versions: Sequence[Version], prerequisites: Prerequisites = NONE) -> Terms:
     """Return what a gate of this mode that requires these versions demands."""
-    return Terms(mode=mode, requires=frozenset((version.license_id, version.series) for version in versions))
+    requires = frozenset((version.license_id, version.series) for version in versions)
+    return Terms(mode=mode, requires=requires, prerequisites=prerequisites)
 
 
-def load_terms(session: Session, mode: GateMode, version_ids: Sequence[UUID]) -> Terms:
+def load_terms(
+    session: Session, mode: GateMode, version_ids: Sequence[UUID], prerequisites: Prerequisites = NONE
+) -> Terms:
     """Return what a stored gate demands."""
     versions = []
     for version_id in version_ids:
@@ -98,7 +105,7 @@ def load_terms(session: Session, mode: GateMode, version_ids: Sequence[UUID]) ->
         if version is None:
             raise CorruptRecord(f"license version {version_id} is required by a gate and absent")
         versions.append(version)
-    return terms_of(mode, versions)
+    return terms_of(mode, versions, prerequisites)
 
 
 def lock_files(session: Session, digests: Sequence[str]) -> None:
@@ -149,7 +156,7 @@ def list_weights(session: Session, gate_id: UUID) -> Mapping[str, tuple[str, dat
 
 def list_holders(session: Session, digests: Sequence[str], *, but: UUID | None) -> list[Holder]:
     """Return who has these weights behind another gate than `but`, oldest first, where they lie open nowhere."""
-    found: list[tuple[str, UUID, UUID, UUID, GateMode, datetime]] = []
+    found: list[tuple[str, UUID, UUID, UUID, GateMode, bytes | None, datetime]] = []
     for start in range(0, len(digests), IN_MAX_COUNT):
         chunk = digests[start : start + IN_MAX_COUNT]
         free = _find_free(session, chunk, but=but)
@@ -158,9 +165,12 @@ def list_holders(session: Session, digests: Sequence[str], *, but: UUID | None) 
     inherited = list_inherited(session, list(dict.fromkeys(row[1] for row in found)))
     terms = {
         model_id: load_terms(
-            session, GateMode(mode), (*required.get(revision_id, ()), *inherited.get(model_id, ()))
+            session,
+            GateMode(mode),
+            (*required.get(revision_id, ()), *inherited.get(model_id, ())),
+            parse_prerequisites(asked),
         )
-        for _, model_id, _, revision_id, mode, _ in found
+        for _, model_id, _, revision_id, mode, asked, _ in found
     }
     holders = [
         Holder(
@@ -170,7 +180,7 @@ def list_holders(session: Session, digests: Sequence[str], *, but: UUID | None) 
             terms=terms[model_id],
             since=since,
         )
-        for sha256, model_id, publisher_id, _, _, since in found
+        for sha256, model_id, publisher_id, *_, since in found
     ]
     return sorted(holders, key=lambda holder: (holder.since, holder.model_id))
 
@@ -185,7 +195,8 @@ def _find_free(session: Session, digests: Sequence[str], *, but: UUID | None) ->
         .join(Gate, col(Gate.id) == col(Model.gate_id))
         .join(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
         .where(col(ReleaseFile.sha256).in_(digests), ~col(Model.private))
-        .where(GateRevision.mode == GateMode.AUTO, ~asks, ~_inherits(), _is_not(but))
+        .where(GateRevision.mode == GateMode.AUTO, col(GateRevision.prerequisites).is_(None))
+        .where(~asks, ~_inherits(), _is_not(but))
         .distinct()
     )
     return set(session.exec(statement))
@@ -193,11 +204,18 @@ def _find_free(session: Session, digests: Sequence[str], *, but: UUID | None) ->
 
 def _list_gated(
     session: Session, digests: Sequence[str], *, but: UUID | None
-) -> list[tuple[str, UUID, UUID, UUID, GateMode, datetime]]:
+) -> list[tuple[str, UUID, UUID, UUID, GateMode, bytes | None, datetime]]:
     if not digests:
         return []
     asks = exists().where(col(GateRequirement.gate_revision_id) == col(GateRevision.id))
-    columns = (ReleaseFile.sha256, Model.id, Model.publisher_id, GateRevision.id, GateRevision.mode)
+    columns = (
+        ReleaseFile.sha256,
+        Model.id,
+        Model.publisher_id,
+        GateRevision.id,
+        GateRevision.mode,
+        GateRevision.prerequisites,
+    )
     statement = (
         select(*columns, func.min(Release.published_at))  # type: ignore[call-overload] # more columns than it lists
         .join(Release, col(Release.id) == col(ReleaseFile.release_id))
@@ -205,7 +223,14 @@ def _list_gated(
         .join(Gate, col(Gate.id) == col(Model.gate_id))
         .join(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
         .where(col(ReleaseFile.sha256).in_(digests), col(ReleaseFile.large), _is_not(but))
-        .where(or_(col(GateRevision.mode) != GateMode.AUTO, asks, _inherits()))
+        .where(
+            or_(
+                col(GateRevision.mode) != GateMode.AUTO,
+                col(GateRevision.prerequisites).is_not(None),
+                asks,
+                _inherits(),
+            )
+        )
         .group_by(*columns)
         .order_by(*columns)
     )

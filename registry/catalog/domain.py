@@ -10,6 +10,7 @@ from uuid import UUID
 
 from registry.catalog.forms import FormField
 from registry.catalog.inspection import Flag
+from registry.catalog.prerequisites import NONE, Prerequisites
 from registry.catalog.reviews import ReviewPolicy
 
 DISPLAY_NAME_MAX_CHARACTERS = 100
@@ -189,13 +190,15 @@ class GateView:
     """In the order in which they are asked for."""
     review: ReviewPolicy
     """How requests are reviewed, where the mode is `manual`."""
+    prerequisites: Prerequisites
+    """What must hold of a person before they may accept anything."""
     created_at: datetime
     created_by: UUID | None
     entry_id: UUID
 
     def is_open(self) -> bool:
         """Whether anybody may download without accepting anything."""
-        return self.mode is GateMode.AUTO and not self.license_version_ids
+        return self.mode is GateMode.AUTO and not self.license_version_ids and self.prerequisites == NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,10 +281,17 @@ class ListedModel:
     created_at: datetime
     mode: GateMode
     license_version_ids: tuple[UUID, ...]
+    asks_beforehand: bool
+    """Whether the gate has prerequisites."""
     commit: str | None
     published_at: datetime | None
     summary: str
     total_bytes: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its own gate asks nobody for anything."""
+        return self.mode is GateMode.AUTO and not self.license_version_ids and not self.asks_beforehand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

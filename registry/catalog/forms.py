@@ -13,8 +13,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from registry.catalog.countries import COUNTRIES
 from registry.kernel.canonical import Json, canonical_bytes
+from registry.kernel.countries import COUNTRIES
 
 FIELDS_MAX_COUNT = 50
 OPTIONS_MAX_COUNT = 500

@@ -134,6 +134,7 @@ def _check_revision(session: Session, revision_id: UUID) -> Iterator[Discrepancy
         now=row.created_at,
         promised=list_graces(session, [row.id]).get(row.id, ()),
         review=row.review,
+        prerequisites=row.prerequisites,
     )
     yield from _check_leaf(session, "gate_revision", row.id, row.entry_id, leaf)
 

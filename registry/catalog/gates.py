@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import ledger, licenses
+from registry import identity, ledger, licenses
 from registry.catalog import copies, graces, refusals, store
 from registry.catalog.domain import (
     GATE_CHANGED,
@@ -22,10 +22,19 @@ from registry.catalog.domain import (
 )
 from registry.catalog.forms import FormField, check_fields, form_schema
 from registry.catalog.names import check_model_name
+from registry.catalog.prerequisites import (
+    NONE,
+    NamedOrganisation,
+    Prerequisites,
+    check_prerequisites,
+    check_reach,
+    prerequisites_bytes,
+)
 from registry.catalog.requirable import check_requirable
 from registry.catalog.reviews import AS_USUAL, ReviewPolicy, check_policy, policy_bytes
 from registry.catalog.service import authorise, find_model, sees
 from registry.identity.domain import Channel, Principal
+from registry.identity.standing_domain import Reach
 from registry.kernel import outbox
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.clock import iso
@@ -46,6 +55,18 @@ class GateDemand:
     """Where a license changes in substance: how long earlier acceptances still suffice."""
     review: ReviewPolicy | None = None
     """How requests are reviewed; None: as they are, or as usual at a new gate."""
+    prerequisites: Prerequisites | None = None
+    """What must hold of a person beforehand; None: what does now, or nothing at a new gate."""
+    reach: Reach = field(default_factory=Reach)
+    """What this registry can tell of people; nothing else can be asked beforehand."""
+
+    def kept(self, gate: GateView) -> "GateDemand":
+        """Return the demand with what it leaves as it is at a gate."""
+        return replace(
+            self,
+            review=self.review or gate.review,
+            prerequisites=gate.prerequisites if self.prerequisites is None else self.prerequisites,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +75,8 @@ class GateChange:
 
     model: ModelView
     """With the gate as it is."""
+    demand: GateDemand
+    """With what stays as it is."""
     versions: tuple[Version, ...]
     changes: bool
     """Whether anything would be another than it is."""
@@ -115,11 +138,12 @@ def change_gate(
     asked = _open_change(session, publisher, name, demand, principal=principal, now=now)
     if isinstance(asked, Refusal):
         return asked
-    model, versions = asked
+    model, demand, versions = asked
     store.lock_gate(session, model.gate.id)
     gate = store.get_gate(session, model.gate.id)
     if (refusal := _judge_change(session, model, gate, demand, versions, revision, principal)) is not None:
         return refusal
+    demand = demand.kept(gate)
     if not _differs(gate, demand, versions):
         return gate
     _record_revision(
@@ -132,7 +156,6 @@ def change_gate(
         created_by=principal.person_id,
         now=now,
         promised=_promise(session, gate, demand, versions, now=now),
-        review=demand.review or gate.review,
     )
     changed = store.get_gate(session, gate.id)
     task = {"gate": str(gate.id), "number": changed.number}
@@ -166,12 +189,14 @@ def preview_gate(
     asked = _open_change(session, publisher, name, demand, principal=principal, now=now)
     if isinstance(asked, Refusal):
         return asked
-    model, versions = asked
+    model, demand, versions = asked
     refusal = _judge_change(session, model, model.gate, demand, versions, revision, principal)
     if refusal is not None:
         return refusal
+    demand = demand.kept(model.gate)
     return GateChange(
         model=model,
+        demand=demand,
         versions=tuple(versions),
         changes=_differs(model.gate, demand, versions),
         promises=graces.list_graces(session, [model.gate.revision_id]).get(model.gate.revision_id, ()),
@@ -181,7 +206,7 @@ def preview_gate(
 
 def _open_change(
     session: Session, publisher: str, name: str, demand: GateDemand, *, principal: Principal, now: datetime
-) -> tuple[ModelView, list[Version]] | Refusal:
+) -> tuple[ModelView, GateDemand, list[Version]] | Refusal:
     model = find_model(session, publisher=publisher, name=name, principal=principal)
     if isinstance(model, Refusal):
         return model
@@ -191,7 +216,23 @@ def _open_change(
     if not is_fresh(principal, now):
         return refusals.fresh_sign_in_needed()
     versions = check_demand(session, demand, now=now)
-    return versions if isinstance(versions, Refusal) else (model, versions)
+    if isinstance(versions, Refusal):
+        return versions
+    named = _name_organisations(session, demand)
+    return named if isinstance(named, Refusal) else (model, named, versions)
+
+
+def _name_organisations(session: Session, demand: GateDemand) -> GateDemand | Refusal:
+    """Return the demand with the organisations that it asks for by their names now."""
+    asked = demand.prerequisites
+    if asked is None or not asked.organisations:
+        return demand
+    names = identity.name_organisations(session, [one.id for one in asked.organisations])
+    if unknown := [str(one.id) for one in asked.organisations if one.id not in names]:
+        errors = {"organisations": f"there is no organisation {unknown[0]}"}
+        return refusals.malformed("This cannot be asked beforehand", errors)
+    named = tuple(NamedOrganisation(id=one.id, name=names[one.id]) for one in asked.organisations)
+    return replace(demand, prerequisites=replace(asked, organisations=named))
 
 
 def _judge_change(
@@ -205,8 +246,10 @@ def _judge_change(
 ) -> Refusal | None:
     if revision is not None and revision != gate.number:
         return refusals.gate_moved(model.publisher, model.name, revision, gate.number)
-    terms = copies.terms_of(demand.mode, versions)
-    if copies.covers(terms, copies.load_terms(session, gate.mode, gate.license_version_ids)):
+    terms = copies.terms_of(demand.mode, versions, demand.kept(gate).prerequisites or NONE)
+    if copies.covers(
+        terms, copies.load_terms(session, gate.mode, gate.license_version_ids, gate.prerequisites)
+    ):
         return None
     return check_copies(
         session,
@@ -220,8 +263,9 @@ def _judge_change(
 
 def _differs(gate: GateView, demand: GateDemand, versions: Sequence[Version]) -> bool:
     required = tuple(version.id for version in versions)
-    stands = (gate.mode, gate.form_schema, gate.license_version_ids, gate.review)
-    return stands != (demand.mode, form_schema(demand.fields), required, demand.review or gate.review)
+    stands = (gate.mode, gate.form_schema, gate.license_version_ids, gate.review, gate.prerequisites)
+    asked = (demand.mode, form_schema(demand.fields), required, demand.review, demand.prerequisites)
+    return stands != asked
 
 
 def check_copies(
@@ -267,6 +311,9 @@ def check_demand(session: Session, demand: GateDemand, *, now: datetime) -> list
         return refusals.malformed("The form cannot be used", errors, code="form-malformed")
     if demand.review and (errors := check_policy(demand.review)):
         return refusals.malformed("Requests cannot be reviewed like this", errors)
+    asked = demand.prerequisites
+    if asked and (errors := check_prerequisites(asked) | check_reach(asked, demand.reach)):
+        return refusals.malformed("This cannot be asked beforehand", errors)
     if len(demand.licenses) > REQUIREMENTS_MAX_COUNT:
         errors = {"licenses": f"a gate asks for at most {REQUIREMENTS_MAX_COUNT} licenses"}
         return refusals.malformed("The gate asks for too much", errors)
@@ -307,11 +354,11 @@ def _record_revision(
     created_by: UUID | None,
     now: datetime,
     promised: Sequence[graces.Grace] = (),
-    review: ReviewPolicy | None = None,
 ) -> None:
     revision_id = new_id()
     schema = form_schema(demand.fields)
-    reviewed = policy_bytes(review or demand.review or AS_USUAL)
+    reviewed = policy_bytes(demand.review or AS_USUAL)
+    asked = prerequisites_bytes(demand.prerequisites or NONE)
     leaf = gate_leaf(
         gate_id=gate_id,
         publisher_id=publisher_id,
@@ -323,6 +370,7 @@ def _record_revision(
         now=now,
         promised=promised,
         review=reviewed,
+        prerequisites=asked,
     )
     entry_id = ledger.append(session, kind=GATE_CHANGED, leaf=leaf, now=now)
     store.insert_revision(
@@ -334,6 +382,7 @@ def _record_revision(
         form_schema=schema,
         form_digest=sha256(schema),
         review=reviewed,
+        prerequisites=asked,
         requirements=[(version.id, version.slug) for version in versions],
         created_by=created_by,
         entry_id=entry_id,
@@ -354,14 +403,16 @@ def gate_leaf(
     now: datetime,
     promised: Sequence[graces.Grace] = (),
     review: bytes | None = None,
+    prerequisites: bytes | None = None,
 ) -> bytes:
     """Return the ledger leaf of a gate revision.
 
-    What it promises, and how it reviews, stand in it only where it does so, or not as usual.
+    What it promises, how it reviews, and what it asks beforehand stand in it only where it does so, or not as usual.
     """
     required: list[Json] = [str(version) for version in license_versions]
     promise: dict[str, Json] = {"grace": graces.describe(promised)} if promised else {}
     reviewed: dict[str, Json] = {"review_digest": sha256(review)} if review else {}
+    asked: dict[str, Json] = {"prerequisites_digest": sha256(prerequisites)} if prerequisites else {}
     return canonical_bytes(
         {
             "v": 1,
@@ -376,5 +427,6 @@ def gate_leaf(
             "license_versions": required,
             **promise,
             **reviewed,
+            **asked,
         }
     )

@@ -26,7 +26,17 @@ from registry.catalog.forms import (
     FormField,
 )
 from registry.catalog.manifests import FILE_MAX_BYTES, FILES_MAX_COUNT, MESSAGE_MAX_CHARACTERS, PATH_MAX_BYTES
+from registry.catalog.prerequisites import (
+    ISSUER_MAX_CHARACTERS,
+    ISSUERS_MAX_COUNT,
+    ORGANISATIONS_MAX_COUNT,
+    CountryRule,
+    CountrySource,
+    NamedOrganisation,
+    Prerequisites,
+)
 from registry.catalog.reviews import AS_USUAL, ReviewPolicy
+from registry.identity.standing_domain import EntityType
 
 Name = Annotated[str, Meta(min_length=1, max_length=96)]
 SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -77,6 +87,31 @@ class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reapply_days: int = AS_USUAL.reapply_days
 
 
+class CountryInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From which countries a gate lets people in."""
+
+    countries: Annotated[list[Annotated[str, Meta(pattern="^[A-Z]{2}$")]], Meta(min_length=1, max_length=300)]
+    admits: bool
+    """True: only these are let in; false: all but these."""
+    source: CountrySource = CountrySource.DECLARED
+
+
+class PrerequisitesInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must hold of a person before they may accept, in full; what is absent is not asked for."""
+
+    email: bool = False
+    second_factor: bool = False
+    issuers: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=ISSUER_MAX_CHARACTERS)]],
+        Meta(max_length=ISSUERS_MAX_COUNT),
+    ] = []
+    organisation: bool = False
+    organisations: Annotated[list[UUID], Meta(max_length=ORGANISATIONS_MAX_COUNT)] = []
+    minimum_age: int | None = None
+    entities: Annotated[list[EntityType], Meta(max_length=len(EntityType))] = []
+    country: CountryInput | None = None
+
+
 class GateInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a gate is to ask for from now on, in full."""
 
@@ -85,6 +120,8 @@ class GateInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     form_fields: Annotated[list[FieldInput], Meta(max_length=FIELDS_MAX_COUNT)] = []
     review: ReviewInput | None = None
     """How requests are reviewed; absent: as they are."""
+    prerequisites: PrerequisitesInput | None = None
+    """What must hold of a person beforehand; absent: what does now."""
     revision: Annotated[int, Meta(ge=1)] | None = None
     """The revision that the change was made on; where another one is in force, nothing changes."""
 
@@ -142,6 +179,27 @@ def read_fields(inputs: Sequence[FieldInput]) -> tuple[FormField, ...]:
             options=tuple(FieldOption(value=option.value, label=option.label) for option in given.options),
         )
         for given in inputs
+    )
+
+
+def read_prerequisites(given: PrerequisitesInput | None) -> Prerequisites | None:
+    """Return what is asked beforehand, as it was sent; None where nothing was said."""
+    if given is None:
+        return None
+    rule = given.country
+    return Prerequisites(
+        email=given.email,
+        second_factor=given.second_factor,
+        issuers=tuple(given.issuers),
+        organisation=given.organisation,
+        organisations=tuple(NamedOrganisation(id=one, name="") for one in dict.fromkeys(given.organisations)),
+        minimum_age=given.minimum_age,
+        entities=tuple(one for one in EntityType if one in given.entities),
+        country=(
+            CountryRule(countries=tuple(sorted(set(rule.countries))), admits=rule.admits, source=rule.source)
+            if rule
+            else None
+        ),
     )
 
 

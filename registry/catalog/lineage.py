@@ -192,7 +192,7 @@ def _check_weights_without(
     return gates.check_copies(
         session,
         weights,
-        copies.load_terms(session, model.gate.mode, asked),
+        copies.load_terms(session, model.gate.mode, asked, model.gate.prerequisites),
         publisher_id=model.publisher_id,
         gate_id=model.gate.id,
         principal=principal,

@@ -271,6 +271,7 @@ def _check_content(
                 *model.gate.license_version_ids,
                 *lineage.list_asked(session, declared.bases, model_id=model.id),
             ],
+            model.gate.prerequisites,
         ),
         publisher_id=model.publisher_id,
         gate_id=model.gate.id,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Exists, TextClause, and_, bindparam, delete, exists, func, insert, or_
+from sqlalchemy import ColumnElement, TextClause, and_, bindparam, delete, exists, func, insert, or_
 from sqlmodel import Session, col, select, update
 
 from registry.catalog.domain import (
@@ -264,7 +264,7 @@ def list_models(
 ) -> list[ListedModel]:
     """Return the newest models that the person may see; `which` is about `model` and `gate_revision`."""
     query = (
-        select(Model, Publisher.name, GateRevision.id, GateRevision.mode)
+        select(Model, Publisher.name, GateRevision)
         .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
         .join(Gate, col(Gate.id) == col(Model.gate_id))
         .join(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
@@ -290,16 +290,16 @@ def list_models(
     if before is not None:
         query = query.where(col(Model.id) < before)
     rows = session.exec(query.order_by(col(Model.id).desc()).limit(limit)).all()
-    requirements = list_requirements(session, [revision_id for _, _, revision_id, _ in rows])
-    heads = _heads(session, [model.id for model, _, _, _ in rows])
+    requirements = list_requirements(session, [revision.id for _, _, revision in rows])
+    heads = _heads(session, [model.id for model, _, _ in rows])
     return [
-        _listed(model, publisher, GateMode(gate_mode), requirements.get(revision_id, ()), heads.get(model.id))
-        for model, publisher, revision_id, gate_mode in rows
+        _listed(model, publisher, revision, requirements.get(revision.id, ()), heads.get(model.id))
+        for model, publisher, revision in rows
     ]
 
 
 def _listed(
-    model: Model, publisher: str, mode: GateMode, required: tuple[UUID, ...], head: ReleaseView | None
+    model: Model, publisher: str, gate: GateRevision, required: tuple[UUID, ...], head: ReleaseView | None
 ) -> ListedModel:
     return ListedModel(
         model_id=model.id,
@@ -307,8 +307,9 @@ def _listed(
         name=model.name,
         private=model.private,
         created_at=model.created_at,
-        mode=mode,
+        mode=gate.mode,
         license_version_ids=required,
+        asks_beforehand=gate.prerequisites is not None,
         commit=head.commit if head else None,
         published_at=head.published_at if head else None,
         summary=head.summary if head else "",
@@ -326,14 +327,15 @@ def _has_role(person_id: UUID | None):  # type: ignore[no-untyped-def] # noqa: A
 
 def _is_kind(kind: GateKind):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
     if kind is GateKind.OPEN:
-        return and_(col(GateRevision.mode) == GateMode.AUTO, ~_asks_for_licenses())
+        return and_(col(GateRevision.mode) == GateMode.AUTO, ~_asks())
     if kind is GateKind.AUTO:
-        return and_(col(GateRevision.mode) == GateMode.AUTO, _asks_for_licenses())
+        return and_(col(GateRevision.mode) == GateMode.AUTO, _asks())
     return GateRevision.mode == GateMode(kind.value)
 
 
-def _asks_for_licenses() -> Exists:
-    return exists().where(col(GateRequirement.gate_revision_id) == col(GateRevision.id))
+def _asks() -> ColumnElement[bool]:
+    licenses = exists().where(col(GateRequirement.gate_revision_id) == col(GateRevision.id))
+    return or_(col(GateRevision.prerequisites).is_not(None), licenses)
 
 
 def count_models_by_license(session: Session, slugs: Sequence[str]) -> dict[str, int]:
@@ -386,8 +388,7 @@ def name_commits(session: Session, release_ids: Sequence[UUID]) -> dict[UUID, st
 
 def count_releases(session: Session, model_id: UUID) -> int:
     """Return how many releases a model has."""
-    statement = select(func.count()).select_from(Release).where(Release.model_id == model_id)
-    return session.exec(statement).one()
+    return session.exec(select(func.count()).select_from(Release).where(Release.model_id == model_id)).one()
 
 
 def weigh_files(session: Session, release_id: UUID) -> list[tuple[str, int]]:

@@ -26,8 +26,10 @@ from registry.catalog.domain import (
 from registry.catalog.forms import (
     FieldType,
 )
+from registry.catalog.prerequisites import NONE, CountrySource
 from registry.catalog.reading import Requirement
 from registry.catalog.uploads import OpenUpload
+from registry.identity.standing_domain import EntityType
 from registry.kernel.clock import iso
 
 
@@ -95,6 +97,35 @@ class ReviewOut(msgspec.Struct, frozen=True, kw_only=True):
     reapply_days: int
 
 
+class CountryOut(msgspec.Struct, frozen=True, kw_only=True):
+    """From which countries a gate lets people in."""
+
+    countries: list[str]
+    admits: bool
+    """True: only these are let in; false: all but these."""
+    source: CountrySource
+
+
+class OrganisationOut(msgspec.Struct, frozen=True, kw_only=True):
+    """An organisation, by the name that it had when the gate was set."""
+
+    id: UUID
+    name: str
+
+
+class PrerequisitesOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What must hold of a person before they may accept."""
+
+    email: bool
+    second_factor: bool
+    issuers: list[str]
+    organisation: bool
+    organisations: list[OrganisationOut]
+    minimum_age: int | None
+    entities: list[EntityType]
+    country: CountryOut | None
+
+
 class GateOut(msgspec.Struct, frozen=True, kw_only=True):
     """What a model demands."""
 
@@ -105,6 +136,8 @@ class GateOut(msgspec.Struct, frozen=True, kw_only=True):
     form_fields: list[FieldOut]
     review: ReviewOut | None
     """Null unless the mode is `manual`."""
+    prerequisites: PrerequisitesOut | None
+    """Null where nothing is asked beforehand."""
     since: str
 
 
@@ -296,6 +329,11 @@ def view_gate(gate: GateView, requirements: Mapping[UUID, Requirement], base_url
             for field in gate.fields
         ],
         review=ReviewOut(**asdict(gate.review)) if gate.mode is GateMode.MANUAL else None,
+        prerequisites=(
+            msgspec.convert(msgspec.to_builtins(gate.prerequisites), PrerequisitesOut)
+            if gate.prerequisites != NONE
+            else None
+        ),
         since=iso(gate.created_at),
     )
 

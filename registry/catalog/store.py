@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from registry.catalog.domain import GateMode, GateView, ModelView, PublisherView, Role, RoleView
 from registry.catalog.forms import parse_form_schema
+from registry.catalog.prerequisites import parse_prerequisites
 from registry.catalog.reviews import parse_policy
 from registry.catalog.tables import Gate, GateRequirement, GateRevision, Model, Publisher, PublisherRole
 from registry.kernel.identifiers import new_id
@@ -154,6 +155,7 @@ def insert_revision(
     form_schema: bytes,
     form_digest: str,
     review: bytes | None,
+    prerequisites: bytes | None,
     requirements: Sequence[tuple[UUID, str]],
     created_by: UUID | None,
     entry_id: UUID,
@@ -169,6 +171,7 @@ def insert_revision(
             form_schema=form_schema,
             form_digest=form_digest,
             review=review,
+            prerequisites=prerequisites,
             created_by=created_by,
             created_at=now,
             entry_id=entry_id,
@@ -213,6 +216,7 @@ def _gate_view(row: GateRevision, requirements: Iterable[UUID]) -> GateView:
         fields=parse_form_schema(row.form_schema),
         license_version_ids=tuple(requirements),
         review=parse_policy(row.review),
+        prerequisites=parse_prerequisites(row.prerequisites),
         created_at=row.created_at,
         created_by=row.created_by,
         entry_id=row.entry_id,

@@ -71,6 +71,8 @@ class GateRevision(Table, table=True):
     form_digest: str = Field(max_length=71)
     review: bytes | None = None
     """How requests are reviewed, canonical; None: as usual (see `reviews`)."""
+    prerequisites: bytes | None = None
+    """What must hold of a person beforehand, canonical; None: nothing (see `prerequisites`)."""
     created_by: UUID | None = Field(default=None, foreign_key="person.id")
     created_at: datetime = Field(sa_type=UTCDateTime)
     entry_id: UUID = Field(foreign_key="ledger_entry.id")

@@ -34,6 +34,8 @@ class Asker:
     range_start: int | None
     client: str
     request_id: str
+    country: str | None = None
+    """Where the request comes from, by the operator's database; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

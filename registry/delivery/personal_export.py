@@ -83,6 +83,10 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             }
             for one in identity.list_sessions(session, person_id=person_id)
         ],
+        "declarations": {
+            kind.value: {"value": said.value, "at": iso(said.at)}
+            for kind, said in identity.list_declarations(session, person_id=person_id).items()
+        },
         "roles": [
             {"publisher": role.publisher, "role": role.role.value, "granted_at": iso(role.granted_at)}
             for role in catalog.list_roles_of(session, person_id=person_id)

@@ -13,7 +13,7 @@ each one depends on the last:
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from uuid import UUID
 from registry import access
 from registry.access.domain import OPEN_PATHS
 from registry.access.facts import BY_NAME_SQL, Row
+from registry.catalog.prerequisites import NONE
 from registry.delivery import domain
 from registry.delivery.domain import Asker, FileRequest, Outcome, ServedFile
 from registry.delivery.s3 import S3ObjectStore
@@ -34,6 +35,8 @@ from registry.identity.domain import (
     digest_of,
     unknown_token,
 )
+from registry.identity.standing import STANDING_SQL
+from registry.identity.standing_domain import assemble_standing
 from registry.kernel.clock import Clock
 from registry.kernel.database import Batch, Database
 from registry.kernel.identifiers import is_commit_id, new_id
@@ -44,6 +47,8 @@ from registry.kernel.telemetry import DECISIONS, URLS_ISSUED
 REMEMBERED_FILES = 20_000
 CLIENT_MAX_CHARACTERS = 120
 BATCHES_AT_ONCE_POSTGRESQL = 2
+Asked = tuple[Principal, str, str]
+"""Who asks, and for which model by its publisher and name."""
 
 _CREDENTIAL_SQL = """
 SELECT t.id, t.person_id, t.scopes, t.expires_at, t.revoked_at, t.last_used_at, p.is_operator
@@ -103,6 +108,13 @@ class _Writes:
     touched: dict[UUID, Parameters]
 
 
+def _from_where(principal: Principal | Refusal, asker: Asker) -> Principal | Refusal:
+    """Return the principal of a token with the country of this request, where one is known."""
+    if asker.country is None or isinstance(principal, Refusal):
+        return principal
+    return replace(principal, country=asker.country)
+
+
 class Resolver:
     """Answers requests for files; one per process."""
 
@@ -152,7 +164,7 @@ class Resolver:
             token: self._principal_of(found, writes, now) for token, found in zip(tokens, rows, strict=True)
         }
         return [
-            known.get(item.asker.token, unknown_token())
+            _from_where(known.get(item.asker.token, unknown_token()), item.asker)
             if item.asker.token is not None
             else item.asker.principal or ANONYMOUS
             for item in items
@@ -184,7 +196,7 @@ class Resolver:
         items: Sequence[_Item],
         principals: Sequence[Principal | Refusal],
         now: datetime,
-    ) -> dict[tuple[Principal, str, str], access.Gathered | None]:
+    ) -> dict[Asked, access.Gathered | None]:
         wanted = list(
             dict.fromkeys(
                 (principal, item.file.publisher.lower(), item.file.model.lower())
@@ -203,10 +215,30 @@ class Resolver:
             for principal, publisher, model in wanted
         ]
         found = self._sql.fetch_many(connection, BY_NAME_SQL, given) if given else []
-        gathered = {}
+        gathered: dict[Asked, access.Gathered | None] = {}
         for key, rows in zip(wanted, found, strict=True):
             assembled = access.assemble([self._row(row) for row in rows], key[0])
             gathered[key] = assembled[0] if assembled else None
+        return self._with_standings(connection, gathered, now)
+
+    def _with_standings(
+        self, connection: Any, gathered: dict[Asked, access.Gathered | None], now: datetime
+    ) -> dict[Asked, access.Gathered | None]:
+        """Add how people stand, where a gate asks for something beforehand; elsewhere nothing is looked up."""
+        asking = {key: one for key, one in gathered.items() if one and one.facts.prerequisites != NONE}
+        people = list(dict.fromkeys(key[0].person_id for key in asking if key[0].person_id))
+        if not people:
+            return gathered
+        sql, moment = self._sql, self._sql.bind_moment(now)
+        given: list[Parameters] = [{"person_id": sql.bind_id(one), "now": moment} for one in people]
+        found = dict(zip(people, sql.fetch_many(connection, STANDING_SQL, given), strict=True))
+        for key, one in asking.items():
+            parts = [
+                (kind, sql.read_id(body) if body else None, value, sql.read_moment(at) if at else None)
+                for _, kind, body, value, at in (found[key[0].person_id] if key[0].person_id else ())
+            ]
+            known = replace(one.facts, standing=assemble_standing(parts, key[0]), contact=self._contact)
+            gathered[key] = replace(one, facts=known)
         return gathered
 
     def _row(self, row: tuple[Any, ...]) -> Row:
@@ -231,6 +263,7 @@ class Resolver:
             cover_until=sql.read_moment(row[17]) if row[17] is not None else None,
             source_id=sql.read_id(row[18]) if row[18] is not None else None,
             source=row[19],
+            prerequisites=row[21],
         )
 
     def _answer(
@@ -238,7 +271,7 @@ class Resolver:
         connection: Any,
         item: _Item,
         principal: Principal | Refusal,
-        facts: dict[tuple[Principal, str, str], access.Gathered | None],
+        facts: dict[Asked, access.Gathered | None],
         writes: _Writes,
         now: datetime,
     ) -> Outcome:

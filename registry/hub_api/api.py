@@ -1,6 +1,7 @@
 """The Hub's JSON routes. Every answer, refusals included, has the Hub's shape; addresses are read undecoded."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -36,7 +37,7 @@ async def ask(request: AnyRequest, desk: Desk, use_case: UseCase[T]) -> T | Refu
         principal = await authenticate_token(desk.database, token=token, clock=desk.clock)
     if isinstance(principal, Refusal):
         return principal
-    asker = principal
+    asker = replace(principal, country=desk.country_of(request))
     return await desk.database.read(lambda session: use_case(session, asker))
 
 

@@ -114,7 +114,9 @@ class FileRoute:
             return await self._refuse(scope, receive, send, headers, file)
         token = bearer_token(headers)
         try:
-            principal = None if token else await self._visitor(headers)
+            client = scope["client"]
+            country = self._desk.countries.find(client[0] if client else None)
+            principal = None if token else await self._visitor(headers, country)
             outcome = await self._resolver.resolve(
                 file,
                 Asker(
@@ -124,10 +126,11 @@ class FileRoute:
                     range_start=range_start(headers.get("range")),
                     client=headers.get("user-agent", ""),
                     request_id=str(scope.get("request_id", "")),
+                    country=country,
                 ),
             )
             if isinstance(outcome, FileRefused):
-                refusal = await self._explain(outcome.refusal, file, token, principal)
+                refusal = await self._explain(outcome.refusal, file, token, principal, country)
                 return await self._refuse(scope, receive, send, headers, refusal, commit=outcome.commit)
         except Unavailable as error:
             return await self._refuse(scope, receive, send, headers, unavailable_refusal(error))
@@ -150,7 +153,7 @@ class FileRoute:
         said = reaccept_warning(repo_id, outcome.reaccept_by, base_url=base_url)
         return [(b"x-hf-warning", said.encode("ascii"))]
 
-    async def _visitor(self, headers: dict[str, str]) -> Principal | None:
+    async def _visitor(self, headers: dict[str, str], country: str | None) -> Principal | None:
         """Return who a browser's web session belongs to."""
         if "cookie" not in headers:
             return None
@@ -158,19 +161,25 @@ class FileRoute:
         if secret is None:
             return None
         now = self._desk.clock.now()
-        return await self._desk.database.read(
+        found = await self._desk.database.read(
             lambda session: identity.authenticate_session(session, secret=secret, now=now)
         )
+        return replace(found, country=country) if found else None
 
     async def _explain(
-        self, refusal: Refusal, file: FileRequest, token: str | None, principal: Principal | None
+        self,
+        refusal: Refusal,
+        file: FileRequest,
+        token: str | None,
+        principal: Principal | None,
+        country: str | None,
     ) -> Refusal:
         if refusal.code not in _EXPLAINED:
             return refusal
         now = self._desk.clock.now()
         explained = await self._desk.database.read(
             lambda session: service.explain_file_refusal(
-                session, file, token=token, principal=principal, now=now
+                session, file, token=token, principal=principal, country=country, now=now
             )
         )
         return explained or refusal

@@ -1,7 +1,7 @@
 """What the Hub-compatible routes tell: each function loads, asks the contexts below, and returns plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -221,13 +221,19 @@ def explain_denial(
 
 
 def explain_file_refusal(
-    session: Session, file: FileRequest, *, token: str | None, principal: Principal | None, now: datetime
+    session: Session,
+    file: FileRequest,
+    *,
+    token: str | None,
+    principal: Principal | None,
+    country: str | None,
+    now: datetime,
 ) -> Refusal | None:
     """Return the reason of a refused file with what explains it; None if it cannot be told better."""
     asker = principal
     if token is not None:
         found = identity.authenticate_token(session, token=token, now=now)
-        asker = None if isinstance(found, Refusal) else found
+        asker = None if isinstance(found, Refusal) else replace(found, country=country)
     if asker is None:
         return None
     return explain_denial(session, asker, publisher=file.publisher, model=file.model, now=now)
@@ -357,7 +363,7 @@ def _describe_listed(
     session: Session, shelf: Shelf, listed: ListedModel, slugs: Mapping[UUID, str], query: ModelQuery
 ) -> DescribedModel | None:
     """Return a line of the list, or None where it does not fit the query."""
-    is_open = listed.mode is catalog.GateMode.AUTO and not listed.license_version_ids
+    is_open = listed.is_open
     if query.author and listed.publisher.lower() != query.author.lower():
         return None
     if query.gated is not None and query.gated is is_open:

@@ -1,11 +1,12 @@
 """Who is asking: people, web sessions, e-mail links, access tokens."""
 
+from registry.identity.declarations import declare, list_declarations
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Scope
 from registry.identity.ending import Ended, end_person, reconcile_operators
 from registry.identity.mail_links import issue_local_link, link_url
 from registry.identity.notices import count_unread, list_notices, mark_read, notify
 from registry.identity.oauth_service import list_logins
-from registry.identity.organisation_store import lock_organisations
+from registry.identity.organisation_store import lock_organisations, name_organisations
 from registry.identity.organisations import get_organisation, list_organisations
 from registry.identity.service import (
     authenticate_token,
@@ -21,6 +22,7 @@ from registry.identity.service import (
     revoke_token,
 )
 from registry.identity.sessions import authenticate_session
+from registry.identity.standing import load_standing, load_standings
 
 __all__ = [
     "ANONYMOUS",
@@ -33,6 +35,7 @@ __all__ = [
     "authenticate_token",
     "count_unread",
     "create_token",
+    "declare",
     "end_person",
     "ensure_person",
     "find_person_by_email",
@@ -40,14 +43,18 @@ __all__ = [
     "get_organisation",
     "issue_local_link",
     "link_url",
+    "list_declarations",
     "list_logins",
     "list_notices",
     "list_organisations",
     "list_sessions",
     "list_tokens",
+    "load_standing",
+    "load_standings",
     "lock_organisations",
     "lock_people",
     "mark_read",
+    "name_organisations",
     "notify",
     "open_profile",
     "open_profiles",

@@ -5,6 +5,7 @@ visitor. A request that changes something with a cookie must come from our own p
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
 from litestar import Request, Response
@@ -15,6 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from registry.identity import service, sessions
 from registry.identity.domain import ANONYMOUS, Principal
 from registry.kernel.clock import Clock
+from registry.kernel.country_database import CountryDatabase
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal, Remedy, Unavailable
 from registry.kernel.pages import is_cross_origin
@@ -62,7 +64,16 @@ class Authentication(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
     exclude_opt_key = OWN_AUTHENTICATION
 
-    def __init__(self, *, database: Database, clock: Clock, cookies: Cookies, base_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        cookies: Cookies,
+        base_url: str,
+        countries: CountryDatabase,
+    ) -> None:
+        self.countries = countries
         self.database = database
         self.clock = clock
         self.cookies = cookies
@@ -81,6 +92,9 @@ class Authentication(ASGIMiddleware):
             response = refuse(request, outcome)
             await response.to_asgi_response(None, request)(scope, receive, send)
             return
+        address = request.client.host if request.client else None
+        if outcome.person_id is not None and (country := self.countries.find(address)):
+            outcome = replace(outcome, country=country)
         scope["principal"] = outcome  # type: ignore[typeddict-unknown-key] # our own key in an open dict
         await next_app(scope, receive, send)
 

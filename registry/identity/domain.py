@@ -97,6 +97,8 @@ class Principal:
     """When the person last showed who they are in this session, not when the session began to be used."""
     proof: "Proof | None" = None
     """How they showed it; of a web session only."""
+    country: str | None = None
+    """Where the request comes from, by the operator's database of addresses; None: not known."""
 
     def may(self, scope: Scope) -> bool:
         """Whether the credential reaches as far as `scope`; what the person may is another matter."""

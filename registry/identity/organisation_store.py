@@ -28,6 +28,16 @@ def find_organisation(session: Session, organisation_id: UUID) -> Organisation |
     ).one_or_none()
 
 
+def name_organisations(session: Session, organisation_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return the names of those that have not ended."""
+    rows = session.exec(
+        select(Organisation.id, Organisation.name)
+        .where(col(Organisation.id).in_(organisation_ids), col(Organisation.ended_at).is_(None))
+        .order_by(col(Organisation.id))
+    )
+    return dict(rows.all())
+
+
 def insert_domain(session: Session, row: OrganisationDomain) -> None:
     """Insert the claim of a domain."""
     session.exec(insert(OrganisationDomain).values(**row.model_dump()))

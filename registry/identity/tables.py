@@ -162,3 +162,16 @@ class SpentChallenge(Table, table=True):
 
     digest: str = Field(primary_key=True, max_length=64)
     expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
+
+
+class Declaration(Table, table=True):
+    """What a person declared of themself, for gates that ask; the newest of its kind counts."""
+
+    __table_args__ = (Index("ix_declaration_person", "person_id", "kind", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id")
+    kind: str = Field(max_length=16)
+    value: str = Field(max_length=16)
+    """A code out of a short list; empty: taken back."""
+    declared_at: datetime = Field(sa_type=UTCDateTime)

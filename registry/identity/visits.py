@@ -1,7 +1,7 @@
 """What every page starts from: who visits, what the layout shows, and the check of its forms."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -12,7 +12,9 @@ from registry.identity import linking, service
 from registry.identity.authentication import Cookies, principal_of
 from registry.identity.domain import Principal, digest_of, safe_next
 from registry.identity.notices import count_unread
+from registry.identity.standing_domain import Reach
 from registry.kernel.clock import Clock
+from registry.kernel.country_database import CountryDatabase
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal, Remedy
 from registry.kernel.page_parts import LogLine, Page, Visitor
@@ -62,6 +64,12 @@ class Desk:
     pages: Pages
     cookies: Cookies
     visits: "Visits"
+    reach: Reach = field(default_factory=Reach)
+    countries: CountryDatabase = field(default_factory=CountryDatabase)
+
+    def country_of(self, request: AnyRequest) -> str | None:
+        """Return in which country the address of a request is, by the operator's database."""
+        return self.countries.find(request.client.host if request.client else None)
 
 
 class Visits:

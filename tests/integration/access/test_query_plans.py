@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.access.facts import _EARLIER_SQL, BY_NAME_SQL
+from registry.identity.standing import STANDING_SQL
 
 
 @pytest.mark.parametrize("sql", [BY_NAME_SQL, _EARLIER_SQL])
@@ -21,3 +22,12 @@ def test_the_facts_are_found_by_the_index_of_the_person_without_statistics(
     by_organisation = "SEARCH c USING INDEX uq_acceptance_cover (organisation_id=? AND gate_id=?)"
     assert set(covers) <= {by_organisation}, covers
     assert covers or sql is _EARLIER_SQL
+
+
+def test_how_a_person_stands_is_found_by_indexes_alone(sqlite_template: Path) -> None:
+    with sqlite3.connect(sqlite_template) as connection:
+        given = {"person_id": "x", "now": "x"}
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {STANDING_SQL}", given)]
+    connection.close()
+    assert [step for step in plan if step.startswith("SCAN")] == [], plan
+    assert any("ix_declaration_person" in step for step in plan), plan

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from registry.audit.gate_effect import Demand, Effect, weigh
+from registry.audit.gate_effect import Demand, Effect, People, weigh
 from registry.catalog import GateMode
 from registry.licenses.domain import Version
 
@@ -64,4 +64,4 @@ def effect(**facts: Any) -> Effect:
     ],
 )
 def test_people_keep_lose_and_get_access(before: Demand, after: Demand, expected: Effect) -> None:
-    assert weigh(GROUPS, before, after) == expected
+    assert weigh({People(accepted=held): count for held, count in GROUPS.items()}, before, after) == expected

@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.catalog.countries import COUNTRIES
 from registry.catalog.forms import (
     AnswerErrors,
     CleanAnswers,
@@ -15,6 +14,7 @@ from registry.catalog.forms import (
     parse_form_schema,
     validate_answers,
 )
+from registry.kernel.countries import COUNTRIES
 
 
 def make_field(kind: FieldType, *, key: str = "f", required: bool = True) -> FormField:

@@ -199,6 +199,12 @@ _ORGANISATION: dict[str, Any] = {
     "member_url": "/m",
 }
 
+_AGE = FormField(name="age", label="The age that you have reached", kind=FieldKind.SELECT, value="18", required=False,
+                 why="For gates with a least age. Declared on 3 November 2026.",
+                 options=[Option(value="18", label="18 or older")])
+_AGE_WRONG = FormField(name="country", label="The country that you live in", kind=FieldKind.SELECT, required=False,
+                       error="Choose one of the list, or leave it empty")
+
 CASES = [
     Case(name="sign-in", template="identity/sign_in.html", page=ANONYMOUS, view=_SIGN_IN),
     Case(name="sign-in-wrong", template="identity/sign_in.html", page=ANONYMOUS,
@@ -228,6 +234,9 @@ CASES = [
          view=_PASSKEYS | {"passkeys": [], "may_ask": False, "add": None, "why_not": "http://192.0.2.1:8400"}),
     Case(name="passkeys-later", template="identity/passkeys.html", page=MEMBER,
          view=_PASSKEYS | {"again_url": "/sign-in/again?next=/settings/passkeys"}),
+    *(Case(name=f"declarations{name}", template="identity/declarations.html", page=MEMBER,
+           view={"fields": [_AGE, _AGE_WRONG], "next": path or "", "back": path, "post_url": "/settings/declarations"})
+      for name, path in (("", None), ("-asked", "/kelp/frond-1b"))),
     Case(name="email", template="identity/email.html", page=MEMBER,
          view={"email": _EMAIL, "next": "/records", "post_url": "/settings/email"}),
     Case(name="confirm-email", template="identity/confirm_email.html", page=MEMBER,

@@ -1,0 +1,60 @@
+"""Refusals of the decision that need nothing but names, and their wording."""
+
+from datetime import datetime
+
+from registry.kernel.outcomes import Refusal, Remedy
+
+
+def blocked(
+    repo: str, reason: str, *, since: datetime, until: datetime | None, ask: str, decider: str
+) -> Refusal:
+    """Return the refusal of a person whom an entry of the deny list names."""
+    return Refusal(
+        code="access-blocked",
+        status=403,
+        title=f"Your access to {repo} is blocked",
+        detail=f"No file was sent. Reason given: {reason}",
+        remedy=Remedy(text=ask, url=f"/{repo}"),
+        decider=decider,
+        since=since,
+        until=until,
+    )
+
+
+def sign_in_needed(repo: str, accept: str) -> Refusal:
+    """Return the refusal of nobody in particular at a gate."""
+    return Refusal(
+        code="sign-in-needed",
+        status=401,
+        title=f"{repo} is gated, and you are not signed in",
+        detail="No file was sent. The card and the license are open to read.",
+        remedy=Remedy(
+            text="Create a token of this registry at /settings/tokens, then accept the license",
+            url=accept,
+        ),
+        decider="You do; no review follows",
+    )
+
+
+def read_scope_missing() -> Refusal:
+    """Return the refusal of a token that was not made for reading."""
+    return Refusal(
+        code="scope-missing",
+        status=403,
+        title="This token lacks the scope read",
+        detail="No file was sent. Tokens do only what they were created for.",
+        remedy=Remedy(text="Create a token with the scope read", url="/settings/tokens"),
+        decider="You do",
+    )
+
+
+def gate_closed(repo: str, *, ask: str, decider: str) -> Refusal:
+    """Return the refusal of everybody at a closed gate."""
+    return Refusal(
+        code="gate-closed",
+        status=403,
+        title=f"{repo} is closed",
+        detail="No file was sent. The publisher gives no access now.",
+        remedy=Remedy(text=ask, url=f"/{repo}"),
+        decider=decider,
+    )
