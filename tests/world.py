@@ -225,9 +225,8 @@ class World:
 
     def act(self, person: Principal, model: ModelView, **changes: Any) -> AcceptLicense:
         """The form of the acceptance page, filled in; `changes` alter what is sent."""
-        found = self.read(acceptances.find_offer, person_id=None, model=model)
-        assert found is not None
-        offer, version = found
+        offered = self.read(acceptances.list_offers, person_id=None, model=model)[0]
+        offer, version = offered.offer, offered.version
         ticket = Ticket(
             person_id=person.person_id or new_id(),
             session_id=person.session_id or "",

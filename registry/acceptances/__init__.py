@@ -1,6 +1,6 @@
 """Who agreed to which text, for whom, with what evidence: acceptances, withdrawals, receipts."""
 
-from registry.acceptances.accepting import Act, accept, accept_all
+from registry.acceptances.accepting import Act, Refused, accept, accept_all
 from registry.acceptances.acceptor import Acceptor, PostedForm
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
 from registry.acceptances.reading import (
@@ -12,9 +12,9 @@ from registry.acceptances.reading import (
     list_opened,
 )
 from registry.acceptances.service import (
-    find_offer,
     get_acceptance,
     list_acceptances,
+    list_offers,
     open_disclosures,
     withdraw,
 )
@@ -32,16 +32,17 @@ __all__ = [
     "Offer",
     "OpenedAcceptance",
     "PostedForm",
+    "Refused",
     "accept",
     "accept_all",
     "answer_name",
     "count_up_to",
-    "find_offer",
     "first_accepted",
     "get_acceptance",
     "is_of_license",
     "list_acceptances",
     "list_holders",
+    "list_offers",
     "list_opened",
     "open_disclosures",
     "question_fields",

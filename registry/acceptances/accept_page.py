@@ -1,6 +1,6 @@
-"""What the acceptance page is loaded with: the text that comes next, for the person or their organisation."""
+"""What the acceptance page is loaded with: every text that is missing, for the person or their organisation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -8,8 +8,11 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import catalog, identity, licenses
-from registry.acceptances import service
-from registry.acceptances.domain import Offer, Ticket, nothing_to_accept
+from registry.acceptances import service, store
+from registry.acceptances.domain import Offer, Ticket
+from registry.acceptances.refusals import nothing_to_accept, rest_not_public
+from registry.acceptances.service import Offered
+from registry.acceptances.together import TEXTS_MAX_AT_ONCE
 from registry.catalog.cards import GatePrompt
 from registry.catalog.domain import ModelView
 from registry.catalog.prerequisites import NONE, Seen, judge_prerequisites
@@ -20,21 +23,41 @@ from registry.licenses.domain import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What the acceptance page was loaded with."""
+class ShownText:
+    """One of the texts, and the gate that asks for it."""
 
     model: ModelView
     offer: Offer
     version: Version
     policies: tuple[licenses.Policy, ...]
-    gating: GatePrompt
     earlier: Version | None
     """Another text that the person knows: what was shown on the page just sent, else what they accepted before."""
     earlier_says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the acceptance page was loaded with."""
+
+    model: ModelView
+    texts: Sequence[ShownText]
+    prompts: Sequence[tuple[ModelView, GatePrompt]]
+    """What the cards of the models say whose gates ask."""
+    more: int
+    """How many further licenses are put to acceptance on the page after this one."""
+    hidden: int
+    """How many ancestors ask for a license whose names are not for this person."""
+    barred: Sequence[Refusal] = ()
+    """What the person lacks at the gates of bases that ask for something beforehand."""
     organisation: OrganisationView | None = None
     """Whom the person would accept for; None: themself."""
     others: Sequence[OrganisationView] = ()
     """Further organisations that they could accept for."""
+
+    @property
+    def asking(self) -> Sequence[ModelView]:
+        """The models whose gates ask for the texts."""
+        return [text.model for text in self.texts]
 
 
 def load(
@@ -48,58 +71,127 @@ def load(
     now: datetime,
     contact: str = "",
 ) -> Shown | Refusal:
-    """Return what the acceptance page shows, or why there is nothing to show.
+    """Return what the acceptance page shows, the `wanted` text first, or why there is nothing to show.
 
     An officer who has nothing left to accept for themself is shown the page for their organisation.
     """
     model = catalog.find_model(session, publisher=publisher, name=name, principal=visit.principal)
     if isinstance(model, Refusal):
         return model
-    person_id = visit.principal.person_id
-    bodies = _officer_of(session, visit, now)
-    organisation = next((body for body in bodies if body.id == organisation_id), None)
+    seen, hidden = catalog.find_asking(session, model, visit.principal)
+    bodies = identity.list_organisations(session, principal=visit.principal, now=now)
+    live = [body for body in bodies if body.is_verified(now)]
+    officer_of = [body for body in live if body.is_officer]
+    organisation = next((body for body in officer_of if body.id == organisation_id), None)
     if organisation_id is not None and organisation is None:
         return no_such_organisation()
-    found = _find_offer(session, model, person_id, organisation, wanted)
-    if found is None and organisation is None:
-        organisation = next(
-            (body for body in bodies if _find_offer(session, model, person_id, body, wanted)), None
+    for acts_for in [organisation] if organisation else [None, *officer_of]:
+        offered = service.list_offers(
+            session,
+            person_id=visit.principal.person_id,
+            model=model,
+            ancestors=seen,
+            organisation_id=acts_for.id if acts_for else None,
         )
-        found = _find_offer(session, model, person_id, organisation, wanted) if organisation else None
-    if found is None:
-        return nothing_to_accept(f"/{model.repo_id}")
-    if refusal := _judge_beforehand(session, visit, model, now=now, contact=contact):
-        return refusal
-    offer, version = found
+        if offered:
+            if refusal := _judge_beforehand(session, visit, model, now=now, contact=contact):
+                return refusal
+            if acts_for is None:
+                offered = _without_covered(session, offered, live, wanted) or offered
+            barred = _find_barred(session, visit, model, offered, now=now, contact=contact)
+            open_ones = [one for one in offered if one.model.id not in barred]
+            if not open_ones:
+                return next(iter(barred.values()))
+            shown = _show(
+                session,
+                visit,
+                model,
+                sorted(open_ones, key=lambda one: not _is_wanted(one, wanted)),
+                acts_for,
+                others=officer_of,
+                hidden=len(hidden),
+            )
+            return replace(shown, barred=list(barred.values()))
+    return rest_not_public(model.repo_id) if hidden else nothing_to_accept(f"/{model.repo_id}")
+
+
+def _is_wanted(one: Offered, wanted: str | None) -> bool:
+    return wanted is not None and one.version.reference == wanted
+
+
+def _without_covered(
+    session: Session, offered: Sequence[Offered], bodies: Sequence[OrganisationView], wanted: str | None
+) -> Sequence[Offered]:
+    """Leave out what an organisation of the person's has accepted for its members, but for what they ask for."""
+    if not bodies:
+        return offered
+    past = store.list_past_of_organisations(
+        session,
+        organisation_ids=[body.id for body in bodies],
+        gate_ids=[one.offer.gate_id for one in offered],
+    )
+    covered = {(one.gate_id, one.license_id, one.series) for one in past if not one.is_withdrawn}
+    return [
+        one
+        for one in offered
+        if _is_wanted(one, wanted)
+        or (one.offer.gate_id, one.offer.license_id, one.offer.series) not in covered
+    ]
+
+
+def _show(
+    session: Session,
+    visit: Visit,
+    model: ModelView,
+    offered: Sequence[Offered],
+    organisation: OrganisationView | None,
+    *,
+    others: Sequence[OrganisationView],
+    hidden: int,
+) -> Shown:
+    now_shown = offered[:TEXTS_MAX_AT_ONCE]
+    person_id = visit.principal.person_id if organisation is None else None
+    return Shown(
+        model=model,
+        texts=[_text(session, one, person_id) for one in now_shown],
+        prompts=[
+            (one, _find_prompt(session, one))
+            for one in {item.model.id: item.model for item in now_shown}.values()
+        ],
+        more=len(offered) - len(now_shown),
+        hidden=hidden,
+        organisation=organisation,
+        others=[body for body in others if body is not organisation],
+    )
+
+
+def _text(session: Session, one: Offered, person_id: UUID | None) -> ShownText:
     earlier_id = (
         service.earlier_version_id(
-            session, person_id=person_id, gate_id=offer.gate_id, license_id=offer.license_id
+            session, person_id=person_id, gate_id=one.offer.gate_id, license_id=one.offer.license_id
         )
-        if person_id and organisation is None
+        if person_id
         else None
     )
     earlier = (
-        licenses.get_version_by_id(session, earlier_id) if earlier_id and earlier_id != version.id else None
+        licenses.get_version_by_id(session, earlier_id)
+        if earlier_id and earlier_id != one.version.id
+        else None
     )
-    release = catalog.find_current_release(session, model.id)
-    card = catalog.find_card(session, release_id=release.id) if release else None
-    return Shown(
-        model=model,
-        offer=offer,
-        version=version,
-        policies=licenses.find_terms(session, version.id).policies,
-        gating=card.gating if card else GatePrompt(),
+    return ShownText(
+        model=one.model,
+        offer=one.offer,
+        version=one.version,
+        policies=licenses.find_terms(session, one.version.id).policies,
         earlier=earlier,
         earlier_says=f"You accepted {earlier.name} before." if earlier else "",
-        organisation=organisation,
-        others=[body for body in bodies if body is not organisation],
     )
 
 
 def _judge_beforehand(
     session: Session, visit: Visit, model: ModelView, *, now: datetime, contact: str
 ) -> Refusal | None:
-    """Return what a signed-in person lacks, before they read and fill in anything."""
+    """Return what a signed-in person lacks at a gate, before they read and fill in anything."""
     asked = model.gate.prerequisites
     if asked == NONE or visit.principal.person_id is None:
         return None
@@ -107,26 +199,27 @@ def _judge_beforehand(
     return judge_prerequisites(asked, Seen.of(visit.principal, standing, model.repo_id, contact))
 
 
-def _officer_of(session: Session, visit: Visit, now: datetime) -> Sequence[OrganisationView]:
-    """Return the organisations that the visitor can accept for."""
-    found = identity.list_organisations(session, principal=visit.principal, now=now)
-    return [body for body in found if body.is_officer and body.is_verified(now)]
-
-
-def _find_offer(
+def _find_barred(
     session: Session,
+    visit: Visit,
     model: ModelView,
-    person_id: UUID | None,
-    organisation: OrganisationView | None,
-    wanted: str | None,
-) -> tuple[Offer, Version] | None:
-    return service.find_offer(
-        session,
-        person_id=person_id,
-        model=model,
-        wanted=wanted,
-        organisation_id=organisation.id if organisation else None,
-    )
+    offered: Sequence[Offered],
+    *,
+    now: datetime,
+    contact: str,
+) -> Mapping[UUID, Refusal]:
+    """Return the bases at whose gates the person cannot accept yet, with why; that stops nothing else."""
+    asking = {one.model.id: one.model for one in offered if one.model.id != model.id}
+    judged = {
+        base.id: _judge_beforehand(session, visit, base, now=now, contact=contact) for base in asking.values()
+    }
+    return {base_id: refusal for base_id, refusal in judged.items() if refusal is not None}
+
+
+def _find_prompt(session: Session, model: ModelView) -> GatePrompt:
+    release = catalog.find_current_release(session, model.id)
+    card = catalog.find_card(session, release_id=release.id) if release else None
+    return card.gating if card else GatePrompt()
 
 
 def load_again(
@@ -135,32 +228,43 @@ def load_again(
     *,
     publisher: str,
     name: str,
-    ticket: Ticket | None,
+    tickets: Sequence[Ticket | None],
     refusal: Refusal,
     organisation_id: UUID | None = None,
     now: datetime,
     contact: str = "",
 ) -> Shown | Refusal:
     """Return the page after a refusal; where another text is offered now, beside the one that was shown."""
-    before = _shown_on(session, ticket, visit)
-    wanted = before.reference if before else None
+    before = [(ticket, _shown_on(session, ticket, visit)) for ticket in tickets]
+    first = next((version for _, version in before if version), None)
     loaded = load(
         session,
         visit,
         publisher=publisher,
         name=name,
-        wanted=wanted,
+        wanted=first.reference if first else None,
         organisation_id=organisation_id,
         now=now,
         contact=contact,
     )
-    if isinstance(loaded, Refusal) or before is None or refusal.code != "text-changed":
+    if isinstance(loaded, Refusal) or first is None or refusal.code != "text-changed":
         return loaded
-    if before.id == loaded.version.id:
-        return replace(loaded, earlier=None)
-    return replace(
-        loaded, earlier=before, earlier_says=f"You were shown {before.name} on the page just sent."
-    )
+    shown = [
+        (ticket.model_id or loaded.model.id, version) for ticket, version in before if ticket and version
+    ]
+    return replace(loaded, texts=[_beside_shown(text, shown) for text in loaded.texts])
+
+
+def _beside_shown(text: ShownText, shown: Sequence[tuple[UUID, Version]]) -> ShownText:
+    """Return the text beside what the page just sent showed in its place."""
+    at_gate = [version for model_id, version in shown if model_id == text.model.id]
+    if any(version.id == text.version.id for version in at_gate):
+        return replace(text, earlier=None)
+    same = [version for version in at_gate if version.license_id == text.version.license_id]
+    before = next(iter(same or (at_gate if len(at_gate) == 1 else [])), None)
+    if before is None:
+        return text
+    return replace(text, earlier=before, earlier_says=f"You were shown {before.name} on the page just sent.")
 
 
 def _shown_on(session: Session, ticket: Ticket | None, visit: Visit) -> Version | None:

@@ -1,5 +1,7 @@
 """The use case of accepting: many people's acts in one transaction, each with an outcome of its own.
 
+One person may accept several licenses at once, each at the gate that asks for it: all of them, or none.
+
 Steps, in this order because each one depends on the last:
 
 1. Lock the rows of the people, in the order of their ids: acts of one person follow each other, so that a
@@ -11,7 +13,6 @@ Steps, in this order because each one depends on the last:
 
 import json
 import os
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import catalog, identity, ledger, licenses
+from registry import catalog, identity, ledger
 from registry.acceptances import store
 from registry.acceptances.domain import (
     AcceptanceSummary,
@@ -33,12 +34,19 @@ from registry.acceptances.domain import (
     judge_act,
     judge_actor,
     judge_readiness,
-    nothing_to_accept,
-    organisation_not_verified,
     read_ticket,
 )
+from registry.acceptances.refusals import nothing_to_accept, organisation_not_verified
+from registry.acceptances.remembered import Texts
 from registry.acceptances.sd_jwt import Sign, read_disclosures
-from registry.acceptances.service import TICKET_SECRET, choose_offer, disclosures_context, summarise
+from registry.acceptances.service import (
+    TICKET_SECRET,
+    choose_version,
+    disclosures_context,
+    make_offer,
+    summarise,
+    summarise_new,
+)
 from registry.acceptances.statement import Evidence, receipt_letter, sign_statement
 from registry.acceptances.store import PastAcceptance
 from registry.catalog.domain import ModelView, ReleaseView
@@ -58,8 +66,6 @@ from registry.licenses.domain import Policy, Version
 SALT_BYTES = 16
 NAMES_COMPARED_MOST = 10
 """How many of a person's latest acceptances a typed name is compared with."""
-REMEMBERED_TEXTS = 64
-"""How many license texts a process keeps in memory for the next acceptances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +82,17 @@ class Act:
     clock_state: ClockState = ClockState.NOT_KNOWN
     sign_in_age: timedelta | None = None
     """How long ago the person may have signed in; None: however long."""
+    asked_for: ModelView | None = None
+    """The model whose page it was, where that was made from `model`."""
+    texts: int = 1
+    """How many license texts the same act is on."""
 
 
-class Texts:
-    """License versions and the policies that they include. Neither ever changes, so each is read once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why nothing was accepted: each refused part of the act by the gate that it was for."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[UUID, tuple[Version, Sequence[Policy]]] = OrderedDict()
-
-    def find(self, session: Session, version_id: UUID) -> tuple[Version, Sequence[Policy]]:
-        """Return a version, which must exist, and its policies in order."""
-        found = self._known.get(version_id)
-        if found is None:
-            version = licenses.get_version_by_id(session, version_id)
-            found = self._known[version_id] = (version, licenses.list_policies(session, version_id))
-            if len(self._known) > REMEMBERED_TEXTS:
-                self._known.popitem(last=False)
-        return found
+    parts: Sequence[tuple[UUID, Refusal]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,9 @@ class _Loaded:
         if capacity is not None:
             return self.past_of_organisations.get((capacity.organisation_id, act.model.gate.id), ())
         return self.past.get((person_id, act.model.gate.id), ()) if person_id else ()
+
+
+Outcome = Sequence[AcceptanceSummary] | Refused | CorruptRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,39 +155,64 @@ def accept(
         sealer=sealer,
         now=now,
     )
-    (outcome,) = accept_all(session, [act], texts=Texts())
+    (outcome,) = accept_all(session, [[act]], texts=Texts())
     if isinstance(outcome, CorruptRecord):
         raise outcome
-    return outcome
+    return outcome.parts[0][1] if isinstance(outcome, Refused) else outcome[0]
 
 
-def accept_all(
-    session: Session, acts: Sequence[Act], *, texts: Texts
-) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
-    """Do as `accept` for each of the acts; what is wrong with one person's records hinders no other."""
-    outcomes: dict[int, AcceptanceSummary | Refusal | CorruptRecord] = {}
+def accept_all(session: Session, acts: Sequence[Sequence[Act]], *, texts: Texts) -> Sequence[Outcome]:
+    """Do as `accept` for each list of acts, which is one person's, as a whole: all of its acts count or none.
+
+    What is wrong with one person's records hinders no other.
+    """
+    outcomes: dict[int, Outcome] = {}
     waiting = dict(enumerate(acts))
     while waiting:
         # The second act of a person must see what came of the first one.
-        first = {act.principal.person_id or new_id(): place for place, act in reversed(waiting.items())}
+        first = {
+            parts[0].principal.person_id or new_id(): place for place, parts in reversed(waiting.items())
+        }
         chosen = {place: waiting.pop(place) for place in sorted(first.values())}
         outcomes.update(zip(chosen, _accept_one_each(session, list(chosen.values()), texts), strict=True))
     return [outcomes[place] for place in range(len(acts))]
 
 
-def _accept_one_each(
-    session: Session, acts: Sequence[Act], texts: Texts
-) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
-    loaded = _load(session, acts, texts)
-    outcomes: list[AcceptanceSummary | Refusal | CorruptRecord | _Drafted] = []
+def _accept_one_each(session: Session, acts: Sequence[Sequence[Act]], texts: Texts) -> Sequence[Outcome]:
+    loaded = _load(session, [act for parts in acts for act in parts], texts)
+    decided = [_decide_all(session, parts, loaded) for parts in acts]
+    drafted = [
+        one
+        for outcome in decided
+        if isinstance(outcome, list)
+        for one in outcome
+        if isinstance(one, _Drafted)
+    ]
+    recorded = iter(_record(session, drafted, sealer=acts[0][0].sealer))
+    return [
+        [next(recorded) if isinstance(one, _Drafted) else one for one in outcome]
+        if isinstance(outcome, list)
+        else outcome
+        for outcome in decided
+    ]
+
+
+def _decide_all(
+    session: Session, acts: Sequence[Act], loaded: _Loaded
+) -> list[AcceptanceSummary | _Drafted] | Refused | CorruptRecord:
+    """Return what comes of each of a person's acts, or why none of them counts."""
+    done: list[AcceptanceSummary | _Drafted] = []
+    refused: list[tuple[UUID, Refusal]] = []
     for act in acts:
         try:
-            outcomes.append(_decide(session, act, loaded))
+            outcome = _decide(session, act, loaded)
         except CorruptRecord as error:
-            outcomes.append(error)
-    drafted = [outcome for outcome in outcomes if isinstance(outcome, _Drafted)]
-    recorded = iter(_record(session, drafted, sealer=acts[0].sealer))
-    return [next(recorded) if isinstance(outcome, _Drafted) else outcome for outcome in outcomes]
+            return error
+        if isinstance(outcome, Refusal):
+            refused.append((act.model.gate.id, outcome))
+        else:
+            done.append(outcome)
+    return Refused(parts=refused) if refused else done
 
 
 def _load(session: Session, acts: Sequence[Act], texts: Texts) -> _Loaded:
@@ -251,7 +279,7 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
         return twin
     found = _choose(act, ticket, loaded)
     if found is None:
-        return nothing_to_accept(f"/{act.model.repo_id}")
+        return nothing_to_accept(f"/{(act.asked_for or act.model).repo_id}")
     offer, version = found
     acts_for = _judge_capacity(session, act, offer)
     if isinstance(acts_for, Refusal):
@@ -283,6 +311,7 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
         name=compare_name(act.command.typed_name, _earlier_names(loaded.sealed.get(person_id, ()), key)),
         clock_state=act.clock_state,
         organisation=acts_for,
+        texts=act.texts,
     )
     issued = sign_statement(evidence, act.sign)
     disclosures = json.dumps(issued.disclosures).encode()
@@ -338,7 +367,10 @@ def _choose(act: Act, ticket: Ticket | None, loaded: _Loaded) -> tuple[Offer, Ve
     """Return the text that the ticket names among those still missing, else the first of them."""
     required = [loaded.texts[version_id][0] for version_id in act.model.gate.license_version_ids]
     wanted = ticket.license_version_id if ticket else None
-    return choose_offer(act.model, required, loaded.past_of(act), wanted=wanted)
+    version = choose_version(required, loaded.past_of(act), wanted=wanted)
+    return (
+        (make_offer(act.model, version, asked_for=act.asked_for or act.model), version) if version else None
+    )
 
 
 def _judge(act: Act, ticket: Ticket | None, offer: Offer, loaded: _Loaded) -> CleanAnswers | Refusal:
@@ -381,7 +413,7 @@ def _record(session: Session, drafted: Sequence[_Drafted], *, sealer: Sealer) ->
             session, [_row(item, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
         )
         mail.queue_all(session, letters, sealer=sealer)
-    return [_summary(item.evidence, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
+    return [summarise_new(item.evidence, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
 
 
 def _row(item: _Drafted, entry_id: UUID) -> dict[str, object]:
@@ -403,23 +435,3 @@ def _row(item: _Drafted, entry_id: UUID) -> dict[str, object]:
         "sealed_disclosures": item.sealed_disclosures,
         "entry_id": entry_id,
     }
-
-
-def _summary(evidence: Evidence, entry_id: UUID) -> AcceptanceSummary:
-    offer = evidence.offer
-    return AcceptanceSummary(
-        id=evidence.acceptance_id,
-        person_id=evidence.profile.person_id,
-        gate_id=offer.gate_id,
-        license_version_id=offer.license_version_id,
-        slug=offer.slug,
-        title=offer.title,
-        number=offer.number,
-        text_sha256=offer.text_sha256,
-        publisher=offer.publisher,
-        model=offer.model,
-        grade=Grade.VERIFIED_SIGN_IN,
-        accepted_at=evidence.accepted_at,
-        withdrawn_at=None,
-        entry_id=entry_id,
-    )

@@ -1,15 +1,19 @@
 """Acts that arrive together are recorded in one commit: the way from the acceptance page to `accepting`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlmodel import Session
 
 from registry import catalog
-from registry.acceptances.accepting import Act, Texts, accept_all
-from registry.acceptances.domain import AcceptanceSummary, AcceptLicense
+from registry.acceptances.accepting import Act, Refused, accept_all
+from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Ticket
+from registry.acceptances.refusals import asked_no_longer
+from registry.acceptances.remembered import Texts
 from registry.acceptances.sd_jwt import Sign
+from registry.acceptances.together import merge_refusals
 from registry.catalog.domain import ModelView
 from registry.identity.domain import ANONYMOUS, Principal
 from registry.kernel.clock import Clock
@@ -30,8 +34,10 @@ class PostedForm:
     model: str
     principal: Principal
     sign: Sign
-    read: Callable[[ModelView], AcceptLicense]
-    """Reads the form by the questions that the model's gate asks."""
+    read: Callable[[ModelView, Sequence[ModelView]], Sequence[AcceptLicense]]
+    """Reads the form for the model whose page it was, by the questions of the gates that ask for each text."""
+    tickets: Sequence[Ticket | None] = (None,)
+    """What the page showed, text by text; None where a ticket is not ours."""
 
 
 class Acceptor:
@@ -54,12 +60,12 @@ class Acceptor:
         self._sign_in_age = sign_in_age
         self._texts = Texts()
         at_once = 1 if database.dialect == "sqlite" else BATCHES_AT_ONCE_POSTGRESQL
-        self._batch: Batch[PostedForm, AcceptanceSummary | Refusal | CorruptRecord] = Batch(
+        self._batch: Batch[PostedForm, Sequence[AcceptanceSummary] | Refusal | CorruptRecord] = Batch(
             database.submit, self._accept_posted, at_once=at_once
         )
 
-    async def accept(self, posted: PostedForm) -> AcceptanceSummary | Refusal:
-        """Do as the function `accept`; the acceptance is durable by then.
+    async def accept(self, posted: PostedForm) -> Sequence[AcceptanceSummary] | Refusal:
+        """Return the acceptances of all texts of the form, durable by then, or why none was accepted.
 
         Raises:
             Unavailable: the database cannot be reached; nothing was accepted.
@@ -72,27 +78,56 @@ class Acceptor:
 
     def _accept_posted(
         self, session: Session, posted: Sequence[PostedForm]
-    ) -> Sequence[AcceptanceSummary | Refusal | CorruptRecord]:
+    ) -> Sequence[Sequence[AcceptanceSummary] | Refusal | CorruptRecord]:
         now = self._clock.now()
+        read = [
+            model if isinstance(model, Refusal) else self._read(session, form, model, now)
+            for form, model in zip(posted, _find_models(session, posted), strict=True)
+        ]
+        acts = [parts for parts in read if not isinstance(parts, Refusal)]
+        outcomes = iter(accept_all(session, acts, texts=self._texts))
+        return [parts if isinstance(parts, Refusal) else _told(parts, next(outcomes)) for parts in read]
+
+    def _read(
+        self, session: Session, form: PostedForm, model: ModelView, now: datetime
+    ) -> Sequence[Act] | Refusal:
+        """Return the acts that a form states, each with the model whose gate asks for it."""
+        wanted = [ticket.model_id if ticket else None for ticket in form.tickets] or [None]
+        known: Mapping[UUID | None, ModelView] = {None: model}
+        if any(wanted):
+            seen, _ = catalog.find_asking(session, model, form.principal)
+            known = {**known, **{one.id: one for one in seen}}
+        shown = [(ticket.model_id, ticket.license_version_id) for ticket in form.tickets if ticket]
+        if any(one not in known for one in wanted) or len(set(shown)) < len(wanted) > 1:
+            return asked_no_longer(f"/{model.repo_id}/accept")
+        asking = [known[one] for one in wanted]
+        commands = form.read(model, asking)
+        texts = len({ticket.license_version_id if ticket else None for ticket in form.tickets}) or 1
         state = self._watch.state()
-        found = _find_models(session, posted)
-        acts = [
+        return [
             Act(
-                command=form.read(model),
+                command=command,
                 principal=form.principal,
-                model=model,
+                model=one,
                 issuer=self._issuer,
                 sign=form.sign,
                 sealer=self._sealer,
                 now=now,
                 clock_state=state,
                 sign_in_age=self._sign_in_age,
+                asked_for=model,
+                texts=texts,
             )
-            for form, model in zip(posted, found, strict=True)
-            if not isinstance(model, Refusal)
+            for one, command in zip(asking, commands, strict=True)
         ]
-        outcomes = iter(accept_all(session, acts, texts=self._texts))
-        return [model if isinstance(model, Refusal) else next(outcomes) for model in found]
+
+
+def _told(
+    acts: Sequence[Act], outcome: Sequence[AcceptanceSummary] | Refused | CorruptRecord
+) -> Sequence[AcceptanceSummary] | Refusal | CorruptRecord:
+    if isinstance(outcome, Refused):
+        return merge_refusals([act.model for act in acts], outcome.parts)
+    return outcome
 
 
 def _find_models(session: Session, posted: Sequence[PostedForm]) -> Sequence[ModelView | Refusal]:

@@ -12,7 +12,8 @@ from sqlmodel import Session
 
 from registry.acceptances import receipts, service
 from registry.acceptances.copies import find_copies, note_copy
-from registry.acceptances.domain import AcceptanceSummary, CopyEvent, no_such_acceptance
+from registry.acceptances.domain import AcceptanceSummary, CopyEvent
+from registry.acceptances.refusals import no_such_acceptance
 from registry.acceptances.store import Filter
 from registry.identity.domain import Principal, Scope, not_signed_in, scope_missing
 from registry.identity.visits import Desk

@@ -12,7 +12,7 @@ from uuid import UUID
 from registry.acceptances.sd_jwt import decode, encode
 from registry.identity.domain import Channel, Principal, not_signed_in
 from registry.identity.ways import address_needed, judge_freshness
-from registry.kernel.canonical import canonical_bytes
+from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.clock import iso, parse_iso
 from registry.kernel.identifiers import Digest, sha256
 from registry.kernel.outcomes import Refusal, Remedy
@@ -22,7 +22,7 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far the clock that showed the page may be ahead of the one that takes the form: another server's, or a
 clock that was set back."""
 NAME_MAX_CHARACTERS = 200
-TEMPLATE_REVISION = "accept/2"
+TEMPLATE_REVISION = "accept/3"
 """Revision of the acceptance page; a page that looks or reads otherwise gets the next number."""
 
 
@@ -70,10 +70,10 @@ class ActText:
     button: str
     closing: str
 
-    def block(self, *, title: str, number: str, publisher: str) -> str:
-        """Return the words as they stood on the page, for the digest in the statement."""
+    def block(self, *, title: str, number: str, publisher: str, texts: int) -> str:
+        """Return the words as they stood on the page about one license, for the digest in its statement."""
         return "\n".join(
-            part.format(title=title, number=number, publisher=publisher)
+            part.format(title=title, number=number, publisher=publisher, texts=texts)
             for part in (self.sentence, self.closing, self.button)
         )
 
@@ -87,6 +87,20 @@ ACT = ActText(
     button="Accept {title} {number}",
     closing="By pressing the button you enter into {title} {number} with {publisher}.",
 )
+ACT_ON_SEVERAL = ActText(
+    revision=TEMPLATE_REVISION,
+    sentence=(
+        "I have read each of the license agreements shown here and accept each of them, with its use "
+        "restrictions and its conditions for sharing."
+    ),
+    button="Accept all {texts} licenses",
+    closing=ACT.closing,
+)
+
+
+def act_text(texts: int) -> ActText:
+    """Return the words around the act, for as many license texts as the page put to acceptance."""
+    return ACT if texts == 1 else ACT_ON_SEVERAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +113,8 @@ class Ticket:
     license_version_id: UUID
     text_sha256: str
     presented_at: datetime
+    model_id: UUID | None = None
+    """Whose gate asks for it, where that is an ancestor of the model whose page it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +128,9 @@ class Context:
 
 AUTHORITY = "I am authorised to accept this license for {organisation}, so that it binds the organisation."
 """What an officer declares besides; its digest stands in the statement."""
+AUTHORITY_OVER_SEVERAL = (
+    "I am authorised to accept these licenses for {organisation}, so that they bind the organisation."
+)
 TITLE_MAX_CHARACTERS = 120
 
 
@@ -161,11 +180,13 @@ class Offer:
     number: str
     text_sha256: str
     series: int
+    asked_for: str = ""
+    """The `publisher/model` that it is needed for, where that is made from this one."""
 
     @property
     def page(self) -> str:
         """Path of the page where this is accepted."""
-        return f"/{self.publisher}/{self.model}/accept"
+        return f"/{self.asked_for or f'{self.publisher}/{self.model}'}/accept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +216,10 @@ class AcceptanceSummary:
 
 def write_ticket(ticket: Ticket, secret: bytes) -> str:
     """Return the ticket as the form carries it, authenticated by the registry's own secret."""
+    elsewhere: dict[str, Json] = {"model": str(ticket.model_id)} if ticket.model_id else {}
     body = canonical_bytes(
         {
+            **elsewhere,
             "person": str(ticket.person_id),
             "session": ticket.session_id,
             "gate": str(ticket.gate_revision_id),
@@ -225,6 +248,7 @@ def read_ticket(text: str, secret: bytes) -> Ticket | None:
         license_version_id=UUID(given["version"]),
         text_sha256=given["text"],
         presented_at=parse_iso(given["at"]),
+        model_id=UUID(given["model"]) if "model" in given else None,
     )
 
 
@@ -292,18 +316,6 @@ def capacity_errors(capacity: Capacity) -> dict[str, str]:
     if not capacity.authorised:
         errors["authorised"] = "Tick the box if you may bind the organisation; without it nothing is accepted"
     return errors
-
-
-def organisation_not_verified(page: str) -> Refusal:
-    """Return the refusal of an acceptance for an organisation that has not shown to control a domain."""
-    return Refusal(
-        code="organisation-not-verified",
-        status=409,
-        title="The organisation cannot accept yet",
-        detail="It has no proved domain, or the proof has run out. Nothing was accepted.",
-        remedy=Remedy(text="Prove the organisation's domain first", url=page),
-        decider="The officers of the organisation",
-    )
 
 
 def end_reached_at(ticket: Ticket, milliseconds: int | None, *, now: datetime) -> datetime | None:
@@ -375,40 +387,14 @@ def _from_the_future(offer: Offer) -> Refusal:
     )
 
 
-def nothing_to_accept(page: str) -> Refusal:
-    """Return the refusal of an acceptance that the gate does not ask for."""
-    return Refusal(
-        code="nothing-to-accept",
-        status=409,
-        title="There is nothing for you to accept here",
-        detail="The gate of this model asks for no further acceptance. Nothing was recorded.",
-        remedy=Remedy(text="Go to the model's page", url=page),
+def act_digest(offer: Offer, texts: int = 1) -> Digest:
+    """Return the digest of the words that stood around the button, as far as they are about this license."""
+    words = act_text(texts).block(
+        title=offer.title, number=offer.number, publisher=offer.publisher, texts=texts
     )
+    return sha256(words.encode())
 
 
-def no_such_acceptance() -> Refusal:
-    """Return the refusal of a record that does not exist or belongs to somebody else."""
-    return Refusal(
-        code="acceptance-unknown",
-        status=404,
-        title="There is no such record here, or you may not see it",
-        detail="Receipts are shown to the person who accepted, and to the auditors of the publisher.",
-        remedy=Remedy(text="Look at your own records", url="/records"),
-    )
-
-
-def already_withdrawn(at: datetime) -> Refusal:
-    """Return the refusal of a second withdrawal."""
-    return Refusal(
-        code="acceptance-already-withdrawn",
-        status=409,
-        title="This acceptance was already withdrawn",
-        detail="Nothing changed. The record of the acceptance and of its withdrawal stays.",
-        remedy=Remedy(text="Look at your records", url="/records"),
-        since=at,
-    )
-
-
-def act_digest(offer: Offer) -> Digest:
-    """Return the digest of the words that stood around the button."""
-    return sha256(ACT.block(title=offer.title, number=offer.number, publisher=offer.publisher).encode())
+def authority_sentence(organisation: str, texts: int) -> str:
+    """Return what an officer declares who accepts as many texts for an organisation."""
+    return (AUTHORITY if texts == 1 else AUTHORITY_OVER_SEVERAL).format(organisation=organisation)

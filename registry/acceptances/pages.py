@@ -1,5 +1,6 @@
 """Pages of accepting: the text beside the form, the receipt, withdrawal."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -9,37 +10,30 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
-from markupsafe import Markup
 from sqlmodel import Session
 
 from registry import catalog, ledger
-from registry.acceptances import service, views
+from registry.acceptances import accept_views, service, views
+from registry.acceptances.accept_form import (
+    FORM_MAX_FIELDS,
+    read_answers,
+    read_capacity,
+    read_commands,
+    read_tickets,
+)
 from registry.acceptances.accept_page import Shown, load, load_again
 from registry.acceptances.acceptor import Acceptor, PostedForm
-from registry.acceptances.domain import (
-    AcceptLicense,
-    Capacity,
-    Context,
-    Ticket,
-    judge_actor,
-    judge_readiness,
-    read_ticket,
-    write_ticket,
-)
-from registry.acceptances.receipt_page import receipt_view
+from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Ticket, judge_actor, judge_readiness
+from registry.acceptances.receipt_page import JustNow, receipt_view
 from registry.acceptances.sd_jwt import TYP
-from registry.catalog import markdown
-from registry.catalog.cards import GatePrompt
+from registry.acceptances.together import merge_questions
 from registry.catalog.domain import GateMode, ModelView, model_url
-from registry.identity.domain import how_signed_in, not_signed_in
+from registry.identity.domain import not_signed_in
 from registry.identity.visits import Desk, Form, Visit
-from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import CorruptRecord, Refusal
-from registry.kernel.page_parts import Difference
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
 from registry.kernel.telemetry import ACCEPTANCES
-from registry.licenses import reading
 
 
 class AcceptPages(Controller):
@@ -57,7 +51,7 @@ class AcceptPages(Controller):
         license: FromQuery[str] = "",  # noqa: A002 - the name in the address
         organisation: FromQuery[UUID | None] = None,
     ) -> Response[Any]:
-        """Show the whole text beside an empty form, for the person or for an organisation of theirs."""
+        """Show all that is missing beside an empty form, for the person or for an organisation of theirs."""
         visit = await desk.visits.begin(request)
         now = desk.clock.now()
         loaded = await desk.database.read(
@@ -74,7 +68,7 @@ class AcceptPages(Controller):
         )
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
-        if judge_actor(visit.principal, loaded.offer) is not None:
+        if judge_actor(visit.principal, loaded.texts[0].offer) is not None:
             return Redirect(f"/sign-in?next={quote(visit.page.path, safe='/')}", status_code=303)
         most = timedelta(hours=desk.settings.acceptance_sign_in_hours)
         if not_ready := judge_readiness(
@@ -98,17 +92,19 @@ class AcceptPages(Controller):
         publisher: FromPath[str],
         model: FromPath[str],
     ) -> Response[Any]:
-        """Record the acceptance and lead to its receipt, or show the form again with what to mend."""
+        """Record the acceptance of all texts shown and lead to a receipt, or show the form again with what to mend."""
         visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
+        form = await desk.visits.read_form(request, visit, max_fields=FORM_MAX_FIELDS)
         if isinstance(form, Refusal):
             return refuse(request, form)
         reviewed = False
 
-        def read(found: ModelView) -> AcceptLicense:
+        def read(found: ModelView, asking: Sequence[ModelView]) -> Sequence[AcceptLicense]:
             nonlocal reviewed
             reviewed = found.gate.mode is GateMode.MANUAL
-            return read_command(form, found, request)
+            return read_commands(form, asking, request)
+
+        tickets = read_tickets(form, desk.sealer.derive_secret(service.TICKET_SECRET))
 
         outcome = await acceptor.accept(
             PostedForm(
@@ -117,16 +113,24 @@ class AcceptPages(Controller):
                 principal=visit.principal,
                 sign=lambda payload: keys.sign_jws(payload, {"typ": TYP}),
                 read=read,
+                tickets=tickets,
             )
         )
-        if not isinstance(outcome, Refusal):
-            ACCEPTANCES.inc()
-            if reviewed:
-                return Redirect(
-                    f"{model_url(publisher, model)}/request?accepted={outcome.id}", status_code=303
-                )
-            return Redirect(f"/records/{outcome.id}?new=1", status_code=303)
-        return await self._again(request, desk, visit, form, outcome, publisher, model)
+        if isinstance(outcome, Refusal):
+            return await self._again(
+                request, desk, visit, form, tickets, outcome, model_url(publisher, model)
+            )
+        ACCEPTANCES.inc(len(outcome))
+        first, *rest = outcome
+        if reviewed:
+            return Redirect(f"{model_url(publisher, model)}/request?accepted={first.id}", status_code=303)
+        also = "".join(f"&also={one.id}" for one in rest)
+        towards = (
+            ""
+            if len(outcome) == 1 and _is_of(first, publisher, model)
+            else f"&towards={quote(f'{publisher}/{model}', safe='/')}"
+        )
+        return Redirect(f"/records/{first.id}?new=1{also}{towards}", status_code=303)
 
     async def _again(
         self,
@@ -134,22 +138,22 @@ class AcceptPages(Controller):
         desk: Desk,
         visit: Visit,
         form: Form,
+        tickets: Sequence[Ticket | None],
         refusal: Refusal,
-        publisher: str,
         model: str,
     ) -> Response[Any]:
         """Show the form again; what was typed stays."""
         if refusal.status not in {409, 422}:
             return refuse(request, refusal)
-        ticket = read_ticket(form.text("ticket"), desk.sealer.derive_secret(service.TICKET_SECRET))
+        publisher, _, name = model.strip("/").partition("/")
         capacity, now = read_capacity(form), desk.clock.now()
         loaded = await desk.database.read(
             lambda session: load_again(
                 session,
                 visit,
                 publisher=publisher,
-                name=model,
-                ticket=ticket,
+                name=name,
+                tickets=tickets,
                 refusal=refusal,
                 organisation_id=capacity.organisation_id if capacity else None,
                 now=now,
@@ -158,10 +162,9 @@ class AcceptPages(Controller):
         )
         if isinstance(loaded, Refusal):
             return refuse(request, refusal)
-        command = read_command(form, loaded.model, request)
         draft = views.Draft(
-            typed_name=command.typed_name,
-            answers=command.answers,
+            typed_name=form.text("typed_name"),
+            answers=read_answers(form, merge_questions(loaded.asking)),
             officer_title=capacity.title if capacity else "",
             refusal=refusal,
         )
@@ -180,8 +183,10 @@ class ReceiptPages(Controller):
         desk: NamedDependency[Desk],
         acceptance_id: FromPath[UUID],
         new: FromQuery[int] = 0,
+        also: FromQuery[list[UUID] | None] = None,
+        towards: FromQuery[str] = "",
     ) -> Response[Any]:
-        """Show the statement, its evidence and where it stands in the log."""
+        """Show the statement, its evidence and where it stands in the log; after the act, what else it brought about."""
         visit = await desk.visits.begin(request)
         now = desk.clock.now()
         view = await desk.database.read(
@@ -190,7 +195,7 @@ class ReceiptPages(Controller):
                 acceptance_id,
                 visit,
                 sealer=desk.sealer,
-                new=bool(new),
+                act=JustNow(also=also or (), towards=towards) if new else None,
                 now=now,
             )
         )
@@ -245,107 +250,12 @@ def note_receipt_look(session: Session, acceptance_id: UUID, visit: Visit, now: 
     )
 
 
-def read_command(form: Form, model: ModelView, request: AnyRequest) -> AcceptLicense:
-    """Return the act that a posted form states."""
-    return AcceptLicense(
-        ticket=form.text("ticket"),
-        text_sha256=form.text("text_sha256"),
-        agreed=form.text("declaration") == "on",
-        typed_name=form.text("typed_name"),
-        answers={
-            question.key: form.text(views.answer_name(index))
-            for index, question in enumerate(model.gate.fields)
-            if views.answer_name(index) in form.fields
-        },
-        context=Context(
-            ip_address=request.client.host if request.client else "",
-            user_agent=request.headers.get("user-agent", ""),
-            request_id=str(request.scope.get("request_id", "")),
-        ),
-        capacity=read_capacity(form),
-        end_reached_ms=_milliseconds(form.text("end_reached_ms")),
-        client_at=_moment(form.text("client_at")),
-    )
-
-
-def read_capacity(form: Form) -> Capacity | None:
-    """Return for which organisation the form was sent; None: for the person themself."""
-    try:
-        organisation_id = UUID(form.text("capacity"))
-    except ValueError:
-        return None
-    return Capacity(
-        organisation_id=organisation_id,
-        authorised=form.text("authorised") == "on",
-        title=form.text("officer_title"),
-    )
-
-
-def _milliseconds(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return parse_iso(text[:40])
-    except (ValueError, OverflowError):
-        return None
+def _is_of(one: AcceptanceSummary, publisher: str, model: str) -> bool:
+    return (one.publisher.lower(), one.model.lower()) == (publisher.lower(), model.lower())
 
 
 def _page(desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, *, status: int = 200) -> Response[Any]:
-    principal = visit.principal
-    now = desk.clock.now()
-    assert principal.person_id is not None  # noqa: S101 - judge_actor has seen to it
-    ticket = Ticket(
-        person_id=principal.person_id,
-        session_id=principal.session_id or "",
-        gate_revision_id=shown.offer.gate_revision_id,
-        license_version_id=shown.version.id,
-        text_sha256=shown.version.sha256,
-        presented_at=now,
-    )
-    view = views.accept_view(
-        offer=shown.offer,
-        version=shown.version,
-        text=reading.document_text(shown.version),
-        policies=[
-            views.PolicyShown(
-                title=policy.title, url=policy.url, sha256=policy.sha256, text=reading.policy_text(policy)
-            )
-            for policy in shown.policies
-        ],
-        earlier=_difference(shown),
-        person=views.Signer(
-            label=visit.email or "",
-            through=how_signed_in(principal.proof.amr, principal.proof.provider)
-            if principal.proof
-            else "a link sent by e-mail",
-            since=principal.signed_in_at or now,
-        ),
-        prompt=views.prompt_of(shown.gating, _prompt_html(shown.gating)),
-        questions=shown.model.gate.fields,
-        is_reviewed=shown.model.gate.mode is GateMode.MANUAL,
-        hidden=views.Hidden(
-            ticket=write_ticket(ticket, desk.sealer.derive_secret(service.TICKET_SECRET)),
-            text_sha256=shown.version.sha256,
-            form_digest=shown.model.gate.form_digest,
-        ),
-        draft=draft,
-        organisation=shown.organisation,
-        others=shown.others,
-    )
+    secret = desk.sealer.derive_secret(service.TICKET_SECRET)
+    view = accept_views.accept_view(shown, visit, draft, secret=secret, now=desk.clock.now())
     html = desk.pages.render("acceptances/accept.html", page=visit.page, view=view)
     return respond(html, status_code=status)
-
-
-def _difference(shown: Shown) -> tuple[str, Difference] | None:
-    if shown.earlier is None:
-        return None
-    return shown.earlier_says, reading.difference(shown.earlier, shown.version)
-
-
-def _prompt_html(gating: GatePrompt) -> Markup | None:
-    texts = [text for text in (gating.description, gating.prompt) if text]
-    if not texts:
-        return None
-    return Markup(markdown.render("\n\n".join(texts), top_level=4).html)  # noqa: S704 - sanitised by render

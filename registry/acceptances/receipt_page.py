@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,11 @@ from sqlmodel import Session
 from registry import catalog, ledger, licenses
 from registry.acceptances import service
 from registry.acceptances.copies import find_copies
-from registry.acceptances.domain import ACT, AcceptanceSummary, CopyEvent, Grade, no_such_acceptance
+from registry.acceptances.domain import AcceptanceSummary, CopyEvent, Grade, act_text
+from registry.acceptances.refusals import no_such_acceptance
 from registry.acceptances.sd_jwt import decode, digest, hidden_digests, read_disclosures, read_payload
 from registry.acceptances.statement import OWN_CLAIMS
+from registry.acceptances.together import TEXTS_MAX_AT_ONCE
 from registry.catalog.domain import Command
 from registry.identity.domain import how_signed_in
 from registry.identity.visits import Visit
@@ -31,16 +34,29 @@ _GRADES = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JustNow:
+    """What a receipt is shown right after."""
+
+    also: Sequence[UUID]
+    """The other acceptances of the same act."""
+    towards: str
+    """The `publisher/model` that they were made for; empty: that of the receipt."""
+
+
 def receipt_view(
     session: Session,
     acceptance_id: UUID,
     visit: Visit,
     *,
     sealer: Sealer,
-    new: bool,
+    act: JustNow | None = None,
     now: datetime,
 ) -> SimpleNamespace | Refusal:
-    """Return the receipt page for who may see it: the acceptor, and auditors of the publisher."""
+    """Return the receipt page for who may see it: the acceptor, and auditors of the publisher.
+
+    `act` says that it is shown right after the act, to whoever accepted.
+    """
     summary = service.get_acceptance(session, acceptance_id)
     if summary is None or not may_see(session, summary, visit):
         return no_such_acceptance()
@@ -56,11 +72,12 @@ def receipt_view(
     policies = licenses.list_policies(session, version.id)
     steps = verification_steps(session, statement, disclosures, version.text, policies, proof)
     live = owner and not summary.withdrawn_at
-    files = f"/{summary.publisher}/{summary.model}/files"
+    towards = _find_goal(session, summary, visit, act)
     return SimpleNamespace(
         **_statement_parts(summary, claims, hidden),
         owner=owner,
-        notice=_new_notice(summary) if new else None,
+        notice=_new_notice(towards, act) if act and owner else None,
+        also=_list_also(session, act, visit) if act else [],
         license=SimpleNamespace(
             url=version.path,
             language_name=language_name(claims["license"]["language"]),
@@ -72,7 +89,7 @@ def receipt_view(
         copies=_copies(find_copies(session, acceptance_id)),
         verification=SimpleNamespace(at=now, steps=steps),
         qr=None,
-        go_on=Link(label="Go to the files", url=files) if live else None,
+        go_on=Link(label="Go to the files", url=f"/{towards}/files") if live else None,
         withdraw=_withdraw_form(summary) if live else None,
     )
 
@@ -101,7 +118,7 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[st
             for policy in claims["license"]["policies"]
         ],
         "acts": SimpleNamespace(
-            said=ACT.sentence,
+            said=act_text(claims["act"].get("texts", 1)).sentence,
             button_label=claims["act"]["button"],
             name_said=_name_said(claims["act"].get("typed_name")),
         ),
@@ -249,12 +266,36 @@ def _text_steps(signed: Any, text: bytes, policies: Sequence[licenses.Policy]) -
     return steps
 
 
-def _new_notice(summary: AcceptanceSummary) -> Notice:
+def _find_goal(session: Session, summary: AcceptanceSummary, visit: Visit, act: JustNow | None) -> str:
+    """Return the model that whoever accepted wants: the one they came from, if there is such a one."""
+    publisher, _, name = (act.towards if act else "").partition("/")
+    found = catalog.find_model(session, publisher=publisher, name=name, principal=visit.principal)
+    return f"{summary.publisher}/{summary.model}" if isinstance(found, Refusal) else found.repo_id
+
+
+def _new_notice(towards: str, act: JustNow) -> Notice:
+    many = bool(act.also)
     return Notice(
         tone=Tone.OK,
-        title="Your acceptance is recorded",
-        text=f"You may now download {summary.publisher}/{summary.model}. Save the receipt: it proves what you accepted, also without this registry.",
+        title=f"Your {len(act.also) + 1} acceptances are recorded" if many else "Your acceptance is recorded",
+        text=(
+            f"Go on to {towards}. Save the receipt{'s' if many else ''}: "
+            f"{'each' if many else 'it'} proves what you accepted, also without this registry."
+        ),
     )
+
+
+def _list_also(session: Session, act: JustNow, visit: Visit) -> Sequence[Link]:
+    """Return the receipts of the same act, as far as they are the visitor's own."""
+    found = [service.get_acceptance(session, one) for one in act.also[:TEXTS_MAX_AT_ONCE]]
+    return [
+        Link(
+            label=f"{one.title} {one.number}, for {one.publisher}/{one.model}",
+            url=f"/records/{one.id}",
+        )
+        for one in found
+        if one is not None and one.person_id == visit.principal.person_id
+    ]
 
 
 def _person(claims: Any, hidden: Mapping[str, Any]) -> SimpleNamespace | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,10 @@ from registry.acceptances.domain import (
     AcceptanceSummary,
     Grade,
     Offer,
-    already_withdrawn,
-    no_such_acceptance,
 )
+from registry.acceptances.refusals import already_withdrawn, no_such_acceptance
 from registry.acceptances.sd_jwt import read_payload
-from registry.acceptances.statement import withdrawal_fact
+from registry.acceptances.statement import Evidence, withdrawal_fact
 from registry.acceptances.store import Filter, PastAcceptance
 from registry.acceptances.tables import Acceptance, Withdrawal
 from registry.catalog.domain import ModelView
@@ -33,51 +33,63 @@ TICKET_SECRET = "acceptance-ticket"  # noqa: S105 - the purpose of a derived sec
 PAGE_MOST = 200
 
 
-def find_offer(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """A text that somebody has to accept, and the model whose gate asks for it."""
+
+    model: ModelView
+    offer: Offer
+    version: Version
+
+
+def list_offers(
     session: Session,
     *,
     person_id: UUID | None,
     model: ModelView,
-    wanted: UUID | str | None = None,
+    ancestors: Sequence[ModelView] = (),
     organisation_id: UUID | None = None,
-) -> tuple[Offer, Version] | None:
-    """Return the first license version that the gate asks for and the person, or the organisation, has not accepted.
+) -> Sequence[Offered]:
+    """Return all that the person, or the organisation, has not accepted yet of what comes with a model.
 
-    `wanted` (a version's id, or `slug@number`) chooses among several missing ones.
+    Each at the gate that asks for it: the model's own first, then those of its ancestors, but for what the own
+    gate asks for in the same or a later series.
     """
-    gates = [model.gate.id]
+    asking = [model, *ancestors]
+    gates = [one.gate.id for one in asking]
     if organisation_id is not None:
         past = store.list_past_of_organisations(session, organisation_ids=[organisation_id], gate_ids=gates)
     else:
         past = store.list_past(session, person_ids=[person_id], gate_ids=gates) if person_id else ()
-    required = [licenses.get_version_by_id(session, item) for item in model.gate.license_version_ids]
-    return choose_offer(model, required, past, wanted=wanted)
+    standing = {(one.gate_id, one.license_id, one.series) for one in past if not one.is_withdrawn}
+    own: dict[UUID, int] = {}
+    offered: list[Offered] = []
+    for one in asking:
+        for version_id in one.gate.license_version_ids:
+            version = licenses.get_version_by_id(session, version_id)
+            if one is model:
+                own[version.license_id] = max(version.series, own.get(version.license_id, 0))
+            elif own.get(version.license_id, 0) >= version.series:
+                continue
+            if (one.gate.id, version.license_id, version.series) not in standing:
+                offer = make_offer(one, version, asked_for=model)
+                offered.append(Offered(model=one, offer=offer, version=version))
+    return offered
 
 
-def choose_offer(
-    model: ModelView,
-    required: Sequence[Version],
-    past: Sequence[PastAcceptance],
-    *,
-    wanted: UUID | str | None,
-) -> tuple[Offer, Version] | None:
-    """Return the one of the required texts that comes next for somebody who has accepted these before.
-
-    That is the `wanted` one (a version's id, or `slug@number`), else another version of that license, else the first.
-    """
+def choose_version(
+    required: Sequence[Version], past: Sequence[PastAcceptance], *, wanted: UUID | None
+) -> Version | None:
+    """Return the `wanted` one of the required texts that are still missing after these acceptances, or the first."""
     standing = {(item.license_id, item.series) for item in past if not item.is_withdrawn}
     missing = [version for version in required if (version.license_id, version.series) not in standing]
     if not missing:
         return None
-    slug = wanted.partition("@")[0] if isinstance(wanted, str) else None
-    version = next(
-        (item for item in missing if wanted in {item.id, item.reference}),
-        next((item for item in missing if item.slug == slug), missing[0]),
-    )
-    return _offer(model, version), version
+    return next((item for item in missing if item.id == wanted), missing[0])
 
 
-def _offer(model: ModelView, version: Version) -> Offer:
+def make_offer(model: ModelView, version: Version, *, asked_for: ModelView) -> Offer:
+    """Return the offer of a text that the gate of `model` asks for, on the page of another or its own."""
     return Offer(
         model_id=model.id,
         publisher=model.publisher,
@@ -91,6 +103,7 @@ def _offer(model: ModelView, version: Version) -> Offer:
         number=version.number,
         text_sha256=version.sha256,
         series=version.series,
+        asked_for="" if asked_for.id == model.id else asked_for.repo_id,
     )
 
 
@@ -193,6 +206,27 @@ def summarise(acceptance: Acceptance, withdrawal: Withdrawal | None) -> Acceptan
         accepted_at=acceptance.accepted_at,
         withdrawn_at=withdrawal.withdrawn_at if withdrawal else None,
         entry_id=acceptance.entry_id,
+    )
+
+
+def summarise_new(evidence: Evidence, entry_id: UUID) -> AcceptanceSummary:
+    """Return an acceptance that was just recorded, as lists show it."""
+    offer = evidence.offer
+    return AcceptanceSummary(
+        id=evidence.acceptance_id,
+        person_id=evidence.profile.person_id,
+        gate_id=offer.gate_id,
+        license_version_id=offer.license_version_id,
+        slug=offer.slug,
+        title=offer.title,
+        number=offer.number,
+        text_sha256=offer.text_sha256,
+        publisher=offer.publisher,
+        model=offer.model,
+        grade=Grade.VERIFIED_SIGN_IN,
+        accepted_at=evidence.accepted_at,
+        withdrawn_at=None,
+        entry_id=entry_id,
     )
 
 

@@ -10,14 +10,14 @@ from datetime import datetime
 from uuid import UUID
 
 from registry.acceptances.domain import (
-    ACT,
-    AUTHORITY,
     AcceptLicense,
     Grade,
     NameComparison,
     Offer,
     Ticket,
     act_digest,
+    act_text,
+    authority_sentence,
     end_reached_at,
     presented_at,
 )
@@ -32,8 +32,8 @@ from registry.kernel.mail import Mail
 from registry.kernel.synchronisation import ClockState
 from registry.licenses.domain import Policy, Version
 
-STATEMENT_VERSION = 2
-"""2: the comparison of the typed name, and whether the clock was synchronised."""
+STATEMENT_VERSION = 3
+"""2: the comparison of the typed name, and whether the clock was synchronised. 3: how many texts the act was on."""
 WITHDRAWAL_VERSION = 1
 ANSWERS = "answers"
 OWN_CLAIMS = frozenset({"name", "email", "officer_title", "ip_address", "user_agent", "answers_salt"})
@@ -63,6 +63,8 @@ class Evidence:
     clock_state: ClockState
     organisation: OrganisationView | None = None
     """Whom the person accepts for; None: themself."""
+    texts: int = 1
+    """How many license texts the same act accepted."""
 
 
 def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
@@ -72,6 +74,7 @@ def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
 
 def _clear_claims(evidence: Evidence) -> dict[str, Json]:
     offer, version, gate = evidence.offer, evidence.version, evidence.gate
+    words = act_text(evidence.texts)
     return {
         "v": STATEMENT_VERSION,
         "iss": evidence.issuer,
@@ -82,11 +85,12 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
         "act": {
             "type": "on-behalf" if evidence.organisation else "own",
             "sequence": evidence.sequence,
-            "words": act_digest(offer),
-            "button": ACT.button.format(title=offer.title, number=offer.number),
+            "texts": evidence.texts,
+            "words": act_digest(offer, evidence.texts),
+            "button": words.button.format(title=offer.title, number=offer.number, texts=evidence.texts),
             "boxes": {"agreed": "empty when shown, ticked by the person"},
             "affirmed_by": ["box", "typed-name", "button"],
-            "template": ACT.revision,
+            "template": words.revision,
             "typed_name": {
                 "compared_with": evidence.name.compared_with,
                 "matches": evidence.name.matches,
@@ -126,7 +130,7 @@ def _capacity_claims(evidence: Evidence) -> dict[str, Json]:
     return {
         "type": "organisation",
         "organisation": {"id": str(organisation.id), "name": organisation.name, "domains": domains},
-        "authority": sha256(AUTHORITY.format(organisation=organisation.name).encode()),
+        "authority": sha256(authority_sentence(organisation.name, evidence.texts).encode()),
     }
 
 

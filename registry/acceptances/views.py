@@ -6,11 +6,8 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from registry.acceptances.domain import ACT, AUTHORITY, NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS, Offer
 from registry.acceptances.kept import kept_of_acceptance
 from registry.catalog import forms
-from registry.catalog.cards import GatePrompt
-from registry.identity.organisation_domain import OrganisationView
 from registry.kernel.countries import COUNTRIES
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import (
@@ -21,9 +18,7 @@ from registry.kernel.page_parts import (
     Link,
     Notice,
     Option,
-    Tone,
 )
-from registry.licenses.domain import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +44,7 @@ class LicenseName:
 
     title: str
     number: str
+    name: str
     url: str
     text_url: str
 
@@ -78,13 +74,15 @@ class Prompt:
 
     heading: str | None
     html: Markup | None
+    model: str | None
+    """Whose card it is, where the cards of several ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActShown:
     """The fixed words of the act."""
 
-    statement: str
+    statements: Sequence[str]
     declaration: str
     button_label: str
 
@@ -99,12 +97,37 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hidden:
-    """What the form carries unseen."""
+class Input:
+    """An input that the form carries unseen."""
 
-    ticket: str
-    text_sha256: str
-    form_digest: str
+    name: str
+    value: str
+    end_of: str | None = None
+    """The element whose sight the browser's script notes in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedBy:
+    """A model whose gate asks for a text, and what is to be known about that gate."""
+
+    name: str
+    url: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextShown:
+    """A license text that is put to acceptance."""
+
+    id: str
+    end_id: str
+    license: LicenseName
+    text: DocumentText
+    policies: Sequence[PolicyShown]
+    asked_by: Sequence[AskedBy]
+    """Empty where the model of the page itself asks for the only text."""
+    difference: Difference | None
+    difference_says: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,21 +147,19 @@ class AcceptView:
     model: ModelName
     lede: str
     steps: Sequence[Step]
-    license: LicenseName
-    text: DocumentText
-    policies: Sequence[PolicyShown]
+    title: str
+    texts: Sequence[TextShown]
     changed: bool
-    difference: Difference | None
-    difference_says: str | None
+    notices: Sequence[Notice]
     problem: Notice | None
     person: Signer
-    prompt: Prompt | None
+    prompts: Sequence[Prompt]
     fields: Sequence[FormField]
     act: ActShown
     declaration_error: str | None
     typed_name: FormField
     recorded: Sequence[Recorded]
-    hidden: Hidden
+    hidden: Sequence[Input]
     post_url: str
     erasure_url: str = "/privacy#erasure"
     capacities: Sequence[Option]
@@ -150,125 +171,17 @@ class AcceptView:
     """For whom else the person could accept."""
 
 
-def accept_view(
-    *,
-    offer: Offer,
-    version: Version,
-    text: DocumentText,
-    policies: Sequence[PolicyShown],
-    earlier: tuple[str, Difference] | None,
-    person: Signer,
-    prompt: Prompt | None,
-    questions: Sequence[forms.FormField],
-    hidden: Hidden,
-    draft: Draft,
-    is_reviewed: bool = False,
-    organisation: OrganisationView | None = None,
-    others: Sequence[OrganisationView] = (),
-) -> AcceptView:
-    """Return the acceptance page: the whole text, and a form in which nothing is filled in by us."""
-    errors = draft.refusal.errors if draft.refusal else {}
-    changed = draft.refusal is not None and draft.refusal.code == "text-changed" and earlier is not None
-    return AcceptView(
-        model=ModelName(publisher=offer.publisher, name=offer.model, url=f"/{offer.publisher}/{offer.model}"),
-        lede=_LEDE_REVIEWED if is_reviewed else _LEDE,
-        steps=_steps(is_reviewed=is_reviewed),
-        license=LicenseName(
-            title=version.title, number=version.number, url=version.path, text_url=f"{version.path}.txt"
-        ),
-        text=text,
-        policies=policies,
-        changed=changed,
-        difference=earlier[1] if earlier else None,
-        difference_says=earlier[0] if earlier else None,
-        problem=_notice(draft.refusal) if draft.refusal and not errors and not changed else None,
-        person=person,
-        prompt=prompt,
-        fields=question_fields(questions, draft.answers, errors),
-        act=ActShown(
-            statement=ACT.closing.format(
-                title=version.title, number=version.number, publisher=offer.publisher
-            ),
-            declaration=ACT.sentence,
-            button_label=ACT.button.format(title=version.title, number=version.number),
-        ),
-        declaration_error=errors.get("agreed"),
-        typed_name=FormField(
-            name="typed_name",
-            label="Type your full name",
-            value=draft.typed_name[:NAME_MAX_CHARACTERS],
-            why="This is your signature on the statement.",
-            error=errors.get("typed_name"),
-            max_characters=NAME_MAX_CHARACTERS,
-        ),
-        recorded=recorded_rows(offer.publisher),
-        hidden=hidden,
-        post_url=offer.page,
-        capacities=[_capacity(organisation)],
-        authority=_authority(organisation, errors) if organisation else None,
-        officer_title=_officer_title(draft, errors) if organisation else None,
-        others=_others(offer.page, organisation, others),
-    )
-
-
-def _capacity(organisation: OrganisationView | None) -> Option:
-    if organisation is None:
-        return Option(value="self", label="for yourself")
-    return Option(
-        value=str(organisation.id),
-        label=f"for {organisation.name}",
-        detail="Everybody who belongs to it is covered.",
-    )
-
-
-def _authority(organisation: OrganisationView, errors: Mapping[str, str]) -> FormField:
-    return FormField(
-        name="authorised",
-        label=AUTHORITY.format(organisation=organisation.name),
-        kind=FieldKind.CHECKBOX,
-        error=errors.get("authorised"),
-    )
-
-
-def _officer_title(draft: Draft, errors: Mapping[str, str]) -> FormField:
-    return FormField(
-        name="officer_title",
-        label="Your function there",
-        value=draft.officer_title[:TITLE_MAX_CHARACTERS],
-        why="Kept with your name, to show by what authority you accepted.",
-        error=errors.get("officer_title"),
-        max_characters=TITLE_MAX_CHARACTERS,
-    )
-
-
-def _others(
-    page: str, organisation: OrganisationView | None, others: Sequence[OrganisationView]
-) -> Sequence[Link]:
-    links = [Link(label=f"for {one.name}", url=f"{page}?organisation={one.id}") for one in others]
-    return [Link(label="for yourself", url=page), *links] if organisation else links
-
-
-_LEDE = (
-    "Read the full text, fill in the form, press one button. You get a receipt, and the files open at once."
-)
-_LEDE_REVIEWED = (
-    "Read the full text, fill in the form, press one button. You get a receipt, then ask for access: "
-    "the publisher’s reviewers decide."
-)
-
-
-def _steps(*, is_reviewed: bool) -> Sequence[Step]:
-    before = (Step(label="Signed in", state="done"), Step(label="Read and accept", state="now"))
-    asked = (Step(label="Ask for access", state="next"), Step(label="Reviewed", state="next"))
-    return (*before, *(asked if is_reviewed else ()), Step(label="Download", state="next"))
-
-
 def recorded_rows(publisher: str) -> Sequence[Recorded]:
     """Return what an acceptance records, who reads it and how long it is kept."""
     return [
         Recorded(label=row.label, what=row.what, kept=f"read by {row.readers}; kept {row.kept}")
         for row in kept_of_acceptance(publisher)
     ]
+
+
+def field_name(name: str, index: int) -> str:
+    """Return the input's name of what belongs to the text at `index`."""
+    return name if index == 0 else f"{name}-{index + 1}"
 
 
 def answer_name(index: int) -> str:
@@ -305,26 +218,3 @@ def _options(question: forms.FormField, given: str) -> Sequence[Option]:
         Option(value=option.value, label=option.label, chosen=option.value == given)
         for option in question.options
     ]
-
-
-def prompt_of(gating: GatePrompt, html: Markup | None) -> Prompt | None:
-    """Return what the card says above its form, or None if it says nothing."""
-    if not gating.heading and html is None:
-        return None
-    return Prompt(heading=gating.heading, html=html)
-
-
-def _notice(refusal: Refusal) -> Notice:
-    if refusal.code == "text-changed":
-        return Notice(
-            tone=Tone.STOP,
-            title="What the gate asks for has changed since you opened this page",
-            text="Nothing was accepted. The license is the same; look at the questions again, then decide.",
-        )
-    remedy = refusal.remedy
-    return Notice(
-        tone=Tone.STOP,
-        title=refusal.title,
-        text=refusal.detail,
-        link=Link(label=remedy.text, url=remedy.url) if remedy and remedy.url else None,
-    )

@@ -348,15 +348,13 @@ def _find_past(requirement: Requirement, earlier: Sequence[Earlier]) -> Earlier 
 
 def _refuse(reason: Reason, facts: Facts) -> Refusal:
     repo = f"{facts.publisher}/{facts.model}"
-    first = next(iter(facts.requirements), None)
-    accept = f"/{(first.source if first else None) or repo}/accept"
     if reason.code is ReasonCode.NOT_BLOCKED and facts.block is not None:
         block, maintainers = facts.block, _maintainers(facts)
         return refusals.blocked(
             repo, block.reason, since=block.since, until=block.until, ask=_contact(facts), decider=maintainers
         )
     if reason.code is ReasonCode.SIGNED_IN:
-        return refusals.sign_in_needed(repo, accept)
+        return refusals.sign_in_needed(repo, f"/{repo}/accept")
     if reason.code is ReasonCode.SCOPE:
         return refusals.read_scope_missing()
     if reason.code is ReasonCode.GATE_OPEN:
@@ -408,13 +406,13 @@ def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
 
 
 def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
-    missing = next(item for item in facts.requirements if item.acceptance_id is None)
+    missing, *others = (item for item in facts.requirements if item.acceptance_id is None)
     past = _find_past(missing, facts.earlier)
     name = f"{missing.title} {missing.number}"
     code, title = "license-not-accepted", f"You have not accepted {name}"
     detail = "No file was sent."
-    accept = f"/{missing.source or f'{facts.publisher}/{facts.model}'}/accept"
-    url = f"{accept}?license={quote(missing.slug)}@{quote(missing.number)}"
+    model = f"/{facts.publisher}/{facts.model}"
+    url = f"{model}/accept?license={quote(missing.slug)}@{quote(missing.number)}"
     text = f"Read {name} and accept it in a browser"
     if past is not None and past.withdrawn_at is not None:
         code, title = "acceptance-withdrawn", f"You withdrew your acceptance of {missing.title}"
@@ -426,8 +424,10 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
         text = f"Read what changed, then accept {missing.number}"
     if missing.source is not None:
         detail = f"No file was sent. {reason.detail}"
+    if others:
+        text = f"Read the {len(others) + 1} licenses and accept them on one page"
     if missing.source == "":
-        text, url = _contact(facts), f"/{facts.publisher}/{facts.model}"
+        text, url = _contact(facts), model
     return Refusal(
         code=code,
         status=403,

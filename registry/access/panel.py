@@ -174,7 +174,8 @@ def _to_accept(
         tone, title = Tone.STOP, "You withdrew your acceptance"
         say = "Nothing can be downloaded. The record of the acceptance and of its withdrawal stays."
     elif len(missing) > 1:
-        say = f"{len(missing)} licenses are to be accepted, one after the other."
+        label = f"Read and accept the {len(missing)} licenses"
+        say = f"{len(missing)} licenses are to be accepted; one page takes them all."
     return AccessPanel(
         tone=tone,
         title=title,

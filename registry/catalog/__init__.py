@@ -33,7 +33,7 @@ from registry.catalog.gates import (
 )
 from registry.catalog.graces import REACCEPT_DAYS, REACCEPT_DAYS_MOST
 from registry.catalog.inspection import Flag, Severity
-from registry.catalog.lineage import Base, find_recorded_bases, list_bases, remove_base
+from registry.catalog.lineage import Base, find_asking, find_recorded_bases, list_bases, remove_base
 from registry.catalog.looks import Looked, LookSummary, list_looks, list_looks_at, record_look
 from registry.catalog.publishing import PublishRelease, create_tag, publish_release
 from registry.catalog.reading import (
@@ -124,6 +124,7 @@ __all__ = [
     "create_tag",
     "describe_requirements",
     "end_role",
+    "find_asking",
     "find_card",
     "find_current_release",
     "find_discrepancies",

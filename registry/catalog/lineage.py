@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, insert, tuple_, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from registry import ledger
-from registry.catalog import copies, gates, refusals, service, store
+from registry.catalog import copies, gates, lineage_store, refusals, service, store
 from registry.catalog.cards import Card
 from registry.catalog.domain import LINEAGE_CHANGED, Command, ModelView
 from registry.catalog.forms import is_clean_text
-from registry.catalog.tables import Model, ModelBase, ModelLineage, Publisher
 from registry.identity.domain import Principal
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
@@ -25,7 +23,6 @@ from registry.kernel.identifiers import new_id, sha256
 from registry.kernel.outcomes import Refusal
 
 REASON_MAX_CHARACTERS = 300
-IN_MAX_COUNT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +58,10 @@ def find_bases(session: Session, card: Card | None, *, but: str, principal: Prin
         for publisher, _, name in (stated.partition("/") for stated in card.base_models)
         if name and f"{publisher}/{name}".lower() != but.lower()
     }
-    ordered, found = sorted(names), []
-    for start in range(0, len(ordered), IN_MAX_COUNT):
-        statement = (
-            select(Model.id)
-            .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
-            .where(
-                tuple_(col(Publisher.name_key), col(Model.name_key)).in_(
-                    ordered[start : start + IN_MAX_COUNT]
-                )
-            )
-            .order_by(col(Model.id))
-        )
-        found += [
-            store.get_model(session, model_id, person_id=principal.person_id)
-            for model_id in session.exec(statement).all()
-        ]
+    found = [
+        store.get_model(session, model_id, person_id=principal.person_id)
+        for model_id in lineage_store.find_named(session, names)
+    ]
     return Declared(
         bases=[model for model in found if service.sees(model, principal)], relation=card.relation
     )
@@ -92,7 +77,7 @@ def list_asked(session: Session, bases: Sequence[ModelView], *, model_id: UUID |
 
 def check_bases(session: Session, model: ModelView, bases: Sequence[ModelView]) -> Refusal | None:
     """Return why a model cannot be made from these: one of them was made from it."""
-    descendants = set(_list_descendants(session, model.id))
+    descendants = set(lineage_store.list_descendants(session, model.id))
     circular = next((base for base in bases if base.id in descendants), None)
     return refusals.lineage_circular(model.repo_id, circular.repo_id) if circular else None
 
@@ -109,21 +94,20 @@ def declare_bases(
     # What is made from a base waits for what the base itself declares meanwhile.
     for base in sorted(declared.bases, key=lambda base: base.id):
         store.lock_model(session, base.id)
-    known = set(_live_bases(session, [model.id]))
+    known = set(lineage_store.list_live_bases(session, [model.id]))
     new = [base for base in declared.bases if base.id not in known]
     for base in new:
         row_id = new_id()
         leaf = lineage_leaf(row_id, model.id, base.id, act="declared", reason=None, at=now)
-        session.exec(
-            insert(ModelBase).values(
-                id=row_id,
-                model_id=model.id,
-                base_model_id=base.id,
-                relation=declared.relation,
-                release_id=release_id,
-                recorded_at=now,
-                entry_id=ledger.append(session, kind=LINEAGE_CHANGED, leaf=leaf, now=now),
-            )
+        lineage_store.insert_base(
+            session,
+            id=row_id,
+            model_id=model.id,
+            base_model_id=base.id,
+            relation=declared.relation,
+            release_id=release_id,
+            recorded_at=now,
+            entry_id=ledger.append(session, kind=LINEAGE_CHANGED, leaf=leaf, now=now),
         )
     if new:
         _derive(session, model.id)
@@ -161,20 +145,24 @@ def remove_base(
         return refusals.no_such_base(model.repo_id, base)
     if refusal := _check_weights_without(session, model, taken, principal):
         return refusal
-    row_id = session.exec(
-        select(ModelBase.id)
-        .where(ModelBase.model_id == model.id, ModelBase.base_model_id == taken.model_id)
-        .where(col(ModelBase.ended_at).is_(None))
-    ).one()
+    row_id = lineage_store.find_live_base(session, model_id=model.id, base_id=taken.model_id)
     leaf = lineage_leaf(row_id, model.id, taken.model_id, act="removed", reason=said, at=now)
     entry_id = ledger.append(session, kind=LINEAGE_CHANGED, leaf=leaf, now=now)
-    session.exec(
-        update(ModelBase)
-        .where(col(ModelBase.id) == row_id)
-        .values(ended_at=now, ended_by=principal.person_id, end_reason=said, end_entry_id=entry_id)
-    )
+    lineage_store.end_base(session, row_id, by=principal.person_id, reason=said, entry_id=entry_id, now=now)
     _derive(session, model.id)
     return _shown(session, model, principal)
+
+
+def find_asking(
+    session: Session, model: ModelView, principal: Principal
+) -> tuple[Sequence[ModelView], Sequence[ModelView]]:
+    """Return the ancestors whose licenses come with a model: those that `principal` may see, and the others."""
+    found = [
+        store.get_model(session, ancestor_id, person_id=principal.person_id)
+        for ancestor_id in lineage_store.list_asking_ancestors(session, model.id)
+    ]
+    seen = [ancestor for ancestor in found if service.sees(ancestor, principal)]
+    return seen, [ancestor for ancestor in found if ancestor not in seen]
 
 
 def _check_weights_without(
@@ -183,7 +171,7 @@ def _check_weights_without(
     """Return why the model's weights may not stand without what comes with a base: they stood behind it before."""
     rest = [
         store.get_model(session, base_id)
-        for base_id in _live_bases(session, [model.id])
+        for base_id in lineage_store.list_live_bases(session, [model.id])
         if base_id != taken.model_id
     ]
     asked = [*model.gate.license_version_ids, *list_asked(session, rest)]
@@ -201,13 +189,6 @@ def _check_weights_without(
 
 def list_bases(session: Session, model_id: UUID) -> list[Base]:
     """Return the bases that a model has, whoever asks; first recorded first."""
-    rows = session.exec(
-        select(ModelBase, Publisher.name, Model.name, Model.private)
-        .join(Model, col(Model.id) == col(ModelBase.base_model_id))
-        .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
-        .where(ModelBase.model_id == model_id, col(ModelBase.ended_at).is_(None))
-        .order_by(col(ModelBase.id))
-    ).all()
     return [
         Base(
             model_id=row.base_model_id,
@@ -216,7 +197,7 @@ def list_bases(session: Session, model_id: UUID) -> list[Base]:
             relation=row.relation,
             recorded_at=row.recorded_at,
         )
-        for row, publisher, name, private in rows
+        for row, publisher, name, private in lineage_store.list_named_bases(session, model_id)
     ]
 
 
@@ -243,7 +224,7 @@ def derive_ancestors(session: Session, model_id: UUID) -> dict[UUID, int]:
     frontier, generation = [model_id], 0
     while frontier:
         generation += 1
-        found = [base for base in _live_bases(session, frontier) if base != model_id]
+        found = [base for base in lineage_store.list_live_bases(session, frontier) if base != model_id]
         frontier = [base for base in dict.fromkeys(found) if base not in ancestors]
         ancestors.update(dict.fromkeys(frontier, generation))
     return ancestors
@@ -268,31 +249,7 @@ def lineage_leaf(
     )
 
 
-def _live_bases(session: Session, model_ids: Sequence[UUID]) -> list[UUID]:
-    found: list[UUID] = []
-    for start in range(0, len(model_ids), IN_MAX_COUNT):
-        found += session.exec(
-            select(ModelBase.base_model_id)
-            .where(col(ModelBase.model_id).in_(model_ids[start : start + IN_MAX_COUNT]))
-            .where(col(ModelBase.ended_at).is_(None))
-            .order_by(col(ModelBase.id))
-        ).all()
-    return found
-
-
-def _list_descendants(session: Session, model_id: UUID) -> Sequence[UUID]:
-    return session.exec(
-        select(ModelLineage.model_id)
-        .where(ModelLineage.ancestor_id == model_id)
-        .order_by(col(ModelLineage.model_id))
-    ).all()
-
-
 def _derive(session: Session, model_id: UUID) -> None:
     """Derive anew the ancestors of a model whose bases have changed, and of all that was made from it."""
-    for one in [model_id, *_list_descendants(session, model_id)]:
-        session.exec(delete(ModelLineage).where(col(ModelLineage.model_id) == one))
-        for ancestor, generation in derive_ancestors(session, one).items():
-            session.exec(
-                insert(ModelLineage).values(model_id=one, ancestor_id=ancestor, generation=generation)
-            )
+    for one in [model_id, *lineage_store.list_descendants(session, model_id)]:
+        lineage_store.replace_ancestors(session, one, derive_ancestors(session, one).items())

@@ -87,7 +87,7 @@ def accept_rate(scene: Scene, acts: list[tuple[Principal, AcceptLicense]]) -> fl
                 model=scene.model.name,
                 principal=person,
                 sign=world.sign,
-                read=lambda _model: command,
+                read=lambda _model, _asking: [command],
             )
         )
         assert not isinstance(outcome, Refusal), outcome

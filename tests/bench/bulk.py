@@ -251,15 +251,15 @@ def load_sealed(url: str, scene: Scene, count: int) -> None:
 
 
 def _offer(scene: Scene) -> Any:
-    offer, _ = scene.world.read(acceptances.find_offer, person_id=None, model=scene.model)
-    return offer
+    return scene.world.read(acceptances.list_offers, person_id=None, model=scene.model)[0].offer
 
 
 def _evidence(scene: Scene) -> Evidence:
     """Return the evidence of one act, to be made another person's."""
     world, model = scene.world, scene.model
     person = world.person("template@nordlab.example")
-    offer, version = world.read(acceptances.find_offer, person_id=None, model=model)
+    offered = world.read(acceptances.list_offers, person_id=None, model=model)[0]
+    offer, version = offered.offer, offered.version
     command = world.act(person, model)
     ticket = acceptances.domain.read_ticket(
         command.ticket, world.sealer.derive_secret(acceptances.service.TICKET_SECRET)

@@ -131,14 +131,15 @@ def accept_through_acceptor(world: World, model: ModelView, person: Principal, s
             issuer=BASE_URL,
             watch=ClockWatch(lambda: state),
         )
-        return await acceptor.accept(
+        outcome: Any = await acceptor.accept(
             acceptances.PostedForm(
                 publisher=model.publisher,
                 model=model.name,
                 principal=person,
                 sign=world.sign,
-                read=lambda _model: command,
+                read=lambda _model, _asking: [command],
             )
         )
+        return outcome[0]
 
     return run(accept())

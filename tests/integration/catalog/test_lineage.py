@@ -55,7 +55,7 @@ def test_the_license_of_a_base_is_asked_for_over_generations_and_named(world: Wo
     for model in (child, grandchild):
         verdict = world.decide(person, model)
         assert verdict.refusal.code == "license-not-accepted"
-        assert verdict.refusal.remedy.url == f"/{BASE}/accept?license=sample-openrail-m@1.0"
+        assert verdict.refusal.remedy.url == f"/{model.repo_id}/accept?license=sample-openrail-m@1.0"
         assert f"comes with the base {BASE}" in verdict.refusal.detail
         assert verdict.reasons[-1].inherited_from == BASE
         assert isinstance(world.resolve(person, model=model.name), FileRefused)

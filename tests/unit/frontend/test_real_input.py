@@ -46,7 +46,7 @@ def test_every_real_license_text_is_whole_on_the_page_that_accepts_it(shared: Pa
         text = reading.policy_text(Policy(title=path.stem, text=path.read_bytes()))
         assert text is not None
         policies = [{"title": path.stem, "url": None, "sha256": text.sha256, "text": text}]
-        form = FORM | {"text": text, "policies": policies}
+        form = FORM | {"texts": [FORM["texts"][0] | {"text": text, "policies": policies}]}
         html = pages.render("acceptances/accept.html", page=MEMBER, view=form)
         _assert_sound(html, path.name)
         version = FULL | {"text": text, "policies": policies, "terms": None, "restrictions": []}

@@ -43,27 +43,40 @@ _TWO = [Option(value="self", label="for yourself"), Option(value="organization",
 _NAME = FormField(name="typed_name", label="Type your full name",
                   why="This is your signature on the statement.")  # fmt: skip
 
+_LICENSE = {"title": TITLE, "number": "1.1", "name": f"{TITLE} 1.1", "url": "/licenses/kelp/1.1",
+            "text_url": "/licenses/kelp/1.1.txt"}  # fmt: skip
+_TEXT: dict[str, Any] = {"id": "text", "end_id": "text-end", "license": _LICENSE, "text": text(), "policies": [],
+                         "asked_by": [], "difference": None, "difference_says": None}  # fmt: skip
+
+
+def _hidden(texts: int) -> list[dict[str, Any]]:
+    return [
+        {"name": f"{name}{mark}", "value": value, "end_of": f"text{mark}-end" if not value else None}
+        for mark in ("", *(f"-{number}" for number in range(2, texts + 1)))
+        for name, value in (("ticket", "t-0195"), ("text_sha256", digest("text 1.1")),
+                            ("form_digest", digest("form")), ("end_reached_ms", ""))
+    ]  # fmt: skip
+
+
 FORM: dict[str, Any] = {
     "model": {"publisher": "kelp", "name": "frond-1b", "url": "/kelp/frond-1b"},
     "lede": "Read the full text, fill in the form, press one button. You get a receipt, and may download at once.",
     "steps": [{"label": "Signed in", "state": "done"}, {"label": "Read and accept", "state": "now"},
               {"label": "Download", "state": "next"}],
-    "license": {"title": TITLE, "number": "1.1", "url": "/licenses/kelp/1.1", "text_url": "/licenses/kelp/1.1.txt"},
-    "text": text(),
-    "policies": [],
+    "title": f"{TITLE} 1.1",
+    "texts": [_TEXT],
     "changed": False,
-    "difference": None,
-    "difference_says": None,
+    "notices": [],
     "problem": None,
     "person": {"label": PERSON, "through": "a mailed link", "since": ago(minutes=6)},
-    "prompt": None,
+    "prompts": [],
     "capacities": _ONE,
     "capacity_error": None,
     "authority": None,
     "officer_title": None,
     "others": [],
     "fields": _FIELDS,
-    "act": {"statement": f"By pressing the button you enter into {TITLE} 1.1 with the licensor.",
+    "act": {"statements": [f"By pressing the button you enter into {TITLE} 1.1 with the licensor."],
             "declaration": "I accept the license agreement shown here, and will keep its use restrictions.",
             "button_label": f"Accept {TITLE} 1.1"},
     "declaration_error": None,
@@ -71,7 +84,7 @@ FORM: dict[str, Any] = {
     "recorded": [
         {"label": row.label, "what": row.what, "kept": f"read by {row.readers}; kept {row.kept}"}
         for row in kept_of_acceptance("kelp")],
-    "hidden": {"ticket": "t-0195", "text_sha256": digest("text 1.1"), "form_digest": digest("form")},
+    "hidden": _hidden(1),
     "post_url": "/kelp/frond-1b/accept",
     "erasure_url": "/privacy#erasure",
 }  # fmt: skip
@@ -99,16 +112,43 @@ _WRONG = FORM | {
                             error="Your name is missing. Write it as in Ilse van der Brugghen."),
 }  # fmt: skip
 _CHANGED = FORM | {
-    "changed": True, "difference": difference(), "difference_says": "You were shown version 1.0.",
+    "changed": True,
+    "texts": [_TEXT | {"difference": difference(), "difference_says": "You were shown version 1.0."}],
     "fields": [_typed(_FIELDS[0], "Kelp Forest Institute"), *_FIELDS[1:]],
 }  # fmt: skip
+_POLICIES = [
+    {
+        "title": "Kelp Forest acceptable use policy",
+        "url": None,
+        "sha256": digest("policy"),
+        "text": policy_text(),
+    },
+    {"title": "House rules", "url": "https://kelpforest.example/rules", "sha256": None, "text": None},
+]
 _WITH_POLICY = FORM | {
-    "policies": [{"title": "Kelp Forest acceptable use policy", "url": None, "sha256": digest("policy"),
-                  "text": policy_text()},
-                 {"title": "House rules", "url": "https://kelpforest.example/rules", "sha256": None, "text": None}],
-    "prompt": {"heading": "Before you ask", "html": Markup("<p>We read <strong>every</strong> answer.</p>")},
-    "difference": difference(), "difference_says": "You accepted version 1.0 on 4 June 2026.",
+    "texts": [_TEXT | {"policies": _POLICIES, "difference": difference(),
+                       "difference_says": "You accepted version 1.0 on 4 June 2026."}],
+    "prompts": [{"heading": "Before you ask", "html": Markup("<p>We read <strong>every</strong> answer.</p>"),
+                 "model": None}],
     "problem": Notice(tone=Tone.STOP, title="Too many attempts", text="Nothing was accepted. Try again in a minute."),
+}  # fmt: skip
+_BASE = {"name": "kelp/holdfast", "url": "/kelp/holdfast",
+         "note": "Its own files are given out after review only: ask there for them."}  # fmt: skip
+_SEVERAL = _WITH_POLICY | {
+    "title": "3 licenses",
+    "texts": [
+        _TEXT | {"id": mark, "end_id": f"{mark}-end", "policies": _POLICIES[:number % 2], "asked_by": asked,
+                 "license": _LICENSE | {"name": f"{TITLE} 1.{number}"},
+                 "text": plain_text(), "difference": difference(), "difference_says": "You accepted 1.0 before."}
+        for number, (mark, asked) in enumerate((("text", [{"name": "kelp/frond-1b", "url": "/kelp/frond-1b", "note": None}]),
+                            ("text-2", [_BASE]), ("text-3", [_BASE, _BASE | {"name": RTL, "note": None}])))],
+    "notices": [Notice(tone=Tone.WAIT, title="This will not be all", text="One base is not public.")],
+    "prompts": [{"heading": RTL, "html": Markup("<p>We read every answer.</p>"), "model": "kelp/holdfast"},
+                {"heading": None, "html": Markup("<p>So do we.</p>"), "model": "kelp/frond-1b"}],
+    "act": {"statements": [f"By pressing the button you enter into {TITLE} 1.1 with {one}." for one in ("kelp", RTL)],
+            "declaration": "I have read each of the license agreements shown here and accept each of them.",
+            "button_label": "Accept all 3 licenses"},
+    "hidden": _hidden(3),
 }  # fmt: skip
 
 RECEIPT: dict[str, Any] = {
@@ -117,6 +157,7 @@ RECEIPT: dict[str, Any] = {
     "notice": Notice(tone=Tone.OK, title="Your acceptance is recorded",
                      text="You may download now. This receipt is yours: keep the file, it can be checked without"
                           " this registry."),
+    "also": [Link(label="Kelp License 1.0, for kelp/holdfast", url="/records/0195a8f3")],
     "owner": True,
     "statement": {"who": "Ilse van der Brugghen", "license": TITLE, "number": "1.1", "capacity": "for herself",
                   "model": "kelp/frond-1b", "at": NOW},
@@ -170,7 +211,8 @@ CASES = [
     Case(name="accept", template="acceptances/accept.html", page=MEMBER, view=FORM),
     Case(name="accept-for-organisation", template="acceptances/accept.html", page=MEMBER, view=FORM | _ORGANISATION),
     Case(name="accept-no-fields", template="acceptances/accept.html", page=MEMBER,
-         view=FORM | {"fields": [], "capacities": _TWO, "text": plain_text()}),
+         view=FORM | {"fields": [], "capacities": _TWO, "texts": [_TEXT | {"text": plain_text()}]}),
+    Case(name="accept-several", template="acceptances/accept.html", page=MEMBER, view=_SEVERAL),
     Case(name="accept-wrong", template="acceptances/accept.html", page=MEMBER, view=_WRONG),
     Case(name="accept-changed", template="acceptances/accept.html", page=MEMBER, view=_CHANGED),
     Case(name="accept-policies", template="acceptances/accept.html", page=MEMBER, view=_WITH_POLICY),

@@ -199,11 +199,22 @@ _ORGANISATION: dict[str, Any] = {
     "member_url": "/m",
 }
 
-_AGE = FormField(name="age", label="The age that you have reached", kind=FieldKind.SELECT, value="18", required=False,
-                 why="For gates with a least age. Declared on 3 November 2026.",
-                 options=[Option(value="18", label="18 or older")])
-_AGE_WRONG = FormField(name="country", label="The country that you live in", kind=FieldKind.SELECT, required=False,
-                       error="Choose one of the list, or leave it empty")
+_AGE = FormField(
+    name="age",
+    label="The age that you have reached",
+    kind=FieldKind.SELECT,
+    value="18",
+    required=False,
+    why="For gates with a least age. Declared on 3 November 2026.",
+    options=[Option(value="18", label="18 or older")],
+)
+_AGE_WRONG = FormField(
+    name="country",
+    label="The country that you live in",
+    kind=FieldKind.SELECT,
+    required=False,
+    error="Choose one of the list, or leave it empty",
+)
 
 CASES = [
     Case(name="sign-in", template="identity/sign_in.html", page=ANONYMOUS, view=_SIGN_IN),

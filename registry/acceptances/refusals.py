@@ -1,0 +1,75 @@
+"""The refusals of accepting and of records, and their wording."""
+
+from datetime import datetime
+
+from registry.kernel.outcomes import Refusal, Remedy
+
+
+def organisation_not_verified(page: str) -> Refusal:
+    """Return the refusal of an acceptance for an organisation that has not shown to control a domain."""
+    return Refusal(
+        code="organisation-not-verified",
+        status=409,
+        title="The organisation cannot accept yet",
+        detail="It has no proved domain, or the proof has run out. Nothing was accepted.",
+        remedy=Remedy(text="Prove the organisation's domain first", url=page),
+        decider="The officers of the organisation",
+    )
+
+
+def asked_no_longer(page: str) -> Refusal:
+    """Return the refusal of a form with a text that the model no longer asks for."""
+    return Refusal(
+        code="text-changed",
+        status=409,
+        title="What the model asks for has changed since the page was opened",
+        detail="Nothing was accepted. One of the licenses on that page does not come with the model any more.",
+        remedy=Remedy(text="Read what is asked for now, then accept it", url=page),
+        decider="You do",
+    )
+
+
+def nothing_to_accept(page: str) -> Refusal:
+    """Return the refusal of an acceptance that the gate does not ask for."""
+    return Refusal(
+        code="nothing-to-accept",
+        status=409,
+        title="There is nothing for you to accept here",
+        detail="The gate of this model asks for no further acceptance. Nothing was recorded.",
+        remedy=Remedy(text="Go to the model's page", url=page),
+    )
+
+
+def no_such_acceptance() -> Refusal:
+    """Return the refusal of a record that does not exist or belongs to somebody else."""
+    return Refusal(
+        code="acceptance-unknown",
+        status=404,
+        title="There is no such record here, or you may not see it",
+        detail="Receipts are shown to the person who accepted, and to the auditors of the publisher.",
+        remedy=Remedy(text="Look at your own records", url="/records"),
+    )
+
+
+def already_withdrawn(at: datetime) -> Refusal:
+    """Return the refusal of a second withdrawal."""
+    return Refusal(
+        code="acceptance-already-withdrawn",
+        status=409,
+        title="This acceptance was already withdrawn",
+        detail="Nothing changed. The record of the acceptance and of its withdrawal stays.",
+        remedy=Remedy(text="Look at your records", url="/records"),
+        since=at,
+    )
+
+
+def rest_not_public(repo_id: str) -> Refusal:
+    """Return the refusal of an acceptance where all that is missing comes with a base that is not public."""
+    return Refusal(
+        code="nothing-to-accept",
+        status=409,
+        title="There is nothing that you can accept here",
+        detail="What may still be missing comes with a base of this model that is not public. Nothing was recorded.",
+        remedy=Remedy(text="Ask the maintainers of the model", url=f"/{repo_id}"),
+        decider=f"The maintainers of {repo_id.partition('/')[0]}",
+    )
