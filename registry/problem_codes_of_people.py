@@ -1,6 +1,6 @@
 """Refusals about signing in, accounts and organisations, by their codes."""
 
-from registry.problem_kinds import OFFICERS, OPERATORS, YOU, ProblemGroup
+from registry.problem_kinds import OFFICERS, OPERATORS, REVIEWERS, SPONSOR, YOU, ProblemGroup
 from registry.problem_kinds import code as _code
 
 # A table: one entry a code, so that it can be read down.
@@ -83,6 +83,44 @@ GROUPS = (
         _code("last-officer", 409, "The organisation would have no officer left",
               "An organisation always has at least one officer.", "Make somebody else an officer first.",
               by=OFFICERS),
+    )),
+    ProblemGroup(title="Service accounts", problems=(
+        _code("person-needed", 403, "This takes a person, and a service account is none",
+              "Service accounts download, and publish if their sponsor may. They accept nothing, ask for nothing "
+              "and sign in nowhere.",
+              "Let its sponsor do it in a browser.", by=SPONSOR),
+        _code("service-account-unknown", 404, "There is no such service account, or you do not manage it",
+              "An organisation’s accounts are managed by its officers, others by their sponsor.",
+              "Look at your service accounts."),
+        _code("service-account-malformed", 422, "Nothing was changed",
+              "A name, a scope or a lifetime cannot stand as it is.",
+              "Mend the marked fields, then send the form again.", by=YOU),
+        _code("sponsor-needed", 403, "Only the sponsor makes tokens of a service account",
+              "The account stands on what its sponsor may, so nobody else gets a token of it.",
+              "Take the account over, then make its tokens.", by=SPONSOR),
+        _code("service-account-stopped", 409, "The service account does not work now",
+              "It is suspended, has ended, or its sponsor has left. No token was made.",
+              "Read how it stands on its page.", by=SPONSOR),
+        _code("service-account-ended", 403, "The service account has ended",
+              "An end is for good. Its tokens are not taken any more.",
+              "Make another service account.", by=SPONSOR),
+        _code("service-account-suspended", 403, "The service account is suspended",
+              "Its tokens are not taken until it goes on.",
+              "Ask its sponsor or an officer to let it go on.", by=SPONSOR),
+        _code("service-account-orphaned", 403, "The sponsor of the service account has left its organisation",
+              "An account works only while somebody of its organisation answers for it.",
+              "Ask an officer of the organisation to take it over.", by=OFFICERS),
+        _code("organisation-ended", 403, "The organisation of the service account has ended here",
+              "Service accounts of an organisation end with it.",
+              "Use a service account that you sponsor yourself."),
+        _code("service-account-not-covered", 403, "The service account is not covered",
+              "Its organisation, or its sponsor, has not accepted the license that the model’s gate asks for, or "
+              "has taken it back.",
+              "Let an officer of its organisation, or its sponsor, accept the license in a browser.",
+              by="Its sponsor, or the officers of its organisation."),
+        _code("service-account-not-reviewed", 403, "The sponsor of the service account has no approved request",
+              "The model is opened by review, and the grant of its sponsor counts for the account.",
+              "Let its sponsor ask for access.", by=REVIEWERS),
     )),
     ProblemGroup(title="Signing in with providers and passkeys", problems=(
         _code("provider-unknown", 404, "There is no such provider here",

@@ -7,6 +7,7 @@ MAINTAINERS = "The maintainers of the publisher."
 OWNERS = "The owners of the publisher."
 REVIEWERS = "The reviewers of the publisher."
 OFFICERS = "The officers of the organisation."
+SPONSOR = "The sponsor of the service account."
 OPERATORS = "The operators of this registry."
 
 

@@ -33,6 +33,8 @@ from registry.identity.organisation_pages import OrganisationPages
 from registry.identity.pages import CredentialPages, SignInPages
 from registry.identity.passkey_pages import PasskeyPages, PasskeySignInPages
 from registry.identity.provider_pages import ProviderPages
+from registry.identity.service_account_api import ServiceAccountsApi
+from registry.identity.service_account_pages import ServiceAccountPages
 from registry.ledger import api as ledger_api
 from registry.licenses.api import LicensesApi
 from registry.licenses.pages import LicensePages
@@ -58,6 +60,7 @@ ROUTES: tuple[Any, ...] = (
     CIPages,
     LoginPages,
     OrganisationPages,
+    ServiceAccountPages,
     InboxPages,
     CatalogPages,
     LicensePages,
@@ -76,6 +79,7 @@ ROUTES: tuple[Any, ...] = (
     GatePages,
     ModelAccessApi,
     WhoamiApi,
+    ServiceAccountsApi,
     RequestsApi,
     QueueApi,
     PublishersApi,

@@ -20,6 +20,7 @@ from registry.catalog import tables as _catalog
 from registry.delivery import tables as _delivery
 from registry.identity import oauth_tables as _oauth
 from registry.identity import organisation_tables as _organisations
+from registry.identity import service_account_tables as _service_accounts
 from registry.identity import tables as _identity
 from registry.kernel import outbox as _outbox
 from registry.kernel import sealing as _sealing
@@ -37,6 +38,7 @@ MODULES = (
     _identity,
     _oauth,
     _organisations,
+    _service_accounts,
     _outbox,
     _sealing,
     _ledger,

@@ -46,6 +46,15 @@ class TokenOut(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: str
 
 
+class ServiceAccountOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The service account behind the credential."""
+
+    id: str
+    name: str
+    organisation: str | None
+    """Id of the organisation whose covers let it in; null: its sponsor's acceptances do."""
+
+
 class OwnRoleOut(msgspec.Struct, frozen=True, kw_only=True):
     """A role that the caller has."""
 
@@ -62,6 +71,8 @@ class WhoamiOut(msgspec.Struct, frozen=True, kw_only=True):
     token: TokenOut | None
     publishers: list[OwnRoleOut]
     operator: bool
+    service_account: ServiceAccountOut | None = None
+    """Set where a service account asks; `person` is null then."""
 
 
 class ReasonOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,8 +259,11 @@ class ModelAccessApi(Controller):
 
 def load_whoami(session: Session, desk: Desk, principal: Principal) -> WhoamiOut:
     """Return the caller as the API shows them to themself."""
-    person = token = None
+    person = token = held = None
+    account = principal.account
     roles: list[OwnRoleOut] = []
+    if account is not None and principal.token_id is not None:
+        held = identity.find_service_token(session, token_id=principal.token_id)
     if principal.person_id is not None:
         profile = identity.open_profile(session, person_id=principal.person_id, sealer=desk.sealer)
         person = PersonOut(id=str(principal.person_id), email=profile.email if profile else None)
@@ -258,7 +272,8 @@ def load_whoami(session: Session, desk: Desk, principal: Principal) -> WhoamiOut
             for role in catalog.list_roles_of(session, person_id=principal.person_id)
         ]
         held = identity.find_token(session, token_id=principal.token_id) if principal.token_id else None
-        token = TokenOut(name=held.name, expires_at=iso(held.expires_at)) if held is not None else None
+    if held is not None:
+        token = TokenOut(name=held.name, expires_at=iso(held.expires_at))
     return WhoamiOut(
         person=person,
         channel=principal.channel.value,
@@ -266,6 +281,13 @@ def load_whoami(session: Session, desk: Desk, principal: Principal) -> WhoamiOut
         token=token,
         publishers=roles,
         operator=principal.is_operator,
+        service_account=ServiceAccountOut(
+            id=str(account.id),
+            name=account.name,
+            organisation=str(account.organisation_id) if account.organisation_id else None,
+        )
+        if account
+        else None,
     )
 
 

@@ -12,10 +12,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 from registry.access import refusals
+from registry.access.account_refusals import account_without_license, account_without_review
+from registry.access.single_facts import BlockFact, Earlier, GrantFact, RequestFact, Requirement
 from registry.access.transitions import STATE_WORDS, RequestState
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import NONE, Checked, Prerequisites, Seen, check, refuse
-from registry.identity.domain import Channel, Principal, Scope
+from registry.identity.domain import ActingAccount, Channel, Principal, Scope
 from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 from registry.kernel.outcomes import Refusal, Remedy
 
@@ -34,65 +36,6 @@ class ReasonCode(StrEnum):
     """One reason for each thing that the gate asks for beforehand."""
     LICENSE = "license-accepted"
     REVIEW = "review-passed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """A license version that the gate asks for, and what this person has accepted of it."""
-
-    license_version_id: UUID
-    slug: str
-    title: str
-    number: str
-    acceptance_id: UUID | None = None
-    """The standing acceptance that satisfies it, of this version or another of its series."""
-    accepted_at: datetime | None = None
-    reaccept_by: datetime | None = None
-    """The acceptance is of an earlier series, or was taken back; it satisfies until this moment, then no more."""
-    is_cover: bool = False
-    """It was made for an organisation that the person belongs to."""
-    source: str | None = None
-    """The ancestor whose gate asks for it, empty where that is private; None: the model's own gate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
-    """An acceptance of the same license at this gate that no longer suffices."""
-
-    slug: str
-    number: str
-    accepted_at: datetime
-    withdrawn_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockFact:
-    """A live entry of the deny list that names this person."""
-
-    reason: str
-    since: datetime
-    until: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantFact:
-    """A grant that stands: a reviewer approved the person's request, and its end has not come."""
-
-    id: UUID
-    granted_at: datetime
-    ends_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFact:
-    """The person's newest request at the gate; no right follows from it."""
-
-    id: UUID
-    state: RequestState
-    since: datetime
-    reapply_at: datetime | None
-    grant_ended_at: datetime | None
-    """When the grant that it brought about ran out by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,13 +145,15 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
                 decider=_maintainers(facts),
             )
         )
-    signed_in = principal.person_id is not None
+    account = principal.account
+    signed_in = principal.person_id is not None or account is not None
     if signed_in or not open_to_all:
+        known = f"Service account {account.name}" if account else "Signed in"
         reasons.append(
             Reason(
                 code=ReasonCode.SIGNED_IN,
                 met=signed_in,
-                title="Signed in" if signed_in else "You are not signed in",
+                title=known if signed_in else "You are not signed in",
             )
         )
     if principal.channel is Channel.TOKEN:
@@ -231,7 +176,7 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
         )
     if signed_in:
         reasons.extend(_prerequisite_reason(one, facts) for one in _checked(facts))
-    reasons.extend(_inherit(_license_reason(one, facts.earlier), one) for one in facts.requirements)
+    reasons.extend(_inherit(_license_reason(one, facts), one) for one in facts.requirements)
     if facts.mode is GateMode.MANUAL:
         reasons.append(_review_reason(facts))
     return tuple(reasons)
@@ -249,9 +194,13 @@ def _prerequisite_reason(one: Checked, facts: Facts) -> Reason:
         title=one.title,
         detail=one.detail,
         since=one.since,
-        decider=_maintainers(facts) if one.refuses else "You do",
+        decider=_maintainers(facts) if one.refuses else _oneself(facts.principal),
         remedy=one.remedy,
     )
+
+
+def _oneself(principal: Principal) -> str:
+    return "Its sponsor" if principal.account else "You do"
 
 
 def _maintainers(facts: Facts) -> str:
@@ -288,8 +237,11 @@ def _inherit(reason: Reason, requirement: Requirement) -> Reason:
     return replace(reason, detail=f"{said} {reason.detail}".rstrip(), inherited_from=requirement.source)
 
 
-def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Reason:
+def _license_reason(requirement: Requirement, facts: Facts) -> Reason:
     name = f"{requirement.title} {requirement.number}"
+    if facts.principal.account is not None:
+        return _account_reason(requirement, facts.principal.account, name)
+    earlier = facts.earlier
     if requirement.is_cover:
         until = requirement.reaccept_by
         return Reason(
@@ -339,6 +291,23 @@ def _license_reason(requirement: Requirement, earlier: Sequence[Earlier]) -> Rea
     )
 
 
+def _account_reason(requirement: Requirement, account: ActingAccount, name: str) -> Reason:
+    """Return how a service account stands: by its organisation's acceptance, or by its sponsor's."""
+    officers = account.organisation_id is not None
+    met, until = requirement.acceptance_id is not None, requirement.reaccept_by
+    by = "its organisation" if officers else "its sponsor"
+    return Reason(
+        code=ReasonCode.LICENSE,
+        met=met,
+        title=f"{name} {'accepted' if met else 'not accepted'} by {by}",
+        detail=f"It counts until {until:%-d %B %Y}." if until else "",
+        since=requirement.accepted_at,
+        acceptance_id=requirement.acceptance_id,
+        until=until,
+        decider="The officers of its organisation" if officers else "Its sponsor",
+    )
+
+
 def _find_past(requirement: Requirement, earlier: Sequence[Earlier]) -> Earlier | None:
     """Return what the person accepted before at the model's own gate, which says nothing about a base's."""
     if requirement.source is not None:
@@ -371,6 +340,8 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
 def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
     """Return the refusal of a person whose request is not approved, in the words of where it stands."""
     repo = f"{facts.publisher}/{facts.model}"
+    if facts.principal.account is not None:
+        return account_without_review(facts.principal.account, repo=repo, publisher=facts.publisher)
     request = facts.request
     state = request.state if request else None
     ask, mine = f"/{repo}/request", f"/requests/{request.id}" if request else ""
@@ -422,6 +393,8 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
         code, title = "acceptance-outdated", f"{name} is needed; you accepted {past.number}"
         detail = "No file was sent. Your earlier acceptance is unchanged."
         text = f"Read what changed, then accept {missing.number}"
+    if facts.principal.account is not None and missing.source != "":
+        return account_without_license(facts.principal.account, name=name, url=url)
     if missing.source is not None:
         detail = f"No file was sent. {reason.detail}"
     if others:

@@ -16,7 +16,9 @@ from sqlmodel import Session
 
 from registry import catalog, identity
 from registry.access import request_store, store
-from registry.access.domain import BlockFact, Earlier, Facts, GrantFact, RequestFact, Requirement
+from registry.access.asking import asked_for, bound
+from registry.access.domain import Facts
+from registry.access.single_facts import BlockFact, Earlier, GrantFact, RequestFact, Requirement
 from registry.access.transitions import RequestState
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import NONE, parse_prerequisites
@@ -37,17 +39,18 @@ _COVER = """
           LEFT JOIN withdrawal cw ON cw.acceptance_id = c.id
           LEFT JOIN gate_grace cy ON cy.gate_revision_id = r.id AND cy.license_id = v.license_id
                AND cy.series = c.series
-         WHERE om.person_id = :person_id AND om.ended_at IS NULL AND (om.until IS NULL OR om.until > :now)
+         WHERE om.person_id = :member_id AND om.ended_at IS NULL AND (om.until IS NULL OR om.until > :now)
+           AND om.organisation_id = COALESCE(:organisation_id, om.organisation_id)
            AND o.id = om.organisation_id AND o.ended_at IS NULL
            AND c.organisation_id = om.organisation_id AND c.organisation_id IS NOT NULL
            AND c.gate_id = g.id AND c.license_id = v.license_id
-           AND (cw.acceptance_id IS NULL OR cw.members_until > :now)
+           AND (cw.acceptance_id IS NULL OR cw.members_until > :members_after)
            AND (c.series = v.series OR cy.until > :now)
            AND EXISTS (SELECT 1 FROM organisation_domain od WHERE od.organisation_id = o.id
                          AND od.ended_at IS NULL AND od.valid_until > :now)
          ORDER BY CASE WHEN cw.acceptance_id IS NULL THEN 0 ELSE 1 END, c.series DESC, c.id DESC LIMIT 1"""
 _ACCEPTANCE = """
-  LEFT JOIN acceptance a ON a.person_id = :person_id AND a.gate_id = g.id
+  LEFT JOIN acceptance a ON a.person_id = :acceptor_id AND a.gate_id = g.id
         AND a.license_id = v.license_id AND a.organisation_id IS NULL
         AND (a.series = v.series OR EXISTS (
               SELECT 1 FROM gate_grace y WHERE y.gate_revision_id = r.id AND y.license_id = v.license_id
@@ -191,12 +194,7 @@ def gather_by_name(
     statement = _typed(text(BY_NAME_SQL))
     found = session.connection().execute(
         statement,
-        {
-            "person_id": principal.person_id,
-            "now": now,
-            "publisher_key": publisher.lower(),
-            "model_key": model.lower(),
-        },
+        {**asked_for(principal, now), "publisher_key": publisher.lower(), "model_key": model.lower()},
     )
     gathered = assemble((_row(dict(row)) for row in found.mappings()), principal)
     if not gathered:
@@ -213,7 +211,7 @@ def gather_by_ids(
         return {}
     statement = _typed(text(_BY_IDS_SQL)).bindparams(bindparam("model_ids", type_=Uuid(), expanding=True))
     found = session.connection().execute(
-        statement, {"person_id": principal.person_id, "now": now, "model_ids": list(model_ids)}
+        statement, {**asked_for(principal, now), "model_ids": list(model_ids)}
     )
     rows = [_row(dict(row)) for row in found.mappings()]
     assembled = _with_standing(
@@ -325,7 +323,7 @@ def _explained(session: Session, gathered: Gathered, principal: Principal, *, no
     block = facts.block
     earlier: tuple[Earlier, ...] = ()
     if block is not None:
-        block = store.find_block_fact(session, principal.person_id, facts.model_id, now=now) or block
+        block = store.find_block_fact(session, principal.answering_id, facts.model_id, now=now) or block
     if principal.person_id and any(item.acceptance_id is None for item in facts.requirements):
         statement = text(_EARLIER_SQL).bindparams(
             bindparam("model_id", type_=Uuid()), bindparam("person_id", type_=Uuid())
@@ -387,8 +385,7 @@ def _requests_at(
 
 
 def _typed(statement: TextClause) -> Any:
-    bound = statement.bindparams(bindparam("person_id", type_=Uuid()), bindparam("now", type_=UTCDateTime()))
-    return bound.columns(
+    return bound(statement).columns(
         model_id=Uuid,
         publisher=String,
         model=String,

@@ -107,6 +107,6 @@ def _list(
 
 def _candidate(principal: Principal, *, now: datetime) -> TextClause:
     return text(_CANDIDATE).bindparams(
-        bindparam("permitted_person", principal.person_id, type_=Uuid()),
+        bindparam("permitted_person", principal.answering_id, type_=Uuid()),
         bindparam("permitted_now", now, type_=UTCDateTime()),
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import String, Uuid, bindparam, insert, text
 from sqlmodel import Session, col, select
 
-from registry.access.domain import BlockFact
+from registry.access.single_facts import BlockFact
 from registry.access.tables import Block, BlockLift
 from registry.kernel.database import UTCDateTime
 

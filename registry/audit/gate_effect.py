@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from registry import access
-from registry.access.domain import Facts, GrantFact, Permit, Requirement
+from registry.access.domain import Facts, Permit
+from registry.access.single_facts import GrantFact, Requirement
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import CountrySource, Prerequisites, Seen, check
 from registry.identity.domain import Channel, Principal

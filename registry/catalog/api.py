@@ -23,6 +23,7 @@ from registry.catalog.domain import (
     StatedFile,
 )
 from registry.catalog.manifests import PATH_MAX_BYTES
+from registry.identity.authentication import OPEN_TO_ACCOUNTS
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.clock import Clock
@@ -222,6 +223,7 @@ class ModelsApi(Controller):
     @post(
         "/{publisher:str}/{name:str}/releases",
         operation_id="publish_release",
+        opt={OPEN_TO_ACCOUNTS: True},
         responses=_WRITE,
         request_max_body_size=RELEASE_BODY_MAX_BYTES,
     )

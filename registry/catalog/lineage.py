@@ -59,7 +59,7 @@ def find_bases(session: Session, card: Card | None, *, but: str, principal: Prin
         if name and f"{publisher}/{name}".lower() != but.lower()
     }
     found = [
-        store.get_model(session, model_id, person_id=principal.person_id)
+        store.get_model(session, model_id, person_id=principal.answering_id)
         for model_id in lineage_store.find_named(session, names)
     ]
     return Declared(
@@ -158,7 +158,7 @@ def find_asking(
 ) -> tuple[Sequence[ModelView], Sequence[ModelView]]:
     """Return the ancestors whose licenses come with a model: those that `principal` may see, and the others."""
     found = [
-        store.get_model(session, ancestor_id, person_id=principal.person_id)
+        store.get_model(session, ancestor_id, person_id=principal.answering_id)
         for ancestor_id in lineage_store.list_asking_ancestors(session, model.id)
     ]
     seen = [ancestor for ancestor in found if service.sees(ancestor, principal)]
@@ -212,7 +212,7 @@ def find_recorded_bases(
 def _shown(session: Session, model: ModelView, principal: Principal) -> list[Base]:
     return [
         replace(base, shown_name=base.repo_id)
-        if service.sees(store.get_model(session, base.model_id, person_id=principal.person_id), principal)
+        if service.sees(store.get_model(session, base.model_id, person_id=principal.answering_id), principal)
         else base
         for base in list_bases(session, model.id)
     ]

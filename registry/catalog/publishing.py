@@ -288,7 +288,7 @@ def _weights(
 
 def _find_model(session: Session, command: PublishRelease, principal: Principal) -> ModelView | None:
     return store.find_model(
-        session, publisher=command.publisher, name=command.name, person_id=principal.person_id
+        session, publisher=command.publisher, name=command.name, person_id=principal.answering_id
     )
 
 
@@ -367,7 +367,7 @@ def _record(
         model_id=model.id, release_id=release_id, commit=commit, manifest_digest=digest, now=now
     )
     entry_id = ledger.append(session, kind=RELEASE_PUBLISHED, leaf=leaf, now=now)
-    if principal.person_id is None:
+    if principal.answering_id is None:
         raise CorruptRecord("a release needs a publisher who is a person")
     row = Release(
         id=release_id,
@@ -381,7 +381,7 @@ def _record(
         summary=summarise(parse_card(content).body) if content else "",
         file_count=len(manifest.files),
         total_bytes=sum(file.size for file in manifest.files),
-        published_by=principal.person_id,
+        published_by=principal.answering_id,
         published_at=now,
         entry_id=entry_id,
     )

@@ -101,7 +101,7 @@ def list_models(
     """Return a page of the models that `principal` may see and `which` lets pass, newest first."""
     return release_store.list_models(
         session,
-        person_id=principal.person_id,
+        person_id=principal.answering_id,
         sees_all=principal.is_operator,
         search=search[:SEARCH_MAX_CHARACTERS],
         license_slug=license_slug,
@@ -240,7 +240,7 @@ def list_same_weights(
     return release_store.list_same_weights(
         session,
         release_id=release_id,
-        person_id=principal.person_id,
+        person_id=principal.answering_id,
         sees_all=principal.is_operator,
         limit=limit,
     )

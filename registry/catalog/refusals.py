@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from registry.catalog.domain import STEP_UP_MAX_AGE, Command, model_url
 from registry.identity.domain import Channel, Principal, Scope
+from registry.identity.service_account_domain import person_needed
 from registry.kernel.outcomes import Refusal, Remedy
 
 NAMES_SHOWN_COUNT = 20
@@ -104,9 +105,15 @@ def role_missing(publisher: str, command: Command) -> Refusal:
     )
 
 
+MACHINE_COMMANDS = frozenset({Command.UPLOAD, Command.PUBLISH_RELEASE})
+"""What a service account does by the roles of its sponsor; gates, roles and people's data take a person."""
+
+
 def check_scope(principal: Principal, command: Command) -> Refusal | None:
     """Return why the credential does not reach as far as `command`, or None."""
-    if principal.person_id is None:
+    if principal.account is not None and command not in MACHINE_COMMANDS:
+        return person_needed()
+    if principal.answering_id is None:
         return sign_in_needed()
     scope = Scope.READ if command is Command.SEE_PRIVATE else Scope.PUBLISH
     if command is Command.READ_RECORDS:

@@ -121,7 +121,7 @@ def authorise(
     found = store.find_publisher(session, publisher)
     if found is None:
         return refusals.no_such_publisher(publisher)
-    roles = store.roles_of(session, publisher_id=found.id, person_id=principal.person_id)
+    roles = store.roles_of(session, publisher_id=found.id, person_id=principal.answering_id)
     if may_any(roles, command):
         return found
     if principal.is_operator and command in (Command.MANAGE_ROLES, Command.SEE_PRIVATE):
@@ -131,7 +131,7 @@ def authorise(
 
 def find_model(session: Session, *, publisher: str, name: str, principal: Principal) -> ModelView | Refusal:
     """Return the model if `principal` may see it; a private one looks absent to everybody else."""
-    model = store.find_model(session, publisher=publisher, name=name, person_id=principal.person_id)
+    model = store.find_model(session, publisher=publisher, name=name, person_id=principal.answering_id)
     if model is None or not sees(model, principal):
         return refusals.no_such_model(publisher, name)
     return model

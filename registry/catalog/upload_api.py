@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody, SkipValidation
 from registry.catalog import inputs, schemas, uploads
 from registry.catalog.domain import PlannedFile, part_size
 from registry.catalog.storage import ObjectStore
+from registry.identity.authentication import OPEN_TO_ACCOUNTS
 from registry.identity.domain import Principal
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
@@ -30,6 +31,7 @@ class UploadsApi(Controller):
 
     path = "/api/v1"
     tags = ("uploads",)
+    opt = {OPEN_TO_ACCOUNTS: True}  # noqa: RUF012 - Litestar reads it from the class
 
     @post(
         "/models/{publisher:str}/{name:str}/uploads",

@@ -89,9 +89,9 @@ def plan_uploads(
     if isinstance(found, Refusal):
         return found
     errors = _check_plan(found.name, name, files)
-    if errors or principal.person_id is None:
+    if errors or principal.answering_id is None:
         return refusals.malformed("These files cannot be uploaded", errors, code="files-malformed")
-    model = store.find_model(session, publisher=found.name, name=name, person_id=principal.person_id)
+    model = store.find_model(session, publisher=found.name, name=name, person_id=principal.answering_id)
     wanted = {file.sha256: file for file in files}
     if EMPTY_SHA256 in wanted:
         record_blob(session, found.id, _measure_nothing(), now=now)
@@ -110,7 +110,7 @@ def plan_uploads(
                 publisher_id=found.id,
                 model_id=model.id if model else None,
                 file=file,
-                started_by=principal.person_id,
+                started_by=principal.answering_id,
                 now=now,
             )
         planned.append(Planned(file=file, upload=upload))
@@ -143,7 +143,7 @@ def find_upload(session: Session, upload_id: UUID, *, principal: Principal) -> U
     upload = upload_store.find_upload(session, upload_id)
     if upload is None:
         return refusals.no_such_upload()
-    roles = store.roles_of(session, publisher_id=upload.publisher_id, person_id=principal.person_id)
+    roles = store.roles_of(session, publisher_id=upload.publisher_id, person_id=principal.answering_id)
     return upload if may_any(roles, Command.UPLOAD) else refusals.no_such_upload()
 
 

@@ -80,14 +80,14 @@ def logout(args: Namespace) -> int:
 
 
 def whoami(args: Namespace) -> int:
-    """Show the person, what the token may do, and the publishers."""
+    """Show the person or the service account, what the token may do, and the publishers."""
     choice = choose_registry(args)
     with connected(choice) as registry:
         answer = registry.whoami()
     if args.json:
         write_json(answer.value)
         return 0
-    if answer.value.get("person") is None:
+    if answer.value.get("person") is None and answer.value.get("service_account") is None:
         raise NotSignedIn(
             f"not signed in to {choice.endpoint}",
             advice=("Sign in: gatehouse login",),
@@ -143,6 +143,9 @@ def _merge_keys(pinned: tuple[JsonObject, ...], shown: list[JsonObject]) -> tupl
 
 
 def _name_of(answer: Fields) -> str:
+    account = answer.maybe_member("service_account")
+    if account is not None:
+        return f"service account {printable(account.text('name'), limit=60)}"
     person = answer.maybe_member("person")
     if person is None:
         raise ClientError("the registry does not say whose token it is")

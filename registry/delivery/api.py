@@ -86,7 +86,7 @@ class DownloadsAuditApi(Controller):
             following = f"{desk.settings.base_url}{request.url.path}?" + urlencode(
                 {**given, "after": rows[limit - 1].record.id}
             )
-        items = [schemas.view_download(row.record, row.email) for row in rows[:limit]]
+        items = [schemas.view_download(row.record, row.email, row.account) for row in rows[:limit]]
         return Response(
             DownloadRecordsOut(items=items, next=following), headers={"Cache-Control": "private, no-store"}
         )

@@ -114,6 +114,8 @@ class DownloadSummary:
     resumed_from: int | None
     channel: str
     client: str
+    account_id: UUID | None = None
+    """The service account that asked; then there is no person."""
 
 
 def parse_file_path(raw_path: bytes) -> FileRequest | None:

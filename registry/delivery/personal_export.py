@@ -74,6 +74,7 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             for token in identity.list_tokens(session, person_id=person_id)
         ],
         "programs": _programs(session, desk, person_id),
+        "service_accounts": _sponsored(session, desk, person_id),
         "sessions": [
             {
                 "started_at": iso(one.created_at),
@@ -102,6 +103,20 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             for publisher_id, block in access.list_blocks_of_person(session, person_id=person_id)
         ],
     }
+
+
+def _sponsored(session: Session, desk: Desk, person_id: UUID) -> list[dict[str, Any]]:
+    """Service accounts that the person answers for."""
+    return [
+        {
+            "id": str(account.id),
+            "name": account.name,
+            "organisation": account.organisation,
+            "created_at": iso(account.created_at),
+            "ended_at": iso(account.ended_at) if account.ended_at else None,
+        }
+        for account in identity.list_sponsored(session, person_id=person_id, now=desk.clock.now())
+    ]
 
 
 def _programs(session: Session, desk: Desk, person_id: UUID) -> list[dict[str, Any]]:

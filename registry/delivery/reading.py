@@ -54,6 +54,8 @@ class NamedDownload:
 
     record: DownloadSummary
     email: str | None
+    account: str | None = None
+    """How lists name the service account that asked, if one did."""
 
 
 def open_downloads(
@@ -99,7 +101,15 @@ def list_named(
         person_ids=[record.person_id for record in records if record.person_id],
         sealer=sealer,
     )
-    return [NamedDownload(record=record, email=_email(people, record.person_id)) for record in records]
+    accounts = identity.name_accounts(session, [one.account_id for one in records if one.account_id])
+    return [
+        NamedDownload(
+            record=record,
+            email=_email(people, record.person_id),
+            account=accounts.get(record.account_id) if record.account_id else None,
+        )
+        for record in records
+    ]
 
 
 def _email(people: Mapping[UUID, identity.Profile], person_id: UUID | None) -> str | None:

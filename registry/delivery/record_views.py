@@ -238,7 +238,7 @@ def _download(row: NamedDownload) -> SimpleNamespace:
     record = row.record
     return SimpleNamespace(
         at=record.issued_at,
-        person=row.email or ("Anybody" if record.person_id is None else None),
+        person=row.account or row.email or ("Anybody" if record.person_id is None else None),
         model=record.model,
         commit=record.commit,
         path=record.path,

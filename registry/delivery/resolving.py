@@ -19,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from registry import access
+from registry.access.asking import asked_for
 from registry.access.domain import OPEN_PATHS
 from registry.access.facts import BY_NAME_SQL, Row
 from registry.catalog.prerequisites import NONE
@@ -35,6 +36,8 @@ from registry.identity.domain import (
     digest_of,
     unknown_token,
 )
+from registry.identity.service_account_domain import SERVICE_PREFIX
+from registry.identity.service_credentials import TOUCH_SQL, fetch_credentials, judge_credential
 from registry.identity.standing import STANDING_SQL
 from registry.identity.standing_domain import assemble_standing
 from registry.kernel.clock import Clock
@@ -67,9 +70,10 @@ SELECT f.size, f.sha256, f.git_oid, f.large, b.storage_key, b.content
 """
 _RECORD_SQL = """
 INSERT INTO download_record (id, issued_at, person_id, token_id, model_id, release_id, path, sha256, size,
-                             acceptance_id, resumed_from, channel, client, request_id)
+                             acceptance_id, resumed_from, channel, client, request_id,
+                             account_id, service_token_id)
 VALUES (:id, :issued_at, :person_id, :token_id, :model_id, :release_id, :path, :sha256, :size,
-        :acceptance_id, :resumed_from, :channel, :client, :request_id)
+        :acceptance_id, :resumed_from, :channel, :client, :request_id, :account_id, :service_token_id)
 """
 _FURTHER_SQL = """
 INSERT INTO download_record_acceptance (record_id, position, acceptance_id)
@@ -106,6 +110,7 @@ class _Writes:
     """Further acceptances of records that rest on several."""
     refusals: list[Parameters]
     touched: dict[UUID, Parameters]
+    touched_accounts: dict[UUID, Parameters]
 
 
 def _from_where(principal: Principal | Refusal, asker: Asker) -> Principal | Refusal:
@@ -140,7 +145,7 @@ class Resolver:
 
     def _resolve_batch(self, connection: Any, items: Sequence[_Item]) -> Sequence[Outcome]:
         now = self._clock.now()
-        writes = _Writes(records=[], further=[], refusals=[], touched={})
+        writes = _Writes(records=[], further=[], refusals=[], touched={}, touched_accounts={})
         principals = self._principals(connection, items, writes, now)
         facts = self._facts(connection, items, principals, now)
         outcomes = [
@@ -153,22 +158,35 @@ class Resolver:
     def _principals(
         self, connection: Any, items: Sequence[_Item], writes: _Writes, now: datetime
     ) -> Sequence[Principal | Refusal]:
-        tokens = list(
-            dict.fromkeys(
-                item.asker.token for item in items if (item.asker.token or "").startswith(TOKEN_PREFIX)
-            )
-        )
-        given: list[Parameters] = [{"digest": digest_of(token or "")} for token in tokens]
+        sent = dict.fromkeys(item.asker.token or "" for item in items)
+        tokens = [one for one in sent if one.startswith(TOKEN_PREFIX) and not one.startswith(SERVICE_PREFIX)]
+        given: list[Parameters] = [{"digest": digest_of(token)} for token in tokens]
         rows = self._sql.fetch_many(connection, _CREDENTIAL_SQL, given) if given else []
         known = {
             token: self._principal_of(found, writes, now) for token, found in zip(tokens, rows, strict=True)
         }
+        if services := [one for one in sent if one.startswith(SERVICE_PREFIX)]:
+            known.update(self._accounts(connection, services, writes, now))
         return [
             _from_where(known.get(item.asker.token, unknown_token()), item.asker)
             if item.asker.token is not None
             else item.asker.principal or ANONYMOUS
             for item in items
         ]
+
+    def _accounts(
+        self, connection: Any, tokens: Sequence[str], writes: _Writes, now: datetime
+    ) -> dict[str, Principal | Refusal]:
+        """Return whom the tokens of service accounts stand for; only looked for where one was sent."""
+        known: dict[str, Principal | Refusal] = {}
+        for token, found in fetch_credentials(self._sql, connection, tokens, now=now).items():
+            known[token] = judge_credential(found, now=now)
+            if found.last_used_at is None or now - found.last_used_at > LAST_USE_PRECISION:
+                writes.touched_accounts[found.token_id] = {
+                    "now": self._sql.bind_moment(now),
+                    "token_id": self._sql.bind_id(found.token_id),
+                }
+        return known
 
     def _principal_of(self, rows: Rows, writes: _Writes, now: datetime) -> Principal | Refusal:
         if not rows:
@@ -204,14 +222,8 @@ class Resolver:
                 if isinstance(principal, Principal)
             )
         )
-        moment = self._sql.bind_moment(now)
         given: list[Parameters] = [
-            {
-                "person_id": self._sql.bind_id(principal.person_id),
-                "now": moment,
-                "publisher_key": publisher,
-                "model_key": model,
-            }
+            {**self._asked_for(principal, now), "publisher_key": publisher, "model_key": model}
             for principal, publisher, model in wanted
         ]
         found = self._sql.fetch_many(connection, BY_NAME_SQL, given) if given else []
@@ -226,7 +238,7 @@ class Resolver:
     ) -> dict[Asked, access.Gathered | None]:
         """Add how people stand, where a gate asks for something beforehand; elsewhere nothing is looked up."""
         asking = {key: one for key, one in gathered.items() if one and one.facts.prerequisites != NONE}
-        people = list(dict.fromkeys(key[0].person_id for key in asking if key[0].person_id))
+        people = list(dict.fromkeys(key[0].answering_id for key in asking if key[0].answering_id))
         if not people:
             return gathered
         sql, moment = self._sql, self._sql.bind_moment(now)
@@ -235,11 +247,18 @@ class Resolver:
         for key, one in asking.items():
             parts = [
                 (kind, sql.read_id(body) if body else None, value, sql.read_moment(at) if at else None)
-                for _, kind, body, value, at in (found[key[0].person_id] if key[0].person_id else ())
+                for _, kind, body, value, at in (found[key[0].answering_id] if key[0].answering_id else ())
             ]
             known = replace(one.facts, standing=assemble_standing(parts, key[0]), contact=self._contact)
             gathered[key] = replace(one, facts=known)
         return gathered
+
+    def _asked_for(self, principal: Principal, now: datetime) -> Parameters:
+        sql = self._sql
+        return {
+            name: sql.bind_moment(value) if isinstance(value, datetime) else sql.bind_id(value)
+            for name, value in asked_for(principal, now).items()
+        }
 
     def _row(self, row: tuple[Any, ...]) -> Row:
         sql = self._sql
@@ -326,13 +345,14 @@ class Resolver:
         self, writes: _Writes, permit: access.Permit, stored: _StoredFile, asker: Asker, now: datetime
     ) -> UUID:
         record_id = new_id()
-        sql = self._sql
+        sql, account = self._sql, permit.principal.account
+        token_id = sql.bind_id(permit.principal.token_id)
         writes.records.append(
             {
                 "id": sql.bind_id(record_id),
                 "issued_at": sql.bind_moment(now),
                 "person_id": sql.bind_id(permit.principal.person_id),
-                "token_id": sql.bind_id(permit.principal.token_id),
+                "token_id": None if account else token_id,
                 "model_id": sql.bind_id(permit.model_id),
                 "release_id": sql.bind_id(stored.release_id),
                 "path": stored.served.path,
@@ -343,6 +363,8 @@ class Resolver:
                 "channel": permit.principal.channel.value,
                 "client": asker.client[:CLIENT_MAX_CHARACTERS],
                 "request_id": asker.request_id[:64],
+                "account_id": sql.bind_id(account.id if account else None),
+                "service_token_id": token_id if account else None,
             }
         )
         for position, acceptance_id in enumerate(permit.acceptance_ids[1:], start=1):
@@ -424,3 +446,5 @@ class Resolver:
             self._sql.execute_many(connection, _REFUSED_SQL, writes.refusals)
         if writes.touched:
             self._sql.execute_many(connection, _TOUCH_SQL, list(writes.touched.values()))
+        if writes.touched_accounts:
+            self._sql.execute_many(connection, TOUCH_SQL, list(writes.touched_accounts.values()))

@@ -39,6 +39,10 @@ class DownloadRecordOut(msgspec.Struct, frozen=True, kw_only=True):
     client: str
     further_receipt_ids: list[str]
     """Of the others, in the order in which the gate asks for them."""
+    service_account: str | None
+    """Id of the service account that asked; then `person_id` is null."""
+    service_account_name: str | None
+    """How it is called, and whose it is."""
 
 
 class DownloadRecordsOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +52,9 @@ class DownloadRecordsOut(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-def view_download(record: DownloadSummary, email: str | None) -> DownloadRecordOut:
+def view_download(
+    record: DownloadSummary, email: str | None, account: str | None = None
+) -> DownloadRecordOut:
     """Return a download record as it goes out."""
     return DownloadRecordOut(
         id=str(record.id),
@@ -65,6 +71,8 @@ def view_download(record: DownloadSummary, email: str | None) -> DownloadRecordO
         channel=record.channel,
         client=record.client,
         further_receipt_ids=[str(acceptance_id) for acceptance_id in record.acceptance_ids[1:]],
+        service_account=str(record.account_id) if record.account_id else None,
+        service_account_name=account,
     )
 
 
@@ -76,7 +84,7 @@ async def write_downloads(
         yield csv_lines([DownloadRecordOut.__struct_fields__])
     async for rows in pages:
         records: list[dict[str, Any]] = [
-            msgspec.structs.asdict(view_download(row.record, row.email)) for row in rows
+            msgspec.structs.asdict(view_download(row.record, row.email, row.account)) for row in rows
         ]
         if kind is ExportFormat.CSV:
             yield csv_lines([_cells(record) for record in records])

@@ -126,7 +126,7 @@ def summarise(
         name: getattr(row, name)
         for name in (
             *("id", "issued_at", "person_id", "model_id", "path", "sha256", "size"),
-            *("resumed_from", "channel", "client"),
+            *("resumed_from", "channel", "client", "account_id"),
         )
     }
     return DownloadSummary(

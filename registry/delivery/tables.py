@@ -21,7 +21,7 @@ class DownloadRecord(Table, table=True):
     id: UUID = Field(primary_key=True)
     issued_at: datetime = Field(sa_type=UTCDateTime)
     person_id: UUID | None = Field(default=None, foreign_key="person.id")
-    """None only for models that are open to all."""
+    """None for models that are open to all, and for a service account."""
     token_id: UUID | None = Field(default=None, foreign_key="access_token.id")
     model_id: UUID = Field(foreign_key="model.id")
     release_id: UUID = Field(foreign_key="release.id")
@@ -36,6 +36,10 @@ class DownloadRecord(Table, table=True):
     channel: str = Field(max_length=16)
     client: str = Field(default="", max_length=120)
     request_id: str = Field(default="", max_length=64)
+    account_id: UUID | None = None
+    """The service account that asked. Without a foreign key: the table would have to be written anew for it."""
+    service_token_id: UUID | None = None
+    """Its token."""
 
 
 class DownloadRecordAcceptance(Table, table=True):

@@ -31,7 +31,7 @@ from registry.hub_api.schemas import (
     TokenView,
     WhoAmI,
 )
-from registry.identity.domain import Principal, Scope, not_signed_in
+from registry.identity.domain import ActingAccount, Principal, Scope, not_signed_in
 from registry.kernel.clock import iso
 from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer
@@ -396,6 +396,8 @@ def _describe_listed(
 
 def who_am_i(session: Session, *, principal: Principal, sealer: Sealer) -> WhoAmI | Refusal:
     """Return the caller as the Hub's login shows them."""
+    if principal.account is not None:
+        return _which_account(session, principal, principal.account)
     if principal.person_id is None:
         return not_signed_in()
     profile = identity.open_profile(session, person_id=principal.person_id, sealer=sealer)
@@ -413,6 +415,25 @@ def who_am_i(session: Session, *, principal: Principal, sealer: Sealer) -> WhoAm
         auth=AuthView(
             access_token=TokenView(
                 display_name=token.name if token else "web session",
+                role="write" if principal.may(Scope.PUBLISH) else "read",
+                created_at=iso(token.created_at) if token else None,
+            )
+        ),
+    )
+
+
+def _which_account(session: Session, principal: Principal, account: ActingAccount) -> WhoAmI:
+    """Return a service account; the Hub's clients know users only, so its full name says what it is."""
+    token = identity.find_service_token(session, token_id=principal.token_id) if principal.token_id else None
+    return WhoAmI(
+        id=account.id.hex,
+        name=account.name,
+        fullname=identity.name_accounts(session, [account.id])[account.id],
+        email=None,
+        orgs=[],
+        auth=AuthView(
+            access_token=TokenView(
+                display_name=token.name if token else "",
                 role="write" if principal.may(Scope.PUBLISH) else "read",
                 created_at=iso(token.created_at) if token else None,
             )

@@ -21,6 +21,8 @@ from registry.identity.service import (
     open_profiles,
     revoke_token,
 )
+from registry.identity.service_accounts import find_token as find_service_token
+from registry.identity.service_accounts import list_accounts, list_sponsored, name_accounts
 from registry.identity.sessions import authenticate_session
 from registry.identity.standing import load_standing, load_standings
 
@@ -39,21 +41,25 @@ __all__ = [
     "end_person",
     "ensure_person",
     "find_person_by_email",
+    "find_service_token",
     "find_token",
     "get_organisation",
     "issue_local_link",
     "link_url",
+    "list_accounts",
     "list_declarations",
     "list_logins",
     "list_notices",
     "list_organisations",
     "list_sessions",
+    "list_sponsored",
     "list_tokens",
     "load_standing",
     "load_standings",
     "lock_organisations",
     "lock_people",
     "mark_read",
+    "name_accounts",
     "name_organisations",
     "notify",
     "open_profile",

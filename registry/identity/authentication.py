@@ -1,6 +1,7 @@
 """Request to `Principal`: a bearer token, or the cookie of a web session, or nobody.
 
-A token that is not known is refused here, before any route runs. A stale cookie makes an anonymous
+A token that is not known is refused here, before any route runs, and so is a service account wherever
+something would change, but for the routes that are open to it. A stale cookie makes an anonymous
 visitor. A request that changes something with a cookie must come from our own pages (Fetch Metadata).
 """
 
@@ -15,6 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from registry.identity import service, sessions
 from registry.identity.domain import ANONYMOUS, Principal
+from registry.identity.service_account_domain import person_needed
 from registry.kernel.clock import Clock
 from registry.kernel.country_database import CountryDatabase
 from registry.kernel.database import Database
@@ -25,6 +27,8 @@ from registry.kernel.problems import AnyRequest, handle_unavailable, refuse
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_AUTHENTICATION = "own_authentication"
 """Route option of handlers that read the token themselves (the Hub-compatible routes)."""
+OPEN_TO_ACCOUNTS = "open_to_accounts"
+"""Route option of handlers that change something and that a service account may call; no other one."""
 
 
 class Cookies:
@@ -88,6 +92,10 @@ class Authentication(ASGIMiddleware):
             response = handle_unavailable(request, error)
             await response.to_asgi_response(None, request)(scope, receive, send)
             return
+        if isinstance(outcome, Principal) and outcome.account is not None:
+            opened = scope["route_handler"].opt.get(OPEN_TO_ACCOUNTS, False)
+            if request.method not in SAFE_METHODS and not opened:
+                outcome = person_needed()
         if isinstance(outcome, Refusal):
             response = refuse(request, outcome)
             await response.to_asgi_response(None, request)(scope, receive, send)

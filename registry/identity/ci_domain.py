@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from registry.identity.domain import Scope
+from registry.identity.service_account_domain import ACCOUNT_SCOPES
 from registry.kernel.outcomes import GatehouseError, Refusal, Remedy
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384")
@@ -64,6 +65,8 @@ class RuleSummary:
     created_at: datetime
     last_used_at: datetime | None
     ended_at: datetime | None
+    account: str | None = None
+    """The service account that its jobs act as; None: the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ class NewRule:
     repository: str
     ref: str
     scopes: frozenset[Scope]
+    account_id: UUID | None = None
+    """The service account that its jobs act as; None: the person."""
 
 
 def read_issuers(settings: Sequence[str]) -> tuple[Issuer, ...]:
@@ -176,6 +181,8 @@ def judge_new_rule(rule: NewRule, *, issuers: Sequence[Issuer], existing: int) -
         )
     if not rule.scopes:
         errors["scopes"] = "Choose at least one scope"
+    elif rule.account_id is not None and not rule.scopes <= set(ACCOUNT_SCOPES):
+        errors["scopes"] = "A service account may read and publish, no more"
     if existing >= RULES_PER_PERSON:
         errors["name"] = f"You have {existing} rules; end one you no longer need first"
     if not errors:

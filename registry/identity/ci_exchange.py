@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry.identity import ci_store as store
-from registry.identity import oauth_store
+from registry.identity import oauth_store, service_accounts
 from registry.identity.ci_domain import (
     CLOCK_SKEW,
     Issuer,
@@ -17,7 +17,7 @@ from registry.identity.ci_domain import (
     fits,
     judge_new_rule,
 )
-from registry.identity.domain import Scope, digest_of
+from registry.identity.domain import Principal, Scope, digest_of, not_signed_in
 from registry.identity.oauth_domain import (
     CI_PREFIX,
     CI_TOKEN_LIFETIME,
@@ -27,7 +27,7 @@ from registry.identity.oauth_domain import (
     new_access_token,
     oauth_error,
 )
-from registry.identity.oauth_tables import LoginKind
+from registry.identity.oauth_tables import LoginKind, ProgramLogin
 from registry.identity.store import insert_token
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
@@ -38,9 +38,16 @@ NO_RULE = "No trust rule of this registry fits: check its id (resource), issuer,
 
 
 def create_rule(
-    session: Session, *, person_id: UUID, rule: NewRule, issuers: Sequence[Issuer], now: datetime
+    session: Session, *, principal: Principal, rule: NewRule, issuers: Sequence[Issuer], now: datetime
 ) -> UUID | Refusal:
-    """Let jobs of a repository and ref act for the person from now on; return the rule's id."""
+    """Let jobs of a repository and ref act from now on, for the person or as a service account they sponsor."""
+    person_id = principal.person_id
+    if person_id is None:
+        return not_signed_in("/settings/ci")
+    if rule.account_id is not None:
+        account = service_accounts.judge_maker(session, rule.account_id, principal=principal, now=now)
+        if isinstance(account, Refusal):
+            return account
     existing = store.count_rules(session, person_id)
     if refusal := judge_new_rule(rule, issuers=issuers, existing=existing):
         return refusal
@@ -55,6 +62,7 @@ def create_rule(
             "name": rule.name.strip(),
             "scopes": " ".join(sorted(rule.scopes)),
             "created_at": now,
+            "account_id": rule.account_id,
         },
     )
     values = {"issuer": rule.issuer, "repository": rule.repository.lower(), "ref": rule.ref}
@@ -76,8 +84,9 @@ def list_rules(session: Session, *, person_id: UUID) -> Sequence[RuleSummary]:
             created_at=login.created_at,
             last_used_at=rule.last_used_at,
             ended_at=login.ended_at,
+            account=account,
         )
-        for rule, login in store.list_rules(session, person_id)
+        for rule, login, account in store.list_rules(session, person_id)
     ]
 
 
@@ -114,8 +123,28 @@ def exchange(session: Session, *, rule_id: UUID, job: Job, now: datetime) -> OAu
         # Somebody else may have taken the name since.
         return oauth_error("invalid_target", "The repository of this name is another one than before")
     store.note_rule_use(session, rule_id, repository_id=job.repository_id, now=now)
-    access = new_access_token(CI_PREFIX)
     scopes = [Scope(word) for word in login.scopes.split()]
+    access = _issue(session, login, now=now)
+    body = bearer_answer(access_token=access, lifetime=CI_TOKEN_LIFETIME, scopes=scopes)
+    return OAuthAnswer(status=200, body={**body, "issued_token_type": ACCESS_TOKEN_TYPE})
+
+
+def _issue(session: Session, login: ProgramLogin, *, now: datetime) -> str:
+    """Store the job's token, of the rule's person or of its service account, and return it."""
+    expires_at = now + CI_TOKEN_LIFETIME
+    if login.account_id is not None:
+        _, secret = service_accounts.issue_token(
+            session,
+            account_id=login.account_id,
+            name=login.name,
+            scopes=frozenset(Scope(word) for word in login.scopes.split()),
+            made_by=login.person_id,
+            expires_at=expires_at,
+            now=now,
+            login_id=login.id,
+        )
+        return secret
+    access = new_access_token(CI_PREFIX)
     insert_token(
         session,
         {
@@ -125,9 +154,8 @@ def exchange(session: Session, *, rule_id: UUID, job: Job, now: datetime) -> OAu
             "name": login.name,
             "scopes": login.scopes,
             "created_at": now,
-            "expires_at": now + CI_TOKEN_LIFETIME,
-            "login_id": rule_id,
+            "expires_at": expires_at,
+            "login_id": login.id,
         },
     )
-    body = bearer_answer(access_token=access, lifetime=CI_TOKEN_LIFETIME, scopes=scopes)
-    return OAuthAnswer(status=200, body={**body, "issued_token_type": ACCESS_TOKEN_TYPE})
+    return access

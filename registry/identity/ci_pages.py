@@ -16,11 +16,16 @@ from registry.identity.ci_domain import NewRule, RuleSummary, read_issuers
 from registry.identity.device_pages import to_sign_in
 from registry.identity.domain import Channel, Scope
 from registry.identity.oauth_views import SCOPE_DETAILS
-from registry.identity.visits import Desk, Visit
+from registry.identity.service_account_domain import AccountView, malformed_account
+from registry.identity.service_accounts import list_sponsored
+from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Option, Shape, Tone
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
+
+MYSELF = "myself"
+"""Value of the field where jobs act as the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class RuleRow:
     name: str
     job: str
     ref: str
+    acts_as: str
     scopes: Sequence[str]
     last_used_at: datetime | None
     state: Badge
@@ -85,7 +91,16 @@ class CIPages(Controller):
         if isinstance(form, Refusal):
             return refuse(request, form)
         scopes = frozenset(Scope(word) for word in form.lists.get("scopes", ()) if word in set(Scope))
+        account_id = _read_account(form)
+        if isinstance(account_id, Refusal):
+            return await _rules(
+                desk,
+                visit,
+                _Draft(fields=form.fields, scopes=scopes, errors=account_id.errors),
+                status_code=422,
+            )
         rule = NewRule(
+            account_id=account_id,
             name=form.text("name"),
             issuer=form.text("issuer"),
             repository=form.text("repository").strip(),
@@ -95,9 +110,11 @@ class CIPages(Controller):
         now, issuers = desk.clock.now(), read_issuers(desk.settings.ci_issuers)
         made = await desk.database.write(
             lambda session: service.create_rule(
-                session, person_id=person_id, rule=rule, issuers=issuers, now=now
+                session, principal=visit.principal, rule=rule, issuers=issuers, now=now
             )
         )
+        if isinstance(made, Refusal) and made.status != 422:
+            return refuse(request, made)
         if isinstance(made, Refusal):
             draft = _Draft(fields=form.fields, scopes=scopes, errors=made.errors)
             return await _rules(desk, visit, draft, status_code=made.status)
@@ -122,14 +139,31 @@ class CIPages(Controller):
         return Redirect("/settings/ci", status_code=303)
 
 
+def _read_account(form: Form) -> UUID | Refusal | None:
+    """Return the account that the jobs are to act as; never the person where the choice cannot be read."""
+    chosen = form.fields.get("account", MYSELF)
+    if chosen == MYSELF:
+        return None
+    try:
+        return UUID(chosen)
+    except ValueError:
+        return malformed_account({"account": "Choose as whom its jobs act"})
+
+
 async def _rules(desk: Desk, visit: Visit, draft: _Draft, *, status_code: int = 200) -> Response[Any]:
     person_id = visit.principal.person_id
     assert person_id is not None  # noqa: S101 - a session has its person
-    rules = await desk.database.read(lambda session: service.list_rules(session, person_id=person_id))
+    now = desk.clock.now()
+    rules, accounts = await desk.database.read(
+        lambda session: (
+            service.list_rules(session, person_id=person_id),
+            list_sponsored(session, person_id=person_id, now=now),
+        )
+    )
     issuers = [issuer.url for issuer in read_issuers(desk.settings.ci_issuers)]
     view = RulesView(
         rules=[_row(rule) for rule in rules],
-        fields=_fields(draft, issuers),
+        fields=_fields(draft, issuers, [one for one in accounts if one.works]),
         scopes=[
             Option(value=scope.value, label=scope.value, detail=detail, chosen=scope in draft.scopes)
             for scope, detail in SCOPE_DETAILS.items()
@@ -147,7 +181,7 @@ async def _rules(desk: Desk, visit: Visit, draft: _Draft, *, status_code: int = 
     return respond(html, status_code=status_code)
 
 
-def _fields(draft: _Draft, issuers: Sequence[str]) -> Sequence[FormField]:
+def _fields(draft: _Draft, issuers: Sequence[str], accounts: Sequence[AccountView]) -> Sequence[FormField]:
     chosen = draft.fields.get("issuer", issuers[0] if len(issuers) == 1 else "")
     texts = (
         ("name", "Name", "So that you recognise it later, such as “nightly build”."),
@@ -174,7 +208,24 @@ def _fields(draft: _Draft, issuers: Sequence[str]) -> Sequence[FormField]:
             )
             for name, label, why in texts
         ),
+        *([_acts_as(draft, accounts)] if accounts else []),
     ]
+
+
+def _acts_as(draft: _Draft, accounts: Sequence[AccountView]) -> FormField:
+    chosen = draft.fields.get("account", MYSELF)
+    named = [(str(one.id), f"{one.name}, of {one.organisation or 'you alone'}") for one in accounts]
+    return FormField(
+        name="account",
+        label="Its jobs act as",
+        kind=FieldKind.SELECT,
+        value=chosen,
+        error=draft.errors.get("account"),
+        options=[
+            Option(value=value, label=label, chosen=value == chosen)
+            for value, label in [(MYSELF, "You"), *named]
+        ],
+    )
 
 
 def _row(rule: RuleSummary) -> RuleRow:
@@ -189,6 +240,7 @@ def _row(rule: RuleSummary) -> RuleRow:
         name=rule.name,
         job=f"{rule.issuer.removeprefix('https://')}: {rule.repository}",
         ref=rule.ref,
+        acts_as=rule.account or "you",
         scopes=[scope.value for scope in rule.scopes],
         last_used_at=rule.last_used_at,
         state=state,

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from registry.identity.oauth_tables import ProgramLogin, SeenAssertion, TrustRule
+from registry.identity.service_account_tables import ServiceAccount
 
 
 def insert_rule(session: Session, values: Mapping[str, object]) -> None:
@@ -21,11 +22,12 @@ def find_rule(session: Session, rule_id: UUID) -> TrustRule | None:
     return session.get(TrustRule, rule_id)
 
 
-def list_rules(session: Session, person_id: UUID) -> Sequence[tuple[TrustRule, ProgramLogin]]:
-    """Return the person's rules with their logins, newest first."""
+def list_rules(session: Session, person_id: UUID) -> Sequence[tuple[TrustRule, ProgramLogin, str | None]]:
+    """Return the person's rules with their logins and the service accounts they act as, newest first."""
     return session.exec(
-        select(TrustRule, ProgramLogin)
+        select(TrustRule, ProgramLogin, ServiceAccount.name)
         .join(ProgramLogin, col(ProgramLogin.id) == col(TrustRule.login_id))
+        .outerjoin(ServiceAccount, col(ServiceAccount.id) == col(ProgramLogin.account_id))
         .where(ProgramLogin.person_id == person_id)
         .order_by(col(ProgramLogin.created_at).desc(), col(ProgramLogin.id).desc())
         .limit(200)

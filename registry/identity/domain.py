@@ -83,10 +83,26 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActingAccount:
+    """A machine that asks: it has no person's rights of its own, and accepts nothing."""
+
+    id: UUID
+    name: str
+    sponsor_id: UUID
+    """The person who answers for it."""
+    organisation_id: UUID | None = None
+    """Whose covers let it in; None: the acceptances of its sponsor do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is asking, and how they showed it; anonymous is a valid principal."""
+    """Who is asking, and how they showed it; anonymous is a valid principal.
+
+    A service account is no person: `person_id` is None, so that whatever needs a person refuses it.
+    """
 
     person_id: UUID | None = None
+    account: ActingAccount | None = None
     channel: Channel = Channel.ANONYMOUS
     scopes: frozenset[Scope] = frozenset()
     is_operator: bool = False
@@ -99,6 +115,11 @@ class Principal:
     """How they showed it; of a web session only."""
     country: str | None = None
     """Where the request comes from, by the operator's database of addresses; None: not known."""
+
+    @property
+    def answering_id(self) -> UUID | None:
+        """Whose roles, grants and blocks count: the person's own, or those of the account's sponsor."""
+        return self.account.sponsor_id if self.account else self.person_id
 
     def may(self, scope: Scope) -> bool:
         """Whether the credential reaches as far as `scope`; what the person may is another matter."""

@@ -66,7 +66,8 @@ def end_person(session: Session, *, email: str, sealer: Sealer, now: datetime) -
     ended = Ended(
         person_id=person_id,
         sessions=ending_store.end_sessions(session, person_id, now=now),
-        tokens=ending_store.end_tokens(session, person_id, now=now),
+        tokens=ending_store.end_tokens(session, person_id, now=now)
+        + ending_store.end_service_tokens(session, person_id, now=now),
         logins=logins,
     )
     # 3. The log last.

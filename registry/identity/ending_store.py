@@ -5,9 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import or_, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from registry.identity.oauth_tables import AuthorizationCode, DeviceAuthorization, ProgramLogin
+from registry.identity.service_account_tables import ServiceAccount, ServiceToken
 from registry.identity.tables import AccessToken, EmailLink, Person, WebSession
 
 
@@ -39,6 +40,18 @@ def end_tokens(session: Session, person_id: UUID, *, now: datetime) -> int:
         update(AccessToken)
         .where(col(AccessToken.person_id) == person_id, col(AccessToken.revoked_at).is_(None))
         .where(col(AccessToken.expires_at) > now)
+        .values(revoked_at=now)
+    )
+    return result.rowcount
+
+
+def end_service_tokens(session: Session, person_id: UUID, *, now: datetime) -> int:
+    """End every token of service accounts that the person answers for or has seen; return how many."""
+    sponsored = select(ServiceAccount.id).where(ServiceAccount.sponsor_id == person_id)
+    result = session.exec(
+        update(ServiceToken)
+        .where(or_(col(ServiceToken.created_by) == person_id, col(ServiceToken.account_id).in_(sponsored)))
+        .where(col(ServiceToken.revoked_at).is_(None), col(ServiceToken.expires_at) > now)
         .values(revoked_at=now)
     )
     return result.rowcount

@@ -14,6 +14,7 @@ from registry.identity.oauth_tables import (
     RefreshToken,
     UserCodeMiss,
 )
+from registry.identity.service_account_tables import ServiceToken
 from registry.identity.tables import AccessToken, Person
 
 # --- programs that wait ---------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def extend_login(session: Session, login_id: UUID, *, expires_at: datetime) -> N
 
 
 def end_login(session: Session, login_id: UUID, *, reason: str, now: datetime) -> bool:
-    """End the login and every token of it; False if it had ended before."""
+    """End the login and every token of it, also of a service account; False if it had ended before."""
     ended = session.exec(
         update(ProgramLogin)
         .where(col(ProgramLogin.id) == login_id, col(ProgramLogin.ended_at).is_(None))
@@ -166,6 +167,11 @@ def end_login(session: Session, login_id: UUID, *, reason: str, now: datetime) -
     session.exec(
         update(AccessToken)
         .where(col(AccessToken.login_id) == login_id, col(AccessToken.revoked_at).is_(None))
+        .values(revoked_at=now)
+    )
+    session.exec(
+        update(ServiceToken)
+        .where(col(ServiceToken.login_id) == login_id, col(ServiceToken.revoked_at).is_(None))
         .values(revoked_at=now)
     )
     return ended.rowcount == 1

@@ -32,6 +32,8 @@ class ProgramLogin(Table, table=True):
     created_at: datetime = Field(sa_type=UTCDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """When the last refresh token ends; None for a trust rule, which lasts until it is ended."""
+    account_id: UUID | None = Field(default=None, foreign_key="service_account.id", index=True)
+    """The service account that the jobs of a trust rule act as; None: the person."""
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     end_reason: str | None = Field(default=None, max_length=32)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlmodel import Session
 
-from registry.identity import store
+from registry.identity import service_credentials, store
 from registry.identity.domain import (
     LAST_USE_PRECISION,
     TOKEN_PREFIX,
@@ -24,6 +24,7 @@ from registry.identity.domain import (
     normalise_email,
     unknown_token,
 )
+from registry.identity.service_account_domain import SERVICE_PREFIX
 from registry.identity.tables import AccessToken, Person
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
@@ -59,6 +60,9 @@ def authenticate_token(session: Session, *, token: str, now: datetime) -> Princi
     """Return the principal of an access token that still works."""
     if not token.startswith(TOKEN_PREFIX) or len(token) > 200:
         return unknown_token()
+    if token.startswith(SERVICE_PREFIX):
+        credential = service_credentials.find_credential(session, token=token, now=now)
+        return service_credentials.judge_credential(credential, now=now) if credential else unknown_token()
     found = store.find_token(session, digest_of(token))
     if found is None:
         return unknown_token()
@@ -76,15 +80,17 @@ def authenticate_token(session: Session, *, token: str, now: datetime) -> Princi
 
 def token_use_is_stale(session: Session, *, token: str, now: datetime) -> UUID | None:
     """Return the token's id if its last use deserves a fresh note."""
-    found = store.find_token(session, digest_of(token))
-    if found is None:
-        return None
-    last = found[0].last_used_at
-    return found[0].id if last is None or now - last > LAST_USE_PRECISION else None
+    if token.startswith(SERVICE_PREFIX):
+        credential = service_credentials.find_credential(session, token=token, now=now)
+        token_id, last = (credential.token_id, credential.last_used_at) if credential else (None, None)
+    else:
+        found = store.find_token(session, digest_of(token))
+        token_id, last = (found[0].id, found[0].last_used_at) if found else (None, None)
+    return token_id if last is None or now - last > LAST_USE_PRECISION else None
 
 
 def note_token_use(session: Session, *, token_id: UUID, now: datetime) -> None:
-    """Remember that the token was used now."""
+    """Remember that the token was used now, whoever has it."""
     store.touch_token(session, token_id, now=now)
 
 

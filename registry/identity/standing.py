@@ -46,10 +46,10 @@ PEOPLE_PER_QUERY = 500
 
 
 def load_standing(session: Session, principal: Principal, *, now: datetime) -> Standing:
-    """Return how the principal stands; nothing is known of who is not signed in."""
-    if principal.person_id is None:
+    """Return how the principal stands, a service account as its sponsor; nothing is known of who is not signed in."""
+    if principal.answering_id is None:
         return NOTHING_KNOWN
-    rows = _load(session, [principal.person_id], now=now)
+    rows = _load(session, [principal.answering_id], now=now)
     return assemble_standing((part for _, part in rows), principal)
 
 

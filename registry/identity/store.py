@@ -9,6 +9,7 @@ from sqlalchemy import Row, bindparam, func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from registry.identity.service_account_tables import ServiceToken
 from registry.identity.tables import AccessToken, EmailLink, Person, WebSession
 
 
@@ -190,5 +191,6 @@ def revoke_token(session: Session, token_id: UUID, *, person_id: UUID, now: date
 
 
 def touch_token(session: Session, token_id: UUID, *, now: datetime) -> None:
-    """Note when the token was last used."""
+    """Note when the token of a person or of a service account was last used."""
     session.exec(update(AccessToken).where(col(AccessToken.id) == token_id).values(last_used_at=now))
+    session.exec(update(ServiceToken).where(col(ServiceToken.id) == token_id).values(last_used_at=now))

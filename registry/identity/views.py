@@ -175,7 +175,7 @@ def tokens_view(
         )
     return TokensView(
         created=shown,
-        tokens=[_token_row(row, now) for row in rows],
+        tokens=[token_row(row, now) for row in rows],
         logins=[login_row(login, now=now) for login in logins],
         name=FormField(
             name="name",
@@ -208,7 +208,10 @@ def tokens_view(
     )
 
 
-def _token_row(row: TokenSummary, now: datetime) -> TokenRow:
+def token_row(
+    row: TokenSummary, now: datetime, *, prefix: str = TOKEN_PREFIX, page: str = "/settings/tokens"
+) -> TokenRow:
+    """Return a token as the list of a page shows it."""
     live = row.revoked_at is None and now < row.expires_at
     if live:
         state = Badge(word="In force", shape=Shape.DONE, tone=Tone.OK)
@@ -218,13 +221,13 @@ def _token_row(row: TokenSummary, now: datetime) -> TokenRow:
         state = Badge(word="Expired", shape=Shape.ENDED)
     return TokenRow(
         name=row.name,
-        prefix=TOKEN_PREFIX,
+        prefix=prefix,
         scopes=[scope.value for scope in row.scopes],
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         state=state,
-        revoke_url=f"/settings/tokens/{row.id}/revoke" if live else None,
+        revoke_url=f"{page}/{row.id}/revoke" if live else None,
     )
 
 

@@ -1,11 +1,14 @@
 """The decision finds the acceptances of a person and their organisations by an index, however many others there are."""
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from registry.access.asking import asked_for
 from registry.access.facts import _EARLIER_SQL, BY_NAME_SQL
+from registry.identity.domain import ANONYMOUS
 from registry.identity.standing import STANDING_SQL
 
 
@@ -14,7 +17,8 @@ def test_the_facts_are_found_by_the_index_of_the_person_without_statistics(
     sqlite_template: Path, sql: str
 ) -> None:
     with sqlite3.connect(sqlite_template) as connection:
-        given = dict.fromkeys(("person_id", "now", "publisher_key", "model_key", "model_id"), "x")
+        asked = (*asked_for(ANONYMOUS, datetime.now(UTC)), "publisher_key", "model_key", "model_id")
+        given = dict.fromkeys(asked, "x")
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
     connection.close()
     assert any(step.startswith("SEARCH a USING INDEX ix_acceptance_standing") for step in plan), plan

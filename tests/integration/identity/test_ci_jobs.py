@@ -169,6 +169,30 @@ async def test_ending_the_rule_ends_its_tokens_and_gives_no_more(
     assert (again.status_code, again.json()["error"]) == (400, "invalid_target")
 
 
+async def test_a_job_acts_as_a_service_account_of_who_made_the_rule(
+    registry: Registry, ci: CI, clock: SettableClock
+) -> None:
+    browser = await registry.signed_in()
+    page = "/settings/service-accounts"
+    made = await browser.send(page, seen_on=page, name="nightly", owner="oneself")
+    account = made.headers["location"].rpartition("/")[2]
+    rule_form = {"name": "nightly", "issuer": ci.url, "repository": "acme/train", "ref": "refs/heads/main"}
+    for scope, chosen, status in (("read", "nobody", 422), ("audit", account, 422), ("read", account, 303)):
+        answer = await browser.send(
+            "/settings/ci", seen_on="/settings/ci", **rule_form, scopes=scope, account=chosen
+        )
+        assert answer.status_code == status, answer.text
+    rule = (await browser.get("/settings/ci")).text.partition("/settings/ci/")[2].partition("/end")[0]
+    token = (await exchange(browser, ci.token(ci.claims(clock.now())), rule)).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    me = (await browser.client.get("/api/v1/whoami", headers=headers)).json()
+    assert (me["person"], me["service_account"]["id"]) == (None, account)
+    await browser.send(f"{page}/{account}/end", seen_on=f"{page}/{account}")
+    assert (await browser.client.get("/api/v1/whoami", headers=headers)).status_code == 401
+    again = await exchange(browser, ci.token(ci.claims(clock.now(), jti="later")), rule)
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_target")
+
+
 async def test_an_identity_token_is_exchanged_once(registry: Registry, ci: CI, clock: SettableClock) -> None:
     browser, rule = await trust(registry, ci)
     token = ci.token(ci.claims(clock.now()))

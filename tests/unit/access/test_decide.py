@@ -11,15 +11,13 @@ from hypothesis import strategies as st
 
 from registry.access.blocks import judge_block
 from registry.access.domain import (
-    BlockFact,
     Denial,
-    Earlier,
     Facts,
     Permit,
     ReasonCode,
-    Requirement,
     decide,
 )
+from registry.access.single_facts import BlockFact, Earlier, Requirement
 from registry.catalog.domain import GateMode
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Scope
 from tests.clock import START

@@ -14,14 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.access.domain import (
-    BlockFact,
     Denial,
-    Earlier,
     Facts,
-    RequestFact,
-    Requirement,
     decide,
 )
+from registry.access.single_facts import BlockFact, Earlier, RequestFact, Requirement
 from registry.access.transitions import RequestState
 from registry.catalog import refusals as catalog_refusals
 from registry.catalog.domain import GateMode

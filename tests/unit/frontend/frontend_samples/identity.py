@@ -74,6 +74,30 @@ _TOKENS: dict[str, Any] = {
     "commands": [Command(label="Sign the terminal in", text="gatehouse login"),
                  Command(label="Or for the Hub’s client", text="hf auth login --token gatehouse_…")],
 }  # fmt: skip
+_ACCOUNTS: dict[str, Any] = {
+    "accounts": [{"name": "training-cluster", "url": "/settings/service-accounts/1", "whose": RTL,
+                  "created_at": ago(days=40), "state": CURRENT},
+                 {"name": "a" * 40, "url": "/settings/service-accounts/2", "whose": "Yours alone",
+                  "created_at": ago(days=2), "state": Badge(word="Its sponsor has left", shape=Shape.WARNING,
+                                                            tone=Tone.STOP)}],
+    "name": FormField(name="name", label="Name", why="Small letters, digits and “-”.", max_characters=40),
+    "owner": FormField(name="owner", label="Whose is it?", kind=FieldKind.SELECT,
+                       options=[Option(value="oneself", label="Me alone: what I accepted counts"),
+                                Option(value="1", label=RTL)]),
+    "post_url": "/settings/service-accounts",
+}  # fmt: skip
+_ACCOUNT_PAGE: dict[str, Any] = {
+    "name": "training-cluster", "id": "0199a6b2-6f0e-7cc1-9a4e-000000000001", "whose": RTL, "state": CURRENT,
+    "stands_on": f"It downloads what an officer of {RTL} has accepted for the organisation, and stops at once "
+                 "when that ends.",
+    "created": None,
+    "tokens": [_token("cluster"), _token(LONG_NAME, last_used_at=None, revoke_url=None)],
+    "may_make": True, "token_name": _TOKENS["name"], "scopes": _TOKENS["scopes"][:2], "scopes_error": None,
+    "expiry": _TOKENS["expiry"],
+    "commands": [Command(label="Any tool made for the Hub", text="export HF_ENDPOINT=https://x.example HF_TOKEN=…")],
+    "token_url": "/x/tokens", "suspend_url": "/x/suspend", "resume_url": None, "take_over_url": None,
+    "end_url": "/x/end",
+}  # fmt: skip
 _LOGIN: dict[str, Any] = {
     "name": "gatehouse command line",
     "how": "by code",
@@ -111,6 +135,7 @@ _RULE: dict[str, Any] = {
     "id": "0191e2f0-0000-7000-8000-000000000000",
     "name": "nightly build",
     "job": "gitlab.com: acme/train",
+    "acts_as": "training-cluster",
     "ref": "refs/heads/main",
     "scopes": ["read"],
     "last_used_at": ago(hours=1),
@@ -304,6 +329,16 @@ CASES = [
     *(Case(name=f"prove-{word}", template="identity/prove.html", page=ANONYMOUS,
            view={"domain": "kelpforest.example", "organisation": RTL, "secret": "x", "done": word == "done",
                  "post_url": "/organisations/prove"}) for word in ("asked", "done")),
+    Case(name="service-accounts", template="identity/service_accounts.html", page=MEMBER, view=_ACCOUNTS),
+    Case(name="service-accounts-none", template="identity/service_accounts.html", page=MEMBER,
+         view=_ACCOUNTS | {"accounts": []}),
+    Case(name="service-account", template="identity/service_account.html", page=MEMBER, view=_ACCOUNT_PAGE),
+    Case(name="service-account-created", template="identity/service_account.html", page=MEMBER,
+         view=_ACCOUNT_PAGE | {"created": {"name": RTL, "token": "gatehouse_service_" + "7Qd2" * 10,
+                               "scopes": ["read"], "expires_at": NOW}}),
+    Case(name="service-account-of-another", template="identity/service_account.html", page=MEMBER,
+         view=_ACCOUNT_PAGE | {"may_make": False, "tokens": [], "suspend_url": None, "resume_url": "/x/resume",
+                               "take_over_url": "/x/take-over"}),
     Case(name="sessions-one", template="identity/sessions.html", page=MEMBER,
          view={"sessions": [_SESSION], "revoke_others_url": None}),
 ]  # fmt: skip

@@ -1,0 +1,66 @@
+"""The single facts that a decision rests on: what is asked for, what stands, what bars."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from registry.access.transitions import RequestState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A license version that the gate asks for, and what this person has accepted of it."""
+
+    license_version_id: UUID
+    slug: str
+    title: str
+    number: str
+    acceptance_id: UUID | None = None
+    """The standing acceptance that satisfies it, of this version or another of its series."""
+    accepted_at: datetime | None = None
+    reaccept_by: datetime | None = None
+    """The acceptance is of an earlier series, or was taken back; it satisfies until this moment, then no more."""
+    is_cover: bool = False
+    """It was made for an organisation that the person belongs to."""
+    source: str | None = None
+    """The ancestor whose gate asks for it, empty where that is private; None: the model's own gate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An acceptance of the same license at this gate that no longer suffices."""
+
+    slug: str
+    number: str
+    accepted_at: datetime
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockFact:
+    """A live entry of the deny list that names this person."""
+
+    reason: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantFact:
+    """A grant that stands: a reviewer approved the person's request, and its end has not come."""
+
+    id: UUID
+    granted_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFact:
+    """The person's newest request at the gate; no right follows from it."""
+
+    id: UUID
+    state: RequestState
+    since: datetime
+    reapply_at: datetime | None
+    grant_ended_at: datetime | None
+    """When the grant that it brought about ran out by itself."""
