@@ -180,6 +180,12 @@ def _refuse_nul_in_kind(request: AnyRequest, refusal: Refusal) -> Response[Any]:
     return refuse(request, refusal)
 
 
+def _reach(parts: Parts) -> Reach:
+    return Reach(
+        issuers={one.issuer: one.name for one in parts.relying_party.providers}, network=parts.countries.name
+    )
+
+
 def _desk(parts: Parts) -> Desk:
     return Desk(
         settings=parts.settings,
@@ -189,10 +195,7 @@ def _desk(parts: Parts) -> Desk:
         pages=parts.pages,
         cookies=parts.cookies,
         visits=parts.visits,
-        reach=Reach(
-            issuers={one.issuer: one.name for one in parts.relying_party.providers},
-            network=parts.countries.name,
-        ),
+        reach=_reach(parts),
         countries=parts.countries,
     )
 
@@ -213,6 +216,7 @@ def _dependencies(parts: Parts) -> dict[str, Any]:
         "health": HealthChecks(parts),
         "license_uses": LicenseUses(count_models=catalog.count_models_by_license),
         "oauth": _oauth_desk(parts),
+        "reach": _reach(parts),
         "relying_party": parts.relying_party,
         "resolver": Resolver(
             database=parts.database,

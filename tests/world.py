@@ -49,6 +49,7 @@ extra_gated_fields:
 
 A model for tests.
 """
+PURPOSES = {"Affiliation": "To know who uses the model", "Country": "For our export report"}
 ANSWERS = {"Affiliation": "Nordlab Institute", "Country": "NO"}
 TEXT_INSPECTION = b'{"v":1,"kind":"text","flags":[]}'
 WEIGHTS_INSPECTION = (
@@ -200,6 +201,7 @@ class World:
                 licenses=requires,
                 private=private,
                 create=True,
+                purposes=PURPOSES if files.get("README.md") == CARD else {},
             ),
             principal=owner,
             sign=self.sign,

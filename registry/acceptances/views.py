@@ -202,10 +202,21 @@ def question_fields(
             error=errors.get(question.key),
             required=question.required,
             options=_options(question, answers.get(question.key, "")),
-            why=(forms.LOCATION_NOT_RECORDED if question.type is forms.FieldType.IP_LOCATION else None),
+            why=_why(question),
+            max_characters=question.max_length,
         )
         for index, question in enumerate(questions)
     ]
+
+
+def _why(question: forms.FormField) -> str:
+    """Return how to answer, and why it is asked, in the publisher's words; or that they have not said so."""
+    if question.type is forms.FieldType.IP_LOCATION:
+        return forms.LOCATION_NOT_RECORDED
+    said = (
+        f"Why: {question.purpose}" if question.purpose else "The publisher has not said why it asks for this."
+    )
+    return f"{question.help} {said}".lstrip()
 
 
 def _options(question: forms.FormField, given: str) -> Sequence[Option]:

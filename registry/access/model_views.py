@@ -16,6 +16,7 @@ from registry.access.domain import OPEN_PATHS, Denial, Permit, ReasonCode
 from registry.access.panel import access_panel
 from registry.catalog import markdown
 from registry.catalog.domain import DEFAULT_BRANCH, FileView, GateMode, ModelView, RefView, ReleaseView
+from registry.catalog.forms import FormField
 from registry.catalog.prerequisites import describe
 from registry.kernel.page_parts import Badge, Link, Notice, Pager, Shape, Tone, language_name
 
@@ -331,13 +332,15 @@ def license_view(
                 SimpleNamespace(label=phrase, why="before anything can be accepted")
                 for phrase in describe(gate.prerequisites)
             ),
-            *(
-                SimpleNamespace(label=field.label, why=None if field.required else "optional")
-                for field in gate.fields
-            ),
+            *(SimpleNamespace(label=field.label, why=_why_asked(field)) for field in gate.fields),
         ],
         revision=SimpleNamespace(number=gate.number, since=gate.created_at, entry=None),
     )
+
+
+def _why_asked(field: FormField) -> str | None:
+    said = ["optional"] if not field.required else []
+    return "; ".join([*said, field.purpose] if field.purpose else said) or None
 
 
 def _requirement(

@@ -21,7 +21,9 @@ from registry.identity.standing_domain import Reach
 from registry.identity.visits import Form
 from registry.kernel.outcomes import Refusal, Remedy
 
-FORM_MAX_FIELDS = 4 * FIELDS_MAX_COUNT + REQUIREMENTS_MAX_COUNT + 60
+FIELD_TEXTS = ("purpose", "help", "min_length", "max_length", "pattern", "earliest", "latest")
+"""Further inputs of each question."""
+FORM_MAX_FIELDS = 11 * FIELDS_MAX_COUNT + REQUIREMENTS_MAX_COUNT + 60
 """Inputs of the form with as many questions and licenses as a gate can have."""
 OPTION_SEPARATOR = " | "
 """Between what is stored and what is shown, on one line of the options, where they differ."""
@@ -38,6 +40,13 @@ class FieldDraft:
     required: bool = True
     options: str = ""
     """One a line."""
+    purpose: str = ""
+    help: str = ""
+    min_length: str = ""
+    max_length: str = ""
+    pattern: str = ""
+    earliest: str = ""
+    latest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,7 @@ def draft_of_gate(gate: GateView, references: Sequence[str], *, days: int) -> Ga
                 type=one.type.value,
                 required=one.required,
                 options="\n".join(map(_option_line, one.options)),
+                **{name: str(getattr(one, name) or "") for name in FIELD_TEXTS},
             )
             for one in gate.fields
         ],
@@ -111,6 +121,7 @@ def read_draft(form: Form) -> GateDraft:
                 type=form.text(f"field-{number}-type"),
                 required=form.text(f"field-{number}-required") == "on",
                 options=form.text(f"field-{number}-options").replace("\r\n", "\n"),
+                **{name: " ".join(form.text(f"field-{number}-{name}").split()) for name in FIELD_TEXTS},
             )
             for number in numbers
         ],
@@ -200,9 +211,9 @@ def read_demand(draft: GateDraft, *, days_most: int, reach: Reach) -> GateDemand
         options = _read_options(one.options) if kind is FieldType.SELECT else ()
         if len(options) > OPTIONS_MAX_COUNT:
             errors[f"field-{number}"] = f"A question has at most {OPTIONS_MAX_COUNT} choices."
-        fields.append(
-            FormField(key=one.label, label=one.label, type=kind, required=one.required, options=options)
-        )
+        if kind is not FieldType.IP_LOCATION and not one.purpose:
+            errors[f"field-{number}"] = "Say why you ask for this."
+        fields.append(_read_field(one, kind, options))
     review = _read_review(draft.review)
     errors |= {f"review-{name}": _sentence(text) for name, text in check_policy(review).items()}
     asked = prerequisite_form.read_asked(draft.beforehand)
@@ -218,6 +229,26 @@ def read_demand(draft: GateDraft, *, days_most: int, reach: Reach) -> GateDemand
         review=review,
         prerequisites=asked,
         reach=reach,
+    )
+
+
+def _read_field(one: FieldDraft, kind: FieldType, options: tuple[FieldOption, ...]) -> FormField:
+    """Return the question; limits that its kind of answer does not have are left out."""
+    is_text, is_date = kind is FieldType.TEXT, kind is FieldType.DATE_PICKER
+    return FormField(
+        key=one.label,
+        label=one.label,
+        type=kind,
+        required=one.required,
+        options=options,
+        purpose=one.purpose,
+        help=one.help,
+        # What is no number becomes one that no length may have.
+        min_length=_number(one.min_length) if is_text and one.min_length else None,
+        max_length=_number(one.max_length) if is_text and one.max_length else None,
+        pattern=one.pattern if is_text else "",
+        earliest=one.earliest if is_date else "",
+        latest=one.latest if is_date else "",
     )
 
 

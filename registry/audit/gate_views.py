@@ -9,13 +9,12 @@ from registry import access, catalog, licenses
 from registry.access.panel import gate_badge
 from registry.audit import prerequisite_form
 from registry.audit.gate_effect import Demand, Effect
-from registry.audit.gate_form import FieldDraft, GateDraft
+from registry.audit.gate_form import GateDraft
+from registry.audit.question_views import TYPES, how_asked, question_changes, question_field
 from registry.catalog import GateDemand, GateMode, GateView
 from registry.catalog.domain import REQUIREMENTS_MAX_COUNT, Role, model_url
 from registry.catalog.forms import (
     FIELDS_MAX_COUNT,
-    LABEL_MAX_CHARACTERS,
-    OPTIONS_MAX_COUNT,
     FieldType,
     FormField,
 )
@@ -34,14 +33,6 @@ MODES = {
         "Whoever has accepted asks for access, and your reviewers decide.",
     ),
     GateMode.CLOSED: ("Closed", "Nobody gets in, whatever they have accepted. Records stay."),
-}
-TYPES = {
-    FieldType.TEXT: "Text on one line",
-    FieldType.CHECKBOX: "Box to tick",
-    FieldType.DATE_PICKER: "Date",
-    FieldType.COUNTRY: "Country from a list",
-    FieldType.SELECT: "One of several choices",
-    FieldType.IP_LOCATION: "Country, guessed from the connection",
 }
 
 
@@ -97,7 +88,11 @@ def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
         ),
         beforehand=prerequisite_form.beforehand_view(draft.beforehand, shown.reach, draft.errors),
         history=[_revision(shown, gate) for gate in shown.history],
-        notice=_notice(shown, url, draft) if not editing or draft.errors.get("notice") else None,
+        notice=(
+            _notice(shown, url, draft)
+            if not editing or draft.errors.get("notice") or _is_unexplained(shown.model.gate)
+            else None
+        ),
         errors=_error_list(draft),
         revision=draft.revision,
         modes=[
@@ -108,7 +103,7 @@ def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
         licenses=[_license(shown, reference) for reference in draft.licenses],
         licenses_error=draft.errors.get("licenses"),
         addable=_addable(shown, draft) if len(draft.licenses) < REQUIREMENTS_MAX_COUNT else [],
-        fields=[_field(number, one, draft) for number, one in enumerate(draft.fields, 1)],
+        fields=[question_field(number, one, draft) for number, one in enumerate(draft.fields, 1)],
         fields_error=draft.errors.get("fields"),
         types=(
             [Option(value=kind.value, label=label) for kind, label in TYPES.items()]
@@ -137,6 +132,10 @@ def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
         post_url=url if editing else None,
         bases_url=f"{url}/bases" if editing else None,
     )
+
+
+def _is_unexplained(gate: GateView) -> bool:
+    return any(not one.is_explained for one in gate.fields)
 
 
 def _base(base: catalog.Base) -> SimpleNamespace:
@@ -187,7 +186,7 @@ def _asked(
         for one in requirements
     ]
     questions = [
-        SimpleNamespace(what=one.label, how=_how(one), url=None)
+        SimpleNamespace(what=one.label, how=how_asked(one), url=None)
         for one in fields
         if one.type is not FieldType.IP_LOCATION
     ]
@@ -201,18 +200,16 @@ def _asked(
     return [*first, *texts, *questions, *guessed]
 
 
-def _how(field: FormField) -> str:
-    words = TYPES[field.type].lower()
-    if field.type is FieldType.SELECT:
-        named = ", ".join(option.label for option in field.options[:6])
-        more = len(field.options) - 6
-        words = f"one of: {named}{f' and {more} more' if more > 0 else ''}"
-    return words if field.required else f"{words}, optional"
-
-
 def _notice(shown: GateShown, url: str, draft: GateDraft) -> Notice:
     if said := draft.errors.get("notice"):
         return Notice(tone=Tone.NOTE, title=said)
+    if shown.may_change and shown.is_fresh:
+        return Notice(
+            tone=Tone.WAIT,
+            title="Questions do not say why they are asked",
+            text="They came from the card, and people read that you have not said so. State it below; no other "
+            "change of this gate is taken before.",
+        )
     if not shown.may_change:
         return Notice(
             tone=Tone.NOTE,
@@ -270,33 +267,6 @@ def _addable(shown: GateShown, draft: GateDraft) -> Sequence[Option]:
         for one in shown.licenses
         if one.slug not in chosen
     ]
-
-
-def _field(number: int, one: FieldDraft, draft: GateDraft) -> SimpleNamespace:
-    choosing = one.type == FieldType.SELECT.value
-    return SimpleNamespace(
-        label=Input(
-            name=f"field-{number}-label",
-            label="Question",
-            value=one.label,
-            error=draft.errors.get(f"field-{number}"),
-            max_characters=LABEL_MAX_CHARACTERS,
-        ),
-        types=[
-            Option(value=kind.value, label=label, chosen=kind.value == one.type)
-            for kind, label in TYPES.items()
-        ],
-        required=one.required,
-        options=Input(
-            name=f"field-{number}-options",
-            label="Choices",
-            value=one.options,
-            required=False,
-            why=f"One a line, at most {OPTIONS_MAX_COUNT}. “r | Research” keeps r and shows Research.",
-        )
-        if choosing or one.options.strip()
-        else None,
-    )
 
 
 def confirm_view(
@@ -363,7 +333,7 @@ def _changes(shown: GateShown, change: catalog.GateChange, demand: GateDemand) -
     old_first, new_first = describe(gate.prerequisites), describe(change.demand.prerequisites or NONE)
     said += [f"Asked beforehand from now on: {one}." for one in new_first if one not in old_first]
     said += [f"No longer asked beforehand: {one}." for one in old_first if one not in new_first]
-    return [*said, *_question_changes(gate.fields, demand.fields), *_review_changes(gate, demand)]
+    return [*said, *question_changes(gate.fields, demand.fields), *_review_changes(gate, demand)]
 
 
 def _review_changes(gate: GateView, demand: GateDemand) -> Sequence[str]:
@@ -382,24 +352,6 @@ def _review_changes(gate: GateView, demand: GateDemand) -> Sequence[str]:
 
 def _count(number: int | None) -> str:
     return "no end" if number is None else f"{number:,}"
-
-
-def _question_changes(old: Sequence[FormField], new: Sequence[FormField]) -> Sequence[str]:
-    before, after = ({one.key: one for one in fields} for fields in (old, new))
-    said = [f"Asks “{_short(key)}” too." for key in after if key not in before]
-    said += [f"No longer asks “{_short(key)}”." for key in before if key not in after]
-    said += [
-        f"Asks “{_short(key)}” in another way."
-        for key in after
-        if key in before and before[key] != after[key]
-    ]
-    if list(before) != list(after) and set(before) == set(after):
-        said.append("Asks the questions in another order.")
-    return said
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _effects(before: Demand, after: Demand, effect: Effect) -> Sequence[Check]:

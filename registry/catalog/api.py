@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 from sqlmodel import Session
 
 from registry import ledger
-from registry.catalog import gates, inputs, publishing, reading, schemas, service
+from registry.catalog import gate_schemas, gates, inputs, publishing, reading, schemas, service
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
     PAGE_MAX_FILES,
@@ -25,7 +25,7 @@ from registry.catalog.domain import (
 from registry.catalog.manifests import PATH_MAX_BYTES
 from registry.identity.authentication import OPEN_TO_ACCOUNTS
 from registry.identity.domain import Principal
-from registry.identity.visits import Desk
+from registry.identity.standing_domain import Reach
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
@@ -190,8 +190,10 @@ class ModelsApi(Controller):
         name: FromPath[str],
         data: JSONBody[inputs.GateInput],
         principal: NamedDependency[Principal],
-        desk: NamedDependency[Desk],
-    ) -> Response[schemas.GateOut]:
+        database: NamedDependency[Database],
+        clock: NamedDependency[SkipValidation[Clock]],
+        reach: NamedDependency[SkipValidation[Reach]],
+    ) -> Response[gate_schemas.GateOut]:
         """Change what a model demands; takes a fresh sign-in, is recorded for ever."""
         demand = gates.GateDemand(
             mode=data.mode,
@@ -199,25 +201,25 @@ class ModelsApi(Controller):
             fields=inputs.read_fields(data.form_fields),
             review=inputs.read_review(data.review),
             prerequisites=inputs.read_prerequisites(data.prerequisites),
-            reach=desk.reach,
+            reach=reach,
         )
 
-        def change(session: Session) -> schemas.GateOut | Refusal:
+        def change(session: Session) -> gate_schemas.GateOut | Refusal:
             gate = gates.change_gate(
                 session,
                 publisher=publisher,
                 name=name,
                 demand=demand,
                 principal=principal,
-                now=desk.clock.now(),
+                now=clock.now(),
                 revision=data.revision,
             )
             if isinstance(gate, Refusal):
                 return gate
             requirements = reading.describe_requirements(session, gate.license_version_ids)
-            return schemas.view_gate(gate, requirements, _base_url(request))
+            return gate_schemas.view_gate(gate, requirements, _base_url(request))
 
-        changed = await desk.database.write(change)
+        changed = await database.write(change)
         return refuse(request, changed) if isinstance(changed, Refusal) else Response(changed)
 
     @post(
@@ -250,6 +252,7 @@ class ModelsApi(Controller):
             parent=data.parent,
             licenses=tuple(data.licenses),
             gate_mode=data.gate_mode,
+            purposes=data.purposes,
             private=data.private,
             create=data.create,
         )

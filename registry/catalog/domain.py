@@ -345,6 +345,8 @@ class Published:
     publisher: str
     name: str
     created: bool
+    unexplained: tuple[str, ...] = ()
+    """Questions of the gate that do not say why they are asked."""
 
 
 def describe_state(state: UploadState) -> str:

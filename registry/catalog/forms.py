@@ -8,10 +8,13 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
+
+import re2
 
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.countries import COUNTRIES
@@ -22,7 +25,12 @@ LABEL_MAX_CHARACTERS = 1_000
 """Publishers use whole sentences as labels: `I accept the above license agreement, and …`."""
 OPTION_MAX_CHARACTERS = 200
 ANSWER_MAX_CHARACTERS = 500
+PURPOSE_MAX_CHARACTERS = 300
+PATTERN_MAX_CHARACTERS = 200
+PATTERN_MAX_BYTES = 1 << 20
+"""Memory that one compiled pattern may take; what needs more is refused."""
 SCHEMA_VERSION = 1
+_ADDED = ("purpose", "help", "min_length", "max_length", "pattern", "earliest", "latest")
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _EARLIEST_YEAR = 1900
@@ -66,6 +74,23 @@ class FormField:
     type: FieldType
     options: tuple[FieldOption, ...] = ()
     required: bool = True
+    purpose: str = ""
+    """Why the publisher asks; only a form taken from a card may lack it, until the gate is changed."""
+    help: str = ""
+    """How to answer."""
+    min_length: int | None = None
+    """This and the next two: of a text."""
+    max_length: int | None = None
+    pattern: str = ""
+    """What the whole answer must match, in the syntax of RE2, whose time is linear in the answer."""
+    earliest: str = ""
+    """This and the next: of a date."""
+    latest: str = ""
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether it says why it is asked; what takes no answer needs no reason."""
+        return bool(self.purpose) or self.type is FieldType.IP_LOCATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +119,8 @@ def form_schema(fields: Sequence[FormField]) -> bytes:
         }
         if field.type is FieldType.SELECT:
             entry["options"] = [{"value": option.value, "label": option.label} for option in field.options]
+        # What came later stands in it only where it is said, so that earlier forms keep their digests.
+        entry |= {name: value for name in _ADDED if (value := getattr(field, name))}
         described.append(entry)
     return canonical_bytes({"v": SCHEMA_VERSION, "fields": described})
 
@@ -110,6 +137,7 @@ def parse_form_schema(schema: bytes) -> tuple[FormField, ...]:
                 label=entry["label"],
                 type=FieldType(entry["type"]),
                 required=entry["required"],
+                **{name: entry[name] for name in _ADDED if name in entry},
                 options=tuple(
                     FieldOption(value=option["value"], label=option["label"])
                     for option in entry.get("options", ())
@@ -143,6 +171,11 @@ def _field_trouble(field: FormField) -> str | None:
             return f"a label has 1 to {LABEL_MAX_CHARACTERS:,} characters"
         if not is_clean_text(text):
             return "a label holds no control characters"
+    for text in (field.purpose, field.help):
+        if len(text) > PURPOSE_MAX_CHARACTERS or not is_clean_text(text):
+            return f"purpose and help are one line each, of at most {PURPOSE_MAX_CHARACTERS} characters"
+    if trouble := _limits_trouble(field):
+        return trouble
     if field.type is not FieldType.SELECT:
         return "only select fields have options" if field.options else None
     if not field.options or len(field.options) > OPTIONS_MAX_COUNT:
@@ -154,6 +187,53 @@ def _field_trouble(field: FormField) -> str | None:
     if any(not text or len(text) > OPTION_MAX_CHARACTERS or not is_clean_text(text) for text in texts):
         return f"an option has 1 to {OPTION_MAX_CHARACTERS} characters and no control characters"
     return None
+
+
+def explain(fields: Sequence[FormField], purposes: Mapping[str, str]) -> tuple[FormField, ...]:
+    """Return the questions with why they are asked, as far as it is said."""
+    return tuple(replace(one, purpose=" ".join(purposes.get(one.key, "").split())) for one in fields)
+
+
+def check_purposes(fields: Sequence[FormField]) -> dict[str, str]:
+    """Return the fields that do not say why they are asked, by their keys."""
+    return {
+        field.key: "say why you ask for this; it is shown beside the question"
+        for field in fields
+        if not field.is_explained
+    }
+
+
+def _limits_trouble(field: FormField) -> str | None:
+    lengths = (field.min_length, field.max_length)
+    if field.type is not FieldType.TEXT and (any(one is not None for one in lengths) or field.pattern):
+        return "only text has a length and a pattern"
+    if field.type is not FieldType.DATE_PICKER and (field.earliest or field.latest):
+        return "only a date has an earliest and a latest day"
+    least = 1 if field.min_length is None else field.min_length
+    most = ANSWER_MAX_CHARACTERS if field.max_length is None else field.max_length
+    if not 1 <= least <= most <= ANSWER_MAX_CHARACTERS:
+        return f"lengths are whole numbers from 1 to {ANSWER_MAX_CHARACTERS}, the least one first"
+    if any(day and not _is_date(day) for day in (field.earliest, field.latest)):
+        return "days are written as 1990-12-31"
+    if field.earliest and field.latest and field.latest < field.earliest:
+        return "the latest day is before the earliest"
+    if field.pattern and _compile(field.pattern) is None:
+        return f"the pattern cannot be read; RE2 syntax, at most {PATTERN_MAX_CHARACTERS} characters"
+    return None
+
+
+@lru_cache(maxsize=256)
+def _compile(pattern: str) -> Any:
+    """Return the pattern ready to match, None where it is none. RE2 cannot be made to search for ages."""
+    if len(pattern) > PATTERN_MAX_CHARACTERS or not is_clean_text(pattern):
+        return None
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = PATTERN_MAX_BYTES
+    try:
+        return re2.compile(pattern, options)
+    except re2.error:
+        return None
 
 
 def is_clean_text(text: str) -> bool:
@@ -227,13 +307,11 @@ def _plain(given: object) -> str | None:
 def _answer_trouble(field: FormField, value: str) -> str | None:
     match field.type:
         case FieldType.TEXT:
-            if is_clean_text(value):
-                return None
-            return "The answer holds characters that cannot be shown; write plain text."
+            return _text_trouble(field, value)
         case FieldType.CHECKBOX:
             return None if value == "on" else _MISSING[field.type]
         case FieldType.DATE_PICKER:
-            return None if _is_date(value) else "This is not a date; write it as 1990-12-31."
+            return _date_trouble(field, value)
         case FieldType.COUNTRY:
             return None if value in COUNTRIES else "This is not a country code; use two capitals, such as NL."
         case FieldType.SELECT:
@@ -242,6 +320,30 @@ def _answer_trouble(field: FormField, value: str) -> str | None:
             return _MISSING[field.type]
         case FieldType.IP_LOCATION:  # pragma: no cover  # Callers leave these fields out.
             return None
+
+
+def _text_trouble(field: FormField, value: str) -> str | None:
+    if not is_clean_text(value):
+        return "The answer holds characters that cannot be shown; write plain text."
+    if field.min_length is not None and len(value) < field.min_length:
+        return f"The answer has {len(value)} characters; at least {field.min_length} are asked for."
+    if field.max_length is not None and len(value) > field.max_length:
+        return f"The answer has {len(value):,} characters; at most {field.max_length} fit."
+    if field.pattern:
+        matcher = _compile(field.pattern)
+        if matcher is None or matcher.fullmatch(value) is None:
+            return f"The answer does not have the form that is asked for. {field.help}".rstrip()
+    return None
+
+
+def _date_trouble(field: FormField, value: str) -> str | None:
+    if not _is_date(value):
+        return "This is not a date; write it as 1990-12-31."
+    if field.earliest and value < field.earliest:
+        return f"The day must not be before {field.earliest}."
+    if field.latest and value > field.latest:
+        return f"The day must not be after {field.latest}."
+    return None
 
 
 def _is_date(value: str) -> bool:

@@ -7,10 +7,16 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from registry import ledger
-from registry.catalog import gates, lineage, publishing, release_store, service
+from registry.catalog import gates, lineage, release_store, service
 from registry.catalog.domain import GATE_CHANGED, LINEAGE_CHANGED, RELEASE_PUBLISHED, ROLE_CHANGED
 from registry.catalog.graces import list_graces
-from registry.catalog.manifests import commit_id, find_manifest_defects, manifest_bytes, parse_manifest
+from registry.catalog.manifests import (
+    commit_id,
+    find_manifest_defects,
+    manifest_bytes,
+    parse_manifest,
+    release_leaf,
+)
 from registry.catalog.store import list_requirements
 from registry.catalog.tables import (
     Blob,
@@ -78,7 +84,7 @@ def _check_release(
         yield wrong(f"manifest digest differs: got {sha256(row.manifest)}, expected {row.manifest_digest}")
     if commit_id(row.manifest) != row.commit_id:
         yield wrong(f"commit id differs: got {commit_id(row.manifest)}, expected {row.commit_id}")
-    leaf = publishing.release_leaf(
+    leaf = release_leaf(
         model_id=row.model_id,
         release_id=row.id,
         commit=row.commit_id,

@@ -20,7 +20,7 @@ from registry.catalog.domain import (
     GateView,
     ModelView,
 )
-from registry.catalog.forms import FormField, check_fields, form_schema
+from registry.catalog.forms import FormField, check_fields, check_purposes, form_schema
 from registry.catalog.names import check_model_name
 from registry.catalog.prerequisites import (
     NONE,
@@ -57,6 +57,8 @@ class GateDemand:
     """How requests are reviewed; None: as they are, or as usual at a new gate."""
     prerequisites: Prerequisites | None = None
     """What must hold of a person beforehand; None: what does now, or nothing at a new gate."""
+    from_card: bool = False
+    """The questions come from a card, which cannot say why they are asked; whoever states them here must."""
     reach: Reach = field(default_factory=Reach)
     """What this registry can tell of people; nothing else can be asked beforehand."""
 
@@ -307,7 +309,7 @@ def is_fresh(principal: Principal, now: datetime) -> bool:
 
 def check_demand(session: Session, demand: GateDemand, *, now: datetime) -> list[Version] | Refusal:
     """Return the license versions that a demand names, in order, or why it cannot stand."""
-    if errors := check_fields(demand.fields):
+    if errors := check_fields(demand.fields) or (not demand.from_card and check_purposes(demand.fields)):
         return refusals.malformed("The form cannot be used", errors, code="form-malformed")
     if demand.review and (errors := check_policy(demand.review)):
         return refusals.malformed("Requests cannot be reviewed like this", errors)

@@ -21,6 +21,8 @@ from registry.catalog.forms import (
     LABEL_MAX_CHARACTERS,
     OPTION_MAX_CHARACTERS,
     OPTIONS_MAX_COUNT,
+    PATTERN_MAX_CHARACTERS,
+    PURPOSE_MAX_CHARACTERS,
     FieldOption,
     FieldType,
     FormField,
@@ -73,6 +75,15 @@ class FieldInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     label: Annotated[str, Meta(min_length=1, max_length=LABEL_MAX_CHARACTERS)]
     type: FieldType
     required: bool = True
+    purpose: Annotated[str, Meta(max_length=PURPOSE_MAX_CHARACTERS)] = ""
+    """Why it is asked; a question without one is refused."""
+    help: Annotated[str, Meta(max_length=PURPOSE_MAX_CHARACTERS)] = ""
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: Annotated[str, Meta(max_length=PATTERN_MAX_CHARACTERS)] = ""
+    """RE2 syntax; the whole answer must match."""
+    earliest: Annotated[str, Meta(max_length=10)] = ""
+    latest: Annotated[str, Meta(max_length=10)] = ""
     options: Annotated[list[OptionInput], Meta(max_length=OPTIONS_MAX_COUNT)] = []
 
 
@@ -164,6 +175,14 @@ class ReleaseInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     parent: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")] | None = None
     licenses: Annotated[list[Reference], Meta(max_length=REQUIREMENTS_MAX_COUNT)] = []
     gate_mode: GateMode | None = None
+    purposes: Annotated[
+        dict[
+            Annotated[str, Meta(max_length=LABEL_MAX_CHARACTERS)],
+            Annotated[str, Meta(max_length=PURPOSE_MAX_CHARACTERS)],
+        ],
+        Meta(max_length=FIELDS_MAX_COUNT),
+    ] = {}
+    """Why the questions of the card are asked, by their labels; of a new model's gate."""
     private: bool = False
     create: bool = False
 
@@ -176,6 +195,13 @@ def read_fields(inputs: Sequence[FieldInput]) -> tuple[FormField, ...]:
             label=given.label,
             type=given.type,
             required=given.required,
+            purpose=" ".join(given.purpose.split()),
+            help=" ".join(given.help.split()),
+            min_length=given.min_length,
+            max_length=given.max_length,
+            pattern=given.pattern,
+            earliest=given.earliest,
+            latest=given.latest,
             options=tuple(FieldOption(value=option.value, label=option.label) for option in given.options),
         )
         for given in inputs

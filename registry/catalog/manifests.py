@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from registry.catalog.domain import RELEASE_PUBLISHED
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.clock import iso, parse_iso
 from registry.kernel.identifiers import CommitId, is_commit_id, is_sha256_hex
@@ -235,3 +236,20 @@ class GitBlobHasher:
     def hexdigest(self) -> str:
         """Return the 40 hex digits."""
         return self._hash.hexdigest()
+
+
+def release_leaf(
+    *, model_id: UUID, release_id: UUID, commit: str, manifest_digest: str, now: datetime
+) -> bytes:
+    """Return the ledger leaf of a release."""
+    return canonical_bytes(
+        {
+            "v": 1,
+            "kind": RELEASE_PUBLISHED,
+            "at": iso(now),
+            "model": str(model_id),
+            "release": str(release_id),
+            "commit": commit,
+            "manifest_digest": manifest_digest,
+        }
+    )

@@ -1,7 +1,7 @@
 """Publishing a release: load, decide, record. What is published never changes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from registry.catalog.domain import (
     ReleaseView,
     StatedFile,
 )
-from registry.catalog.forms import FormField, is_clean_text
+from registry.catalog.forms import FormField, explain, is_clean_text
 from registry.catalog.inspection import find_blocking
 from registry.catalog.manifests import (
     MESSAGE_MAX_CHARACTERS,
@@ -33,14 +33,13 @@ from registry.catalog.manifests import (
     commit_id,
     manifest_bytes,
     parse_manifest,
+    release_leaf,
 )
 from registry.catalog.markdown import summarise
 from registry.catalog.names import check_ref_name
 from registry.catalog.release_store import BlobFacts
 from registry.catalog.tables import Release
 from registry.identity.domain import Principal
-from registry.kernel.canonical import canonical_bytes
-from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id, sha256
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.licenses.domain import Version
@@ -63,6 +62,8 @@ class PublishRelease:
     """Of a new model's gate; where the model exists, empty or the same as its gate's."""
     gate_mode: GateMode | None = None
     """As `licenses`; a new model's gate is `auto` where nothing is said."""
+    purposes: Mapping[str, str] = field(default_factory=dict)
+    """Why the card's questions are asked, by their labels; of a new model's gate."""
     private: bool = False
     create: bool = False
     """Whether the model may be created by this release."""
@@ -140,7 +141,12 @@ def _find_bases(
 
 def _published(model: ModelView, release: ReleaseView, *, created: bool) -> Published:
     return Published(
-        release=release, model_id=model.id, publisher=model.publisher, name=model.name, created=created
+        release=release,
+        model_id=model.id,
+        publisher=model.publisher,
+        name=model.name,
+        created=created,
+        unexplained=tuple(one.label for one in model.gate.fields if not one.is_explained),
     )
 
 
@@ -205,8 +211,11 @@ def _create(
     demand = gates.GateDemand(
         mode=command.gate_mode or GateMode.AUTO,
         licenses=command.licenses,
-        fields=_form_of_card(command.files, blobs),
+        fields=explain(_form_of_card(command.files, blobs), command.purposes),
+        from_card=True,
     )
+    if refusal := _check_purposes(demand.fields, command.purposes):
+        return refusal
     versions = gates.check_demand(session, demand, now=now)
     if isinstance(versions, Refusal):
         return versions
@@ -295,6 +304,12 @@ def _find_model(session: Session, command: PublishRelease, principal: Principal)
 def _form_of_card(files: Sequence[StatedFile], blobs: Mapping[str, BlobFacts]) -> tuple[FormField, ...]:
     content = _card_content(files, blobs)
     return parse_card(content).gating.fields if content else ()
+
+
+def _check_purposes(fields: Sequence[FormField], purposes: Mapping[str, str]) -> Refusal | None:
+    unknown = dict.fromkeys(purposes.keys() - {one.key for one in fields}, "the card asks no such question")
+    said = "The questions cannot be explained like this"
+    return refusals.malformed(said, unknown, code="form-malformed") if unknown else None
 
 
 def _card_content(files: Sequence[StatedFile | ManifestFile], blobs: Mapping[str, BlobFacts]) -> bytes | None:
@@ -392,23 +407,6 @@ def _record(
     if found is None:
         raise CorruptRecord(f"release {release_id} vanished while it was published")
     return found
-
-
-def release_leaf(
-    *, model_id: UUID, release_id: UUID, commit: str, manifest_digest: str, now: datetime
-) -> bytes:
-    """Return the ledger leaf of a release."""
-    return canonical_bytes(
-        {
-            "v": 1,
-            "kind": RELEASE_PUBLISHED,
-            "at": iso(now),
-            "model": str(model_id),
-            "release": str(release_id),
-            "commit": commit,
-            "manifest_digest": manifest_digest,
-        }
-    )
 
 
 def create_tag(

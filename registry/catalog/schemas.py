@@ -1,7 +1,6 @@
 """What the catalog puts on the wire; what it takes from there is in `inputs`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from uuid import UUID
 
 import msgspec
@@ -9,7 +8,6 @@ import msgspec
 from registry.catalog.domain import (
     FileView,
     GateMode,
-    GateView,
     ListedModel,
     ModelView,
     PlannedFile,
@@ -23,13 +21,9 @@ from registry.catalog.domain import (
     UploadView,
     model_url,
 )
-from registry.catalog.forms import (
-    FieldType,
-)
-from registry.catalog.prerequisites import NONE, CountrySource
+from registry.catalog.gate_schemas import GateOut, RequirementOut, view_gate, view_requirement
 from registry.catalog.reading import Requirement
 from registry.catalog.uploads import OpenUpload
-from registry.identity.standing_domain import EntityType
 from registry.kernel.clock import iso
 
 
@@ -56,89 +50,6 @@ class RolesOut(msgspec.Struct, frozen=True, kw_only=True):
     """The roles at a publisher."""
 
     items: list[RoleOut]
-
-
-class RequirementOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A license version that a gate asks for."""
-
-    slug: str
-    title: str
-    number: str
-    sha256: str
-    url: str
-
-
-class OptionOut(msgspec.Struct, frozen=True, kw_only=True):
-    """One choice of a select field."""
-
-    value: str
-    label: str
-
-
-class FieldOut(msgspec.Struct, frozen=True, kw_only=True):
-    """One question of a form."""
-
-    key: str
-    label: str
-    type: FieldType
-    required: bool
-    options: list[OptionOut]
-
-
-class ReviewOut(msgspec.Struct, frozen=True, kw_only=True):
-    """How requests are reviewed; numbers of days, `approvals` of reviewers."""
-
-    approvals: int
-    grant_days: int | None
-    """Null: an approval lasts until it is ended."""
-    answer_days: int
-    changes_days: int
-    target_days: int
-    reapply_days: int
-
-
-class CountryOut(msgspec.Struct, frozen=True, kw_only=True):
-    """From which countries a gate lets people in."""
-
-    countries: list[str]
-    admits: bool
-    """True: only these are let in; false: all but these."""
-    source: CountrySource
-
-
-class OrganisationOut(msgspec.Struct, frozen=True, kw_only=True):
-    """An organisation, by the name that it had when the gate was set."""
-
-    id: UUID
-    name: str
-
-
-class PrerequisitesOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What must hold of a person before they may accept."""
-
-    email: bool
-    second_factor: bool
-    issuers: list[str]
-    organisation: bool
-    organisations: list[OrganisationOut]
-    minimum_age: int | None
-    entities: list[EntityType]
-    country: CountryOut | None
-
-
-class GateOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model demands."""
-
-    number: int
-    mode: GateMode
-    requirements: list[RequirementOut]
-    form_digest: str
-    form_fields: list[FieldOut]
-    review: ReviewOut | None
-    """Null unless the mode is `manual`."""
-    prerequisites: PrerequisitesOut | None
-    """Null where nothing is asked beforehand."""
-    since: str
 
 
 class ModelItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,6 +150,8 @@ class PublishedOut(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     manifest_digest: str
     created: bool
+    unexplained: list[str]
+    """Questions of the gate that do not say why they are asked."""
 
 
 class PartOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,46 +208,6 @@ def view_role(role: RoleView) -> RoleOut:
         role=role.role,
         granted_at=iso(role.granted_at),
         ended_at=iso(role.ended_at) if role.ended_at else None,
-    )
-
-
-def view_requirement(requirement: Requirement, base_url: str) -> RequirementOut:
-    """Return a required license version as it goes out."""
-    return RequirementOut(
-        slug=requirement.slug,
-        title=requirement.title,
-        number=requirement.number,
-        sha256=requirement.sha256,
-        url=base_url + requirement.path,
-    )
-
-
-def view_gate(gate: GateView, requirements: Mapping[UUID, Requirement], base_url: str) -> GateOut:
-    """Return a gate as it goes out."""
-    return GateOut(
-        number=gate.number,
-        mode=gate.mode,
-        requirements=[
-            view_requirement(requirements[version], base_url) for version in gate.license_version_ids
-        ],
-        form_digest=gate.form_digest,
-        form_fields=[
-            FieldOut(
-                key=field.key,
-                label=field.label,
-                type=field.type,
-                required=field.required,
-                options=[OptionOut(value=option.value, label=option.label) for option in field.options],
-            )
-            for field in gate.fields
-        ],
-        review=ReviewOut(**asdict(gate.review)) if gate.mode is GateMode.MANUAL else None,
-        prerequisites=(
-            msgspec.convert(msgspec.to_builtins(gate.prerequisites), PrerequisitesOut)
-            if gate.prerequisites != NONE
-            else None
-        ),
-        since=iso(gate.created_at),
     )
 
 
@@ -417,6 +290,7 @@ def view_published(published: Published, base_url: str) -> PublishedOut:
         url=base_url + model_url(published.publisher, published.name),
         manifest_digest=published.release.manifest_digest,
         created=published.created,
+        unexplained=list(published.unexplained),
     )
 
 

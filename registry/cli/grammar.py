@@ -243,6 +243,13 @@ def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--license-file", metavar="FILE", help="its text, for a license that the registry does not have yet"
     )
     publish.add_argument(
+        "--purpose",
+        action="append",
+        default=[],
+        metavar="QUESTION=TEXT",
+        help="why the form of a new model asks a question of the card; may be repeated",
+    )
+    publish.add_argument(
         "--gate",
         choices=("auto", "manual", "closed"),
         help="who opens a new model: the acceptance itself, a maintainer, nobody (auto)",

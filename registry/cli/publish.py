@@ -6,6 +6,7 @@ from pathlib import Path
 from registry.cli.connection import choose_registry, connected
 from registry.cli.terminal import make_progress, talk, write_json, write_line
 from registry.client.api import parse_model_id
+from registry.client.errors import UsageProblem, printable
 from registry.client.progress import in_words
 from registry.client.publish import PublishOrder, publish
 
@@ -19,6 +20,7 @@ def run(args: Namespace) -> int:
         name=name,
         licenses=tuple(args.license),
         license_file=None if args.license_file is None else Path(args.license_file),
+        purposes=dict(map(_purpose, args.purpose)),
         gate_mode=args.gate,
         message=args.message,
         ref=args.ref,
@@ -48,5 +50,19 @@ def run(args: Namespace) -> int:
             f"{in_words(result.sent_bytes)} sent in {result.seconds:.1f} s"
         )
         talk(f"{release.url}")
+        if release.unexplained:
+            asked = ", ".join(printable(label, limit=60) for label in release.unexplained)
+            talk(f"The form asks without saying why: {asked}. Say it on {release.url}/gate")
         talk(f"Others get it with: gatehouse pull {args.model} --endpoint {choice.endpoint}")
     return 0
+
+
+def _purpose(given: str) -> tuple[str, str]:
+    """Return the label of a question, and why it is asked."""
+    label, _, text = given.partition("=")
+    if not label.strip() or not text.strip():
+        raise UsageProblem(
+            f"not a purpose: {printable(given, limit=200)!r}",
+            advice=("Write it as QUESTION=TEXT, with the question as the card words it.",),
+        )
+    return " ".join(label.split()), text.strip()

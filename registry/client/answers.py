@@ -114,6 +114,8 @@ class PublishedRelease:
     commit: str
     url: str | None
     manifest_digest: str
+    unexplained: tuple[str, ...] = ()
+    """Questions of the gate that do not say why they are asked."""
 
 
 def read_decision(fields: Fields, *, absolute: MakeAbsolute) -> Decision:

@@ -165,6 +165,8 @@ class Registry:
             commit=answer.text("commit"),
             url=self.session.absolute(answer.text("url")),
             manifest_digest=answer.text("manifest_digest"),
+            # A registry of before this was told says nothing.
+            unexplained=tuple(answer.texts("unexplained")) if "unexplained" in answer.value else (),
         )
 
     # Licenses

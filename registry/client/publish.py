@@ -10,9 +10,9 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry.client.answers import PublishedRelease, Upload, UploadState
@@ -44,6 +44,8 @@ class PublishOrder:
     """`slug@number` of each license version that the gate demands; none for a model that exists."""
     license_file: Path | None = None
     """Text of the (single) license version, for one that the registry does not have yet."""
+    purposes: Mapping[str, str] = field(default_factory=dict)
+    """Why the questions of the card are asked, by their labels; of a new model's gate."""
     gate_mode: str | None = None
     """Of a new model's gate; where the model exists, none or the same as its gate's."""
     message: str = ""
@@ -101,6 +103,8 @@ def publish(
         # Without a license named, nothing is created: a slip of the pen must not make an open gate.
         "create": bool(order.licenses),
     }
+    if order.purposes:
+        body["purposes"] = dict(order.purposes)
     if order.gate_mode is not None:
         body["gate_mode"] = order.gate_mode
     release = registry.publish_release(order.publisher, order.name, body)

@@ -191,6 +191,7 @@ async def test_questions_of_every_kind_are_added_moved_and_removed(site: Site, o
         *(kind.value for kind in FieldType),
     ]
     labels = {f"field-{number}-label": f"Question number {number}" for number in range(3, 9)}
+    labels |= {f"field-{number}-purpose": f"Reason {number}" for number in range(3, 9)}
     options = {"field-7-options": "r | Research\nEducation\n"}
     text = await press(browser, text, "up-field-8", **labels, **options)
     assert form_of(text)["field-7-label"] == "Question number 8"

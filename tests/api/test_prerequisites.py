@@ -116,7 +116,8 @@ async def _change(site: Site, owner: Principal, prerequisites: dict[str, Any]) -
             "mode": "auto",
             "licenses": ["sample-openrail-m@1.0"],
             "form_fields": [
-                {name: one[name] for name in ("label", "type", "required")} for one in gate["form_fields"]
+                {name: one[name] for name in ("label", "type", "required", "purpose")}
+                for one in gate["form_fields"]
             ],
             "prerequisites": prerequisites,
         },

@@ -13,6 +13,7 @@ from litestar.testing import AsyncTestClient
 from registry.catalog.api import ModelsApi, PublishersApi, load_detail
 from registry.catalog.upload_api import UploadsApi
 from registry.identity.domain import ANONYMOUS, Principal
+from registry.identity.standing_domain import Reach
 from registry.kernel.outcomes import Unavailable
 from registry.kernel.problems import handle_http_exception, handle_unavailable
 from tests.integration.catalog.conftest import CARD, World
@@ -41,6 +42,7 @@ async def client(world: World, visitor: Visitor) -> AsyncIterator[Client]:
         route_handlers=[PublishersApi, ModelsApi, UploadsApi],
         dependencies={
             "clock": given(world.clock),
+            "reach": given(Reach()),
             "database": given(world.database),
             "keys": given(world.keys),
             "principal": Provide(lambda: visitor.principal, sync_to_thread=False),

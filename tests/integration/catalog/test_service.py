@@ -11,7 +11,7 @@ from registry.identity.domain import ANONYMOUS, Channel, Principal, Scope
 from registry.kernel.outcomes import Refusal
 from tests.integration.catalog.conftest import World
 
-COMPANY = FormField(key="Company", label="Company", type=FieldType.TEXT)
+COMPANY = FormField(key="Company", label="Company", type=FieldType.TEXT, purpose="To know you")
 
 
 def make_model(world: World, owner: Principal, name: str = "tarn-7b", **demand: Any) -> Any:

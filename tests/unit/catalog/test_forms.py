@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from registry.catalog.forms import (
     FieldType,
     FormField,
     check_fields,
+    check_purposes,
     form_schema,
     is_clean_text,
     parse_form_schema,
@@ -159,3 +162,62 @@ def test_the_country_list_is_that_of_the_standard() -> None:
     assert len(COUNTRIES) == 249
     assert COUNTRIES["CI"] == "Côte d'Ivoire"
     assert all(len(code) == 2 and code.isupper() for code in COUNTRIES)
+
+
+TEXT = FormField(key="Code", label="Code", type=FieldType.TEXT, purpose="To find your contract")
+DAY = FormField(key="Day", label="Day", type=FieldType.DATE_PICKER, purpose="To plan")
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        (replace(TEXT, min_length=3), "abc", "ab"),
+        (replace(TEXT, max_length=3), "abc", "abcd"),
+        (replace(TEXT, pattern="[A-Z]{2}-[0-9]+", help="Such as NO-1."), "NO-17", "xNO-17"),
+        (replace(DAY, earliest="2026-01-01"), "2026-01-01", "2025-12-31"),
+        (replace(DAY, latest="2026-01-01"), "2026-01-01", "2026-01-02"),
+    ],
+)
+def test_answers_keep_within_the_limits_of_their_question(field: FormField, good: str, bad: str) -> None:
+    assert check_fields([field]) == {}
+    assert parse_form_schema(form_schema([field])) == (field,)
+    assert isinstance(validate_answers([field], {field.key: good}), CleanAnswers)
+    refused = validate_answers([field], {field.key: bad})
+    assert isinstance(refused, AnswerErrors)
+    assert field.help in refused.errors[field.key]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        replace(TEXT, min_length=0),
+        replace(TEXT, min_length=5, max_length=4),
+        replace(TEXT, max_length=501),
+        replace(TEXT, pattern="(a"),
+        replace(TEXT, pattern="(?=a)"),
+        replace(TEXT, pattern="((a{100}){100}){100}"),
+        replace(TEXT, earliest="2026-01-01"),
+        replace(TEXT, purpose="x" * 301),
+        replace(DAY, earliest="01.01.2026"),
+        replace(DAY, earliest="2026-02-01", latest="2026-01-01"),
+        replace(DAY, pattern="a"),
+    ],
+)
+def test_limits_that_no_answer_can_keep_are_refused(field: FormField) -> None:
+    assert field.key in check_fields([field])
+
+
+def test_no_pattern_searches_for_ages() -> None:
+    evil = replace(TEXT, pattern="(([a-z])+.)+[A-Z]([a-z])+")
+    assert check_fields([evil]) == {}
+    # With a backtracking engine this answer takes longer than the universe has left.
+    assert isinstance(validate_answers([evil], {"Code": "a" * 500}), AnswerErrors)
+
+
+def test_a_form_of_before_keeps_its_digest_and_lacks_its_purposes() -> None:
+    old = FormField(key="Company", label="Company", type=FieldType.TEXT)
+    assert form_schema([old]) == (
+        b'{"fields":[{"key":"Company","label":"Company","required":true,"type":"text"}],"v":1}'
+    )
+    assert check_purposes([old, TEXT]).keys() == {"Company"}
+    assert check_purposes([FormField(key="From", label="From", type=FieldType.IP_LOCATION)]) == {}

@@ -37,6 +37,10 @@ def _field(
                            max_characters=1_000),
         "types": _TYPES,
         "required": number % 2 == 1,
+        "purpose": FormField(name=f"field-{number}-purpose", label="Why you ask", value=label, why="Shown beside it."),
+        "help": FormField(name=f"field-{number}-help", label="How to answer", required=False),
+        "limits": [] if number == 2 else [FormField(name=f"field-{number}-min_length", label="Least characters",
+                                                    value="3", required=False)],
         "options": None if options is None else FormField(
             name=f"field-{number}-options", label="Choices", kind=FieldKind.LONG_TEXT, value=options,
             required=False, why="One a line."),
