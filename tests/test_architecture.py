@@ -51,6 +51,8 @@ EXTRA_FILES = {
         "together": "several licenses in one act",
     },
     "access": {
+        "for_others": "what somebody else is told",
+        "for_others_pages": "its pages",
         "blocks": "rules of the deny list",
         "changed_terms": "what holders are told when the terms of a gate change",
         "account_refusals": "what a service account is told that lacks a right",

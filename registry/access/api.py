@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from sqlmodel import Session
 
 from registry import catalog, identity
-from registry.access import service
+from registry.access import for_others, service
 from registry.access.domain import Denial, Permit, Reason
 from registry.access.permitted import Narrowing, list_permitted
 from registry.catalog.api import Limit, Search, load_detail, next_page
@@ -224,7 +224,8 @@ class ModelAccessApi(Controller):
     ) -> Response[DecisionOut]:
         """Answer whether the caller may have the files; a no is an answer too, with status 200.
 
-        Operators may ask for the `person` of an e-mail address; that look is recorded.
+        Operators, and who may read the publisher's records, may ask for the `person` of an e-mail address; that look
+        is recorded.
         """
         now = desk.clock.now()
 
@@ -236,7 +237,7 @@ class ModelAccessApi(Controller):
                 if isinstance(found, Refusal):
                     return found
             if person:
-                return service.explain_for(
+                return for_others.explain_for(
                     session,
                     principal,
                     publisher=publisher,

@@ -58,3 +58,15 @@ def gate_closed(repo: str, *, ask: str, decider: str) -> Refusal:
         remedy=Remedy(text=ask, url=f"/{repo}"),
         decider=decider,
     )
+
+
+def asking_for_others(publisher: str) -> Refusal:
+    """Return the refusal of whoever asks what another person is told, and is no operator and no staff."""
+    return Refusal(
+        code="asking-for-others",
+        status=403,
+        title="Only operators and the publisher's staff ask for somebody else",
+        detail="What a person has accepted, and what they lack, is shown to that person. Nothing was looked up.",
+        remedy=Remedy(text="Ask for yourself: leave the person out"),
+        decider=f"The owners of {publisher}",
+    )

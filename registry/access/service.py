@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import catalog, identity, ledger
+from registry import catalog, ledger
 from registry.access import facts, store
 from registry.access.blocks import BlockSummary, block_unknown, judge_block
 from registry.access.domain import (
@@ -17,13 +17,11 @@ from registry.access.domain import (
 )
 from registry.access.tables import Block, BlockLift
 from registry.catalog.domain import Command, Role
-from registry.catalog.refusals import no_such_model
-from registry.identity.domain import Channel, Principal, Scope, scope_missing
+from registry.identity.domain import Principal
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id
-from registry.kernel.outcomes import Refusal, Remedy
-from registry.kernel.sealing import Sealer
+from registry.kernel.outcomes import Refusal
 
 
 def explain(
@@ -34,58 +32,6 @@ def explain(
     if gathered is None or not gathered.is_visible_to(principal):
         return None
     return decide(replace(gathered.facts, contact=contact))
-
-
-def explain_for(
-    session: Session,
-    principal: Principal,
-    *,
-    publisher: str,
-    model: str,
-    email: str,
-    sealer: Sealer,
-    now: datetime,
-    contact: str = "",
-) -> Permit | Denial | Refusal:
-    """Return to an operator what somebody else is told now; the look is on record before anything is shown.
-
-    An address with which nobody has signed in is answered like somebody who has accepted nothing.
-    """
-    if refusal := _judge_asking_for_others(principal):
-        return refusal
-    found = catalog.find_model(session, publisher=publisher, name=model, principal=principal)
-    if isinstance(found, Refusal):
-        return found
-    person_id = identity.find_person_by_email(session, email=email, sealer=sealer)
-    catalog.record_look(
-        session,
-        catalog.Looked.EXPLANATION,
-        principal=principal,
-        publisher_id=found.publisher_id,
-        subject_id=person_id,
-        now=now,
-    )
-    somebody = Principal(
-        person_id=person_id or new_id(), channel=Channel.SESSION, scopes=frozenset({Scope.READ})
-    )
-    verdict = explain(session, somebody, publisher=publisher, model=model, now=now, contact=contact)
-    return verdict or no_such_model(publisher, model)
-
-
-def _judge_asking_for_others(principal: Principal) -> Refusal | None:
-    """Return why somebody may not ask what another person is told: operators may, by a token with `audit`."""
-    if not principal.is_operator:
-        return Refusal(
-            code="operators-only",
-            status=403,
-            title="Only operators ask for somebody else",
-            detail="What a person has accepted, and what they lack, is shown to that person. Nothing was looked up.",
-            remedy=Remedy(text="Ask for yourself: leave the person out"),
-            decider="The operators of this registry",
-        )
-    if principal.channel is Channel.TOKEN and not principal.may(Scope.AUDIT):
-        return scope_missing(Scope.AUDIT)
-    return None
 
 
 def block_person(

@@ -11,6 +11,22 @@ from registry.access.single_facts import BlockFact
 from registry.access.tables import Block, BlockLift
 from registry.kernel.database import UTCDateTime
 
+# From the person on, whose acceptances, requests and memberships are few; each part has an index that begins so.
+_DEALT_SQL = """
+SELECT 1 FROM acceptance a JOIN model m ON m.gate_id = a.gate_id
+ WHERE a.person_id = :person_id AND m.publisher_id = :publisher_id
+UNION ALL
+SELECT 1 FROM access_request q JOIN model m ON m.gate_id = q.gate_id
+ WHERE q.person_id = :person_id AND m.publisher_id = :publisher_id
+UNION ALL
+SELECT 1 FROM block b WHERE b.person_id = :person_id AND b.publisher_id = :publisher_id
+UNION ALL
+SELECT 1 FROM organisation_member o JOIN acceptance a ON a.organisation_id = o.organisation_id
+  JOIN model m ON m.gate_id = a.gate_id
+ WHERE o.person_id = :person_id AND o.ended_at IS NULL AND m.publisher_id = :publisher_id
+LIMIT 1
+"""
+
 
 def insert_block(session: Session, block: Block) -> None:
     """Insert a block."""
@@ -82,3 +98,14 @@ def find_block_fact(
         .first()
     )
     return BlockFact(**row) if row else None
+
+
+def has_dealt_with(session: Session, *, person_id: UUID, publisher_id: UUID) -> bool:
+    """Whether a person ever accepted or asked for something at a publisher's gate, alone or through a member's cover."""
+    found = session.connection().execute(
+        text(_DEALT_SQL).bindparams(
+            bindparam("person_id", type_=Uuid()), bindparam("publisher_id", type_=Uuid())
+        ),
+        {"person_id": person_id, "publisher_id": publisher_id},
+    )
+    return found.first() is not None

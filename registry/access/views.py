@@ -162,6 +162,8 @@ def publisher_head(
             "downloads": reach(Command.READ_RECORDS, "/downloads"),
             "roles": looks,
             "blocks": reach(Command.BLOCK_PEOPLE, "/blocks"),
+            "decisions": reach(Command.READ_RECORDS, "/decisions")
+            or (f"{here}/decisions" if is_operator else None),
             "looks": reach(Command.MANAGE_ROLES, "/looks") or (f"{here}/looks" if is_operator else None),
         },
     )

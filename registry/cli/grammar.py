@@ -145,7 +145,9 @@ def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     explain.add_argument("model", metavar="PUBLISHER/MODEL")
     explain.add_argument(
-        "--person", metavar="EMAIL", help="ask for somebody else, as an operator; the look is recorded"
+        "--person",
+        metavar="EMAIL",
+        help="ask for somebody else, as an operator or as staff of the publisher; the look is recorded",
     )
 
 

@@ -129,11 +129,10 @@ async def test_an_operator_asks_for_somebody_else_and_the_look_is_recorded(site:
     newcomer = (await site.browser(site.world.person("y@nordlab.example")).get(path)).json()
     assert nobody == newcomer
     assert looks(site) == [("explanation", True, False), ("explanation", False, False)]
-    # Nobody else may: neither staff of the publisher, nor the operator by a token made for reading.
-    owner = site.world.person(OWNER)
+    # Nobody else may, whomever they ask for; nor may the operator by a token made for reading.
     for who, scope, code in (
-        (owner, Scope.AUDIT, "operators-only"),
-        (site.world.person(MARA), Scope.READ, "operators-only"),
+        (site.world.person("noor@else.example"), Scope.AUDIT, "asking-for-others"),
+        (site.world.person(MARA), Scope.READ, "scope-missing"),
         (operator, Scope.READ, "scope-missing"),
     ):
         refused = await site.api(path, site.world.token(who, scope), person=MARA)

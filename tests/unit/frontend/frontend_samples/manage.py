@@ -26,7 +26,7 @@ from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Lin
 
 _URLS = {
     key: f"/manage/kelp/{key}"
-    for key in ("publishing", "requests", "acceptances", "downloads", "roles", "blocks", "looks")
+    for key in ("publishing", "requests", "acceptances", "downloads", "roles", "blocks", "decisions", "looks")
 }
 PUBLISHER = {
     "name": "kelp",
@@ -150,6 +150,26 @@ _NEW_PUBLISHER: dict[str, Any] = {
     "display_name": FormField(name="display_name", label="Full name", required=False), "post_url": "/manage",
 }  # fmt: skip
 
+_TODO = Badge(word="Missing", shape=Shape.TODO, tone=Tone.TODO)
+_DECISIONS: dict[str, Any] = {
+    "publisher": PUBLISHER,
+    "model": FormField(name="model", label="Model", value="frond-1b"),
+    "person": FormField(name="person", label="E-mail address", kind=FieldKind.EMAIL, value="nobody",
+                        error="Write the e-mail address with which the person signs in."),
+    "post_url": "/manage/kelp/decisions",
+    "answer": {
+        "model": "kelp/frond-1b", "url": "/kelp/frond-1b", "person": RTL, "state": _TODO,
+        "title": f"You have not accepted {TITLE} 1.1", "detail": "No file was sent.",
+        "remedy": f"Read {TITLE} 1.1 and accept it in a browser", "decider": "You do; no review follows",
+        "since": NOW, "until": NOW,
+        "rows": [
+            {"state": Badge(word="Met", shape=Shape.DONE, tone=Tone.OK), "title": LONG_NAME, "detail": RTL,
+             "met_by": Link(label="acceptance", url="/records/1"), "since": NOW, "until": NOW, "decider": "You do"},
+            {"state": _TODO, "title": f"{TITLE} 1.1 not accepted yet", "detail": None, "met_by": None, "since": None,
+             "until": None, "decider": LONG_NAME}],
+    },
+}  # fmt: skip
+
 CASES = [
     _case("manage", "index", _NEW_PUBLISHER | {"commands": _PUBLISH, "publishers": [
         {"name": "kelp", "display_name": "Kelp Forest Institute", "url": "/manage/kelp", "role": "owner", "models": "9",
@@ -170,6 +190,8 @@ CASES = [
     _case("roles-look-only", "roles", _ROLES | {"post_url": None}),
     _case("blocks", "blocks", _BLOCKS),
     _case("blocks-none", "blocks", _BLOCKS | {"blocks": [], "post_url": None}),
+    _case("decisions", "decisions", _DECISIONS),
+    _case("decisions-none", "decisions", _DECISIONS | {"answer": None}),
     Case(name="looks", template="manage/looks.html", page=MAINTAINER,
          view={"publisher": PUBLISHER, "pager": NEWEST,
                "rows": [{"at": NOW, "person": "ines@kelpforest.example", "what": "the list of acceptances",
