@@ -23,26 +23,37 @@ class Question:
 
 
 def merge_questions(asking: Sequence[ModelView]) -> Sequence[Question]:
-    """Return the questions of these models' gates in their order, each once where name, type and options are the same.
+    """Return the questions of these models' gates in their order, each once where the same answers fit it.
+
+    That is: name, type, options and bounds are the same; every publisher's purpose is told.
 
     Of questions that only share their name each says whose it is.
     """
-    merged: dict[tuple[object, ...], Question] = {}
+    merged: dict[FormField, Question] = {}
     for model in {one.gate.id: one for one in asking}.values():
         for asked in model.gate.fields:
-            same = (asked.key, asked.label, asked.type, asked.options)
+            same = replace(asked, required=True, purpose="", help="")
             found = merged.get(same)
             if found is None:
                 taken = any(one.field.key == asked.key for one in merged.values())
                 field = _told_apart(asked, model.repo_id) if taken else asked
                 merged[same] = Question(field=field, gate_keys={model.gate.id: asked.key})
             else:
-                required = found.field.required or asked.required
                 merged[same] = Question(
-                    field=replace(found.field, required=required),
+                    field=replace(
+                        found.field,
+                        required=found.field.required or asked.required,
+                        purpose=_joined(found.field.purpose, asked.purpose),
+                        help=_joined(found.field.help, asked.help),
+                    ),
                     gate_keys={**found.gate_keys, model.gate.id: asked.key},
                 )
     return list(merged.values())
+
+
+def _joined(told: str, more: str) -> str:
+    """Return both texts, or the one where the other says nothing else."""
+    return told if not more or more in told else f"{told} {more}".strip()
 
 
 def _told_apart(field: FormField, repo_id: str) -> FormField:
