@@ -10,7 +10,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.bench import accepting, devices, exporting, growing, listing, pulling, report, resolving, starting
+from tests.bench import (
+    accepting,
+    deciding,
+    devices,
+    exporting,
+    growing,
+    listing,
+    pulling,
+    report,
+    resolving,
+    starting,
+)
 from tests.bench.ground import FULL, QUICK, Ground
 from tests.bench.results import Result
 from tests.servers.processes import ServerUnavailable
@@ -24,6 +35,7 @@ MEASURES: dict[str, Callable[[Ground], Iterator[Result]]] = {
     "growth": growing.measure,
     "list": listing.measure,
     "start": starting.measure,
+    "decide": deciding.measure,
 }
 
 
