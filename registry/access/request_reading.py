@@ -61,7 +61,7 @@ def list_own(
 
 
 def open_queue(session: Session, office: Office, publisher: str) -> PublisherView | Refusal:
-    """Return the publisher whose requests the caller may read: by a reviewing role, and a token that may audit."""
+    """Return the publisher whose requests the caller may read: by a reviewing role, a token by its scope too."""
     principal = office.principal
     if principal.person_id is None:
         return not_signed_in(f"/manage/{publisher}/requests")
@@ -70,7 +70,8 @@ def open_queue(session: Session, office: Office, publisher: str) -> PublisherVie
         return found
     if not may_any(service.roles_at(session, found, principal=principal), Command.REVIEW_REQUESTS):
         return role_missing(found.name, Command.REVIEW_REQUESTS)
-    return found if principal.may(Scope.AUDIT) else scope_missing(Scope.AUDIT)
+    may_read = principal.may(Scope.AUDIT) or principal.may(Scope.REVIEW)
+    return found if may_read else scope_missing(Scope.REVIEW)
 
 
 def list_queue(

@@ -48,7 +48,7 @@ class LookPages(Controller):
     ) -> Response[Any]:
         """Show the looks at personal data, newest first."""
         visit = await desk.visits.begin(request)
-        if visit.principal.person_id is None:
+        if visit.principal.session_id is None:
             return refuse(request, not_signed_in(visit.page.path))
         view = await desk.database.read(
             lambda session: load_looks(session, desk, visit.principal, publisher, after)

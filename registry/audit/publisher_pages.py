@@ -55,7 +55,7 @@ class PublisherPages(Controller):
     ) -> Response[Any]:
         """Show the models with their newest release, and the uploads under way."""
         visit = await desk.visits.begin(request)
-        if visit.principal.person_id is None:
+        if visit.principal.session_id is None:
             return refuse(request, not_signed_in(visit.page.path))
         loaded = await desk.database.read(
             lambda session: load_publishing(session, desk, visit.principal, publisher, after)
@@ -82,7 +82,7 @@ class PublisherPages(Controller):
     ) -> Response[Any]:
         """Show who may do what."""
         visit = await desk.visits.begin(request)
-        if visit.principal.person_id is None:
+        if visit.principal.session_id is None:
             return refuse(request, not_signed_in(visit.page.path))
         return await _show_roles(request, desk, visit, publisher, Draft())
 
@@ -152,7 +152,7 @@ class PublisherPages(Controller):
     ) -> Response[Any]:
         """Show whom the publisher keeps out, ended blocks too."""
         visit = await desk.visits.begin(request)
-        if visit.principal.person_id is None:
+        if visit.principal.session_id is None:
             return refuse(request, not_signed_in(visit.page.path))
         return await _show_blocks(request, desk, visit, publisher, Draft(), after)
 

@@ -166,6 +166,8 @@ def end_membership(
 ) -> OrganisationView | Refusal:
     """End a membership: one's own, or as an officer anybody's; the last officer stays."""
     page = f"/organisations/{organisation_id}"
+    if principal.session_id is None:
+        return not_signed_in(page)
     leaves = principal.person_id == person_id
     found = get_organisation(session, organisation_id, principal=principal, now=now, as_officer=not leaves)
     if isinstance(found, Refusal):

@@ -99,6 +99,8 @@ def list_accounts(
         return person_needed()
     if principal.person_id is None:
         return not_signed_in(PAGE)
+    if not principal.may(Scope.READ):
+        return scope_missing(Scope.READ)
     person_id = principal.person_id
     return [_view(row, person_id) for row in store.list_managed(session, person_id=person_id, now=now)]
 
@@ -175,6 +177,8 @@ def list_tokens(
     account = get_account(session, account_id, principal=principal, now=now)
     if isinstance(account, Refusal):
         return account
+    if not principal.may(Scope.READ):
+        return scope_missing(Scope.READ)
     return [_summary(row) for row in store.list_tokens(session, account_id)]
 
 

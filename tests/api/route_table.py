@@ -1,0 +1,320 @@
+"""Who may reach which route: the one table that `test_route_matrix` holds the whole application to.
+
+A caller *reaches* a route when the answer is neither "sign in" nor "not for you" nor "no such thing". What
+the route then says about the form is another matter. A route without a row fails the test, and so does a row
+without a route. Under a private model the audience shrinks to those who may know of the model.
+"""
+
+from dataclasses import dataclass
+
+SESSIONS = (
+    "stranger",
+    "applicant",
+    "holder",
+    "rival",
+    "auditor",
+    "reviewer",
+    "maintainer",
+    "owner",
+    "operator",
+)
+"""People in a browser. `rival` owns another publisher; `auditor` to `owner` are staff of the one asked about."""
+TOKENS = (
+    "holder:read",
+    "owner:read",
+    "owner:audit",
+    "owner:review",
+    "owner:publish",
+    "rival:publish",
+    "operator:audit",
+    "account:read",
+)
+"""People by a token, with the one scope that it has."""
+CALLERS = ("anonymous", *SESSIONS, *TOKENS, "unknown token")
+
+_STAFF = {"auditor", "reviewer", "maintainer", "owner"}
+INSIDERS = {*_STAFF, "operator", *(token for token in TOKENS if token.startswith(("owner:", "operator:")))}
+"""Who may know that a private model exists."""
+
+AUDIENCES: dict[str, frozenset[str]] = {
+    "nobody": frozenset(),
+    "everybody": frozenset(CALLERS),
+    "known": frozenset(CALLERS) - {"unknown token"},
+    "signed in": frozenset(SESSIONS),
+    "callers": frozenset((*SESSIONS, *TOKENS)),
+    "people": frozenset((*SESSIONS, *TOKENS)) - {"account:read"},
+    "no account": frozenset(CALLERS) - {"unknown token", "account:read"},
+    "readers": frozenset((*SESSIONS, "holder:read", "owner:read")),
+    "its person": frozenset({"holder"}),
+    "its caller": frozenset({"holder", "holder:read"}),
+    "request": frozenset({"applicant", "reviewer", "maintainer", "owner", "owner:audit", "owner:review"}),
+    "request in a browser": frozenset({"applicant", "reviewer", "maintainer", "owner"}),
+    "tokens": frozenset(TOKENS),
+    "staff or read": frozenset({*_STAFF, "operator", "owner:read"}),
+    "queue": frozenset({"reviewer", "maintainer", "owner", "owner:audit", "owner:review"}),
+    "its records": frozenset({"holder", "holder:read", *_STAFF, "owner:audit"}),
+    "applicant": frozenset({"applicant"}),
+    "reviewer": frozenset({"reviewer", "maintainer", "owner", "owner:review"}),
+    "reviewer in a browser": frozenset({"reviewer", "maintainer", "owner"}),
+    "records": frozenset({*_STAFF}),
+    "records or token": frozenset({*_STAFF, "owner:audit"}),
+    "staff": frozenset({*_STAFF, "operator"}),
+    "maintainer": frozenset({"maintainer", "owner"}),
+    "maintainer or token": frozenset({"maintainer", "owner", "owner:publish"}),
+    "owner": frozenset({"owner", "operator"}),
+    "owner or token": frozenset({"owner", "owner:publish", "operator"}),
+    "looks": frozenset({"owner", "operator"}),
+    "publishes": frozenset({*SESSIONS, "owner:publish", "rival:publish"}),
+    "officer": frozenset({"holder"}),
+    "right": frozenset({"holder", "holder:read", "account:read"}),
+    "right/manual": frozenset(),
+    "right/closed": frozenset(),
+    "hub": frozenset(CALLERS) - {"unknown token"},
+    "hub/private": frozenset(TOKENS),  # the Hub's clients send no cookies
+    "hub right": frozenset({"holder:read", "account:read"}),
+    "hub right/manual": frozenset(),
+    "hub right/closed": frozenset(),
+    "publishing token": frozenset({"owner:publish"}),
+    "accepting": frozenset(SESSIONS),
+    "accepting/auto": frozenset({*SESSIONS, "holder:read"}),  # is told that nothing is left to accept
+    "asking": frozenset(SESSIONS),
+    "asking/closed": frozenset(),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method of one route."""
+
+    method: str
+    path: str
+    audience: str
+    given: tuple[tuple[str, str], ...] = ()
+    """Parameters of the path that this row is about."""
+    leaves_record: bool = False
+    """Whether a look or a refusal may leave a record."""
+    creates: bool = False
+    """Whether the model need not be there before."""
+    quiet: bool = False
+    """Whether doing it may change nothing."""
+
+
+def read_table() -> tuple[Row, ...]:
+    """The rows of `TABLE`: method, path, audience, and what `with` and `+` add."""
+    return tuple(_read_row(line) for line in TABLE.strip().splitlines())
+
+
+def _read_row(line: str) -> Row:
+    rest, *marks = line.split(" +")
+    rest, _, given = rest.partition(" with ")
+    method, path, audience = rest.split(maxsplit=2)
+    pairs = tuple((name, value) for name, _, value in (word.partition("=") for word in given.split()))
+    return Row(
+        method,
+        path,
+        audience.strip(),
+        given=pairs,
+        leaves_record="record" in marks,
+        creates="creates" in marks,
+        quiet="quiet" in marks,
+    )
+
+
+TABLE = """
+GET    /                                                        known
+GET    /.well-known/oauth-authorization-server                  everybody
+GET    /api/agent-harnesses                                     everybody
+GET    /api/datasets                                            nobody
+GET    /api/datasets/{rest}                                     nobody
+GET    /api/kernels                                             nobody
+GET    /api/kernels/{rest}                                      nobody
+GET    /api/models                                              known
+GET    /api/models/{name}                                       nobody
+GET    /api/models/{publisher}/{name}                           hub
+GET    /api/models/{publisher}/{name}/auth-check                hub right
+GET    /api/models/{publisher}/{name}/auth-check/write          publishing token
+GET    /api/models/{publisher}/{name}/commits/{revision}        hub
+POST   /api/models/{publisher}/{name}/paths-info/{revision}     hub +quiet
+GET    /api/models/{publisher}/{name}/refs                      hub
+GET    /api/models/{publisher}/{name}/revision/{revision}       hub
+GET    /api/models/{publisher}/{name}/tree/{rest}               hub
+GET    /api/models/{publisher}/{name}/{rest}                    nobody
+POST   /api/repos/create                                        nobody
+GET    /api/spaces                                              nobody
+GET    /api/spaces/{rest}                                       nobody
+GET    /api/telemetry/{topic}                                   everybody
+GET    /api/v1/audit/acceptances                                records or token +record
+GET    /api/v1/audit/downloads                                  records or token +record
+GET    /api/v1/keys                                             known
+GET    /api/v1/ledger/consistency                               known
+GET    /api/v1/ledger/entries                                   known
+GET    /api/v1/ledger/proof                                     known
+GET    /api/v1/licenses                                         known
+POST   /api/v1/licenses                                         publishes
+GET    /api/v1/licenses/{slug}                                  known
+GET    /api/v1/licenses/{slug}/compare                          known
+GET    /api/v1/licenses/{slug}/{number}                         known
+GET    /api/v1/models                                           known
+GET    /api/v1/models/{publisher}/{name}                        known
+GET    /api/v1/models/{publisher}/{name}/access                 known
+GET    /api/v1/models/{publisher}/{name}/bases                  known
+POST   /api/v1/models/{publisher}/{name}/bases/removals         nobody
+PUT    /api/v1/models/{publisher}/{name}/gate                   maintainer
+POST   /api/v1/models/{publisher}/{name}/releases               maintainer or token +creates
+GET    /api/v1/models/{publisher}/{name}/releases/{revision}/files     known
+GET    /api/v1/models/{publisher}/{name}/releases/{revision}/manifest  known
+POST   /api/v1/models/{publisher}/{name}/uploads                maintainer or token +creates
+POST   /api/v1/publishers                                       publishes
+GET    /api/v1/publishers/{publisher}/requests                  queue +record
+GET    /api/v1/publishers/{publisher}/roles                     staff or read
+POST   /api/v1/publishers/{publisher}/roles                     owner or token
+DELETE /api/v1/publishers/{publisher}/roles/{role_id}           owner or token
+GET    /api/v1/receipts                                         readers
+GET    /api/v1/receipts/{acceptance_id}                         its caller +record
+GET    /api/v1/requests                                         readers
+GET    /api/v1/requests/{request_id}                            request +record
+POST   /api/v1/requests/{request_id}/{event}                    reviewer with event=take
+POST   /api/v1/requests/{request_id}/{event}                    applicant with event=withdraw
+GET    /api/v1/schema                                           known
+GET    /api/v1/schema/openapi.json                              known
+GET    /api/v1/schema/{path}                                    nobody
+GET    /api/v1/service-accounts                                 readers
+POST   /api/v1/service-accounts                                 signed in
+GET    /api/v1/service-accounts/{account_id}/tokens             its caller
+POST   /api/v1/service-accounts/{account_id}/tokens             its person
+POST   /api/v1/service-accounts/{account_id}/tokens/{token_id}/revoke  its person
+POST   /api/v1/service-accounts/{account_id}/{act}              its person with act=suspend
+GET    /api/v1/uploads/{upload_id}                              maintainer or token
+POST   /api/v1/uploads/{upload_id}/complete                     maintainer or token
+POST   /api/v1/uploads/{upload_id}/parts                        maintainer or token
+GET    /api/v1/whoami                                           known
+GET    /api/v1/whoami/models                                    known
+POST   /api/validate-yaml                                       nobody
+GET    /api/whoami-v2                                           tokens
+GET    /authorize                                               signed in
+POST   /authorize                                               signed in
+GET    /datasets                                                nobody
+GET    /datasets/{rest}                                         nobody
+GET    /device                                                  signed in
+POST   /device                                                  nobody +record
+POST   /device/decide                                           nobody +record
+GET    /favicon.ico                                             known
+GET    /favicon.svg                                             known
+GET    /health/live                                             known
+GET    /health/ready                                            known
+GET    /inbox                                                   signed in
+POST   /inbox/read                                              signed in +quiet
+GET    /kernels                                                 nobody
+GET    /kernels/{rest}                                          nobody
+GET    /ledger/checkpoint                                       known
+GET    /licenses                                                known
+GET    /licenses/{slug}                                         known
+GET    /licenses/{slug}/compare                                 known
+GET    /licenses/{slug}/{name}                                  known
+GET    /log                                                     known
+GET    /log/{index}                                             known
+GET    /log/{index}/leaf                                        known
+GET    /manage                                                  people
+POST   /manage                                                  signed in
+GET    /manage/{publisher}                                      staff
+GET    /manage/{publisher}/acceptances                          records or token +record
+GET    /manage/{publisher}/acceptances.csv                      records or token +record
+GET    /manage/{publisher}/acceptances.jsonl                    records or token +record
+GET    /manage/{publisher}/blocks                               maintainer +record
+POST   /manage/{publisher}/blocks                               maintainer
+POST   /manage/{publisher}/blocks/{block_id}/end                maintainer
+GET    /manage/{publisher}/downloads                            records or token +record
+GET    /manage/{publisher}/downloads.csv                        records or token +record
+GET    /manage/{publisher}/downloads.jsonl                      records or token +record
+GET    /manage/{publisher}/looks                                looks
+GET    /manage/{publisher}/requests                             reviewer in a browser +record
+POST   /manage/{publisher}/requests/templates                   reviewer in a browser
+POST   /manage/{publisher}/requests/templates/{template_id}/remove  reviewer in a browser
+GET    /manage/{publisher}/roles                                staff +record
+POST   /manage/{publisher}/roles                                owner
+POST   /manage/{publisher}/roles/{role_id}/end                  owner
+GET    /metrics                                                 nobody
+POST   /oauth/device                                            everybody
+POST   /oauth/introspect                                        people
+POST   /oauth/revoke                                            everybody
+POST   /oauth/token                                             everybody
+GET    /organisations                                           people
+POST   /organisations                                           signed in
+GET    /organisations/prove                                     known
+POST   /organisations/prove                                     no account
+GET    /organisations/{organisation_id}                         its caller
+POST   /organisations/{organisation_id}/domains                 officer
+POST   /organisations/{organisation_id}/members                 officer
+POST   /organisations/{organisation_id}/members/{person_id}/end officer
+GET    /outbox                                                  nobody
+GET    /outbox/{mail_id}                                        nobody
+GET    /privacy                                                 known
+GET    /problems                                                known
+GET    /problems/{code}                                         known
+GET    /records                                                 signed in
+GET    /records/export.json                                     signed in
+GET    /records/{acceptance_id}                                 its records +record
+POST   /records/{acceptance_id}/withdraw                        its person
+GET    /requests                                                signed in
+GET    /requests/{request_id}                                   request in a browser +record
+POST   /requests/{request_id}/{event}                           reviewer in a browser with event=take
+POST   /requests/{request_id}/{event}                           applicant with event=withdraw
+GET    /robots.txt                                              known
+GET    /settings/ci                                             signed in
+POST   /settings/ci                                             signed in
+POST   /settings/ci/{rule_id}/end                               its person
+GET    /settings/declarations                                   signed in
+POST   /settings/declarations                                   signed in +quiet
+GET    /settings/email                                          signed in
+POST   /settings/email                                          signed in
+GET    /settings/email/link                                     nobody
+POST   /settings/email/link                                     nobody
+GET    /settings/identities                                     signed in
+POST   /settings/identities/add/{provider_id}                   nobody
+POST   /settings/identities/{identity_id}/remove                nobody
+POST   /settings/logins/{login_id}/revoke                       its person
+GET    /settings/passkeys                                       signed in
+POST   /settings/passkeys                                       nobody
+POST   /settings/passkeys/asking                                signed in +quiet
+POST   /settings/passkeys/{passkey_id}/remove                   nobody
+GET    /settings/service-accounts                               signed in
+POST   /settings/service-accounts                               signed in
+GET    /settings/service-accounts/{account_id}                  its person
+POST   /settings/service-accounts/{account_id}/tokens           its person
+POST   /settings/service-accounts/{account_id}/tokens/{token_id}/revoke  its person
+POST   /settings/service-accounts/{account_id}/{act}            its person with act=suspend
+GET    /settings/sessions                                       signed in
+POST   /settings/sessions/{session_id}/revoke                   its person
+GET    /settings/tokens                                         signed in
+POST   /settings/tokens                                         signed in
+POST   /settings/tokens/{token_id}/revoke                       its person
+GET    /sign-in                                                 known
+POST   /sign-in                                                 no account
+GET    /sign-in/again                                           signed in
+POST   /sign-in/again/passkey                                   nobody
+POST   /sign-in/again/provider/{provider_id}                    nobody
+GET    /sign-in/callback/{provider_id}                          nobody
+GET    /sign-in/link                                            nobody
+POST   /sign-in/link                                            nobody
+POST   /sign-in/passkey                                         nobody
+POST   /sign-in/provider/{provider_id}                          nobody
+GET    /sign-in/second-step                                     nobody
+POST   /sign-in/second-step                                     nobody
+POST   /sign-out                                                signed in
+GET    /spaces                                                  nobody
+GET    /spaces/{rest}                                           nobody
+GET    /static/{digest}/{name}                                  known
+GET    /{publisher}/{model}                                     known
+GET    /{publisher}/{model}/accept                              accepting
+POST   /{publisher}/{model}/accept                              accepting
+GET    /{publisher}/{model}/files                               known
+GET    /{publisher}/{model}/gate                                staff or read
+POST   /{publisher}/{model}/gate                                staff +quiet
+POST   /{publisher}/{model}/gate/bases                          maintainer
+GET    /{publisher}/{model}/license                             known
+GET    /{publisher}/{model}/releases                            known
+GET    /{publisher}/{model}/request                             asking
+POST   /{publisher}/{model}/request                             asking +quiet
+GET    /{publisher}/{model}/resolve/{revision}/{path}           right +record
+HEAD   /{publisher}/{model}/resolve/{revision}/{path}           right
+"""
