@@ -77,6 +77,13 @@ GROUPS = (
         _code("organisation-not-verified", 409, "The organisation cannot accept yet",
               "Only an organisation that has proved a domain within the last year accepts for others.",
               "Prove its domain, then accept.", by=OFFICERS),
+        _code("organisation-suspended", 409, "The organisation is suspended here",
+              "It accepts nothing, its service accounts do not work, and its members are covered for 14 days more. "
+              "A token of a service account gets this with the status 403.",
+              "Ask its officers, or the operators, to let it go on.", by=OFFICERS),
+        _code("suspended-by-operator", 403, "An operator has suspended the organisation",
+              "What an operator suspended, only an operator lets go on.",
+              "Write to the operators of this registry.", by=OPERATORS),
         _code("domain-proof-unknown", 410, "The link proves nothing any more",
               "Links that prove a domain work once, within three days.",
               "Ask the officer who claims the domain for a new one.", by=OFFICERS),

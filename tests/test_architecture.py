@@ -160,6 +160,7 @@ EXTRA_FILES = {
         "oauth_tables": "their tables",
         "oauth_views": "what their pages show",
         "membership": "who belongs to an organisation by the domain of an address",
+        "organisation_ending": "suspension and end of an organisation",
         "organisation_domain": "words and rules of organisations",
         "organisation_pages": "organisations, their domains and members",
         "organisation_store": "rows of organisations",

@@ -53,7 +53,7 @@ from registry.catalog.domain import ModelView, ReleaseView
 from registry.catalog.forms import AnswerErrors, CleanAnswers, validate_answers
 from registry.catalog.prerequisites import NONE, Seen, judge_answers, judge_prerequisites
 from registry.identity.domain import Principal, Profile
-from registry.identity.organisation_domain import OrganisationView
+from registry.identity.organisation_domain import OrganisationView, organisation_suspended
 from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 from registry.kernel import mail
 from registry.kernel.identifiers import new_id
@@ -332,6 +332,8 @@ def _judge_capacity(session: Session, act: Act, offer: Offer) -> OrganisationVie
     )
     if isinstance(found, Refusal):
         return found
+    if found.suspended_at is not None:
+        return organisation_suspended(found.name, f"/organisations/{found.id}", since=found.suspended_at)
     if not found.is_verified(act.now):
         return organisation_not_verified(f"/organisations/{found.id}")
     errors = capacity_errors(capacity)

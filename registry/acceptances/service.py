@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +23,11 @@ from registry.acceptances.store import Filter, PastAcceptance
 from registry.acceptances.tables import Acceptance, Withdrawal
 from registry.catalog.domain import ModelView
 from registry.identity.domain import Principal
+from registry.identity.organisation_domain import MEMBERS_GRACE
 from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer
 from registry.licenses.domain import Version
 
-MEMBERS_GRACE = timedelta(days=14)
-"""How long members keep access after their organisation takes its acceptance back, to accept themselves."""
 TICKET_SECRET = "acceptance-ticket"  # noqa: S105 - the purpose of a derived secret
 PAGE_MOST = 200
 

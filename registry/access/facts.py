@@ -30,8 +30,11 @@ from registry.kernel.database import UTCDateTime
 # that was taken back, or is of an earlier series, covers them until its date. Only looked for where the
 # person's own acceptance does not do. From the person's memberships on: SQLite takes a CROSS JOIN in the order
 # in which it is written, and would otherwise read every acceptance of the gate for whoever has none.
-_COVER_UNTIL = """CASE WHEN cw.members_until IS NOT NULL THEN cw.members_until
+_LASTS_UNTIL = """CASE WHEN cw.members_until IS NOT NULL THEN cw.members_until
                     WHEN c.series <> v.series THEN cy.until END"""
+# A suspended or ended organisation leaves members the same time; what ends first counts.
+_COVER_UNTIL = f"""CASE WHEN o.members_until IS NULL THEN {_LASTS_UNTIL}
+                    WHEN {_LASTS_UNTIL} < o.members_until THEN {_LASTS_UNTIL} ELSE o.members_until END"""
 _COVER = """
           FROM organisation_member om
          CROSS JOIN organisation o
@@ -41,7 +44,7 @@ _COVER = """
                AND cy.series = c.series
          WHERE om.person_id = :member_id AND om.ended_at IS NULL AND (om.until IS NULL OR om.until > :now)
            AND om.organisation_id = COALESCE(:organisation_id, om.organisation_id)
-           AND o.id = om.organisation_id AND o.ended_at IS NULL
+           AND o.id = om.organisation_id AND (o.members_until IS NULL OR o.members_until > :members_after)
            AND c.organisation_id = om.organisation_id AND c.organisation_id IS NOT NULL
            AND c.gate_id = g.id AND c.license_id = v.license_id
            AND (cw.acceptance_id IS NULL OR cw.members_until > :members_after)

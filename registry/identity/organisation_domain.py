@@ -13,6 +13,8 @@ NAME_MAX_CHARACTERS = 200
 MEMBERS_PER_PAGE = 100
 PROOF_LIFETIME = timedelta(days=365)
 """How long a proved domain stays proved; it is proved again before."""
+MEMBERS_GRACE = timedelta(days=14)
+"""How long members are covered on after an acceptance was taken back, or the organisation was stopped."""
 LINK_LIFETIME = timedelta(days=3)
 DOMAIN_PROVED = "organisation.domain-proved"
 """Outbox topic: people whose addresses are at the domain become members; the payload names the claim."""
@@ -56,10 +58,16 @@ class OrganisationView:
     domains: tuple[DomainView, ...]
     is_officer: bool
     """Whether who asked is one of its officers."""
+    suspended_at: datetime | None = None
+    suspended_by_operator: bool = False
+    members_until: datetime | None = None
+    """Until when members are covered on, where it is suspended."""
 
     def is_verified(self, now: datetime) -> bool:
-        """Whether it has shown that it controls a domain: only then can it accept for others."""
-        return any(domain.valid_until is not None and now < domain.valid_until for domain in self.domains)
+        """Whether it can accept for others: it has shown that it controls a domain, and is not suspended."""
+        return self.suspended_at is None and any(
+            domain.valid_until is not None and now < domain.valid_until for domain in self.domains
+        )
 
 
 def judge_name(name: str) -> dict[str, str]:
@@ -133,6 +141,31 @@ def malformed_organisation(errors: Mapping[str, str]) -> Refusal:
         remedy=Remedy(text="Mend the marked fields, then send the form again"),
         decider="You do",
         errors=dict(errors),
+    )
+
+
+def organisation_suspended(name: str, page: str, *, since: datetime) -> Refusal:
+    """Return the refusal of an act for a suspended organisation."""
+    return Refusal(
+        code="organisation-suspended",
+        status=409,
+        title=f"{name} is suspended here",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Ask its officers, or the operators of this registry, to let it go on", url=page),
+        decider="Its officers, or the operators of this registry",
+        since=since,
+    )
+
+
+def operator_suspended(name: str, page: str) -> Refusal:
+    """Return the refusal of an officer who would lift what an operator decided."""
+    return Refusal(
+        code="suspended-by-operator",
+        status=403,
+        title=f"An operator has suspended {name}",
+        detail="Only an operator lets it go on. Nothing was changed.",
+        remedy=Remedy(text="Write to the operators of this registry", url=page),
+        decider="The operators of this registry",
     )
 
 

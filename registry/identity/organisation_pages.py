@@ -14,6 +14,7 @@ from registry.identity import organisation_views as views
 from registry.identity import organisations, service
 from registry.identity.domain import not_signed_in
 from registry.identity.organisation_domain import OrganisationView
+from registry.identity.organisation_ending import Act, change_organisation
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import respond
@@ -129,6 +130,30 @@ class OrganisationPages(Controller):
             ),
         )
 
+    @post("/{organisation_id:uuid}/{act:str}", operation_id="change_organisation", status_code=303)
+    async def stop(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        organisation_id: FromPath[UUID],
+        act: FromPath[Act],
+    ) -> Response[Any]:
+        """Suspend, resume or end the organisation."""
+        visit = await desk.visits.begin(request)
+        form = await desk.visits.read_form(request, visit)
+        if isinstance(form, Refusal):
+            return refuse(request, form)
+        now = desk.clock.now()
+        outcome = await desk.database.write(
+            lambda session: change_organisation(
+                session, organisation_id, act=act, principal=visit.principal, now=now
+            )
+        )
+        if isinstance(outcome, Refusal):
+            return refuse(request, outcome)
+        ended = act is Act.END
+        return Redirect("/organisations" if ended else f"/organisations/{organisation_id}", status_code=303)
+
     @get("/prove", operation_id="show_domain_proof")
     async def prove(
         self, request: AnyRequest, desk: NamedDependency[Desk], secret: FromQuery[str] = ""
@@ -211,7 +236,12 @@ async def _show(
         people = service.open_profiles(
             session, person_ids=[member.person_id for member in members], sealer=desk.sealer
         )
-        return views.one_view(found, members, people, draft, now=now, own=visit.principal.person_id)
+        may_stop = visit.principal.session_id is not None and (
+            found.is_officer or visit.principal.is_operator
+        )
+        return views.one_view(
+            found, members, people, draft, now=now, own=visit.principal.person_id, may_stop=may_stop
+        )
 
     view = await desk.database.read(load)
     if isinstance(view, Refusal):

@@ -1,6 +1,6 @@
 """Queries and inserts of organisations; no rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -36,6 +36,22 @@ def name_organisations(session: Session, organisation_ids: Sequence[UUID]) -> di
         .order_by(col(Organisation.id))
     )
     return dict(rows.all())
+
+
+def get_organisation(session: Session, organisation_id: UUID) -> Organisation:
+    """Return the organisation as it stands now, ended or not."""
+    session.expire_all()
+    return session.exec(select(Organisation).where(Organisation.id == organisation_id)).one()
+
+
+def lock_organisation(session: Session, organisation_id: UUID) -> None:
+    """Make acts for the organisation, and about it, wait until the commit."""
+    session.exec(select(Organisation.id).where(Organisation.id == organisation_id).with_for_update()).all()
+
+
+def update_organisation(session: Session, organisation_id: UUID, values: Mapping[str, object]) -> None:
+    """Change what may change of an organisation: suspension and end."""
+    session.exec(update(Organisation).where(col(Organisation.id) == organisation_id).values(**values))
 
 
 def insert_domain(session: Session, row: OrganisationDomain) -> None:

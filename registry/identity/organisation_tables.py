@@ -10,7 +10,7 @@ from registry.kernel.database import Table, UTCDateTime
 
 
 class Organisation(Table, table=True):
-    """A body that can accept for its members; `ended_at` is mutable, once."""
+    """A body that can accept for its members; it may be suspended and resumed, and ends once."""
 
     id: UUID = Field(primary_key=True)
     name: str = Field(max_length=200)
@@ -18,6 +18,11 @@ class Organisation(Table, table=True):
     created_by: UUID = Field(foreign_key="person.id")
     created_at: datetime = Field(sa_type=UTCDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    suspended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    suspended_by_operator: bool = False
+    """Then only an operator resumes it."""
+    members_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Suspended or ended: until when its covers still count for members."""
 
 
 class OrganisationDomain(Table, table=True):

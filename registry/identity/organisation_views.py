@@ -8,6 +8,7 @@ from uuid import UUID
 from registry.identity.domain import Profile
 from registry.identity.organisation_domain import MAILBOXES, DomainView, MemberView, OrganisationView
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Option, Shape, Tone
+from registry.kernel.pages import format_when
 
 RENEW_BEFORE = timedelta(days=30)
 
@@ -77,6 +78,11 @@ class OneView:
     officer: FormField
     claim_url: str
     member_url: str
+    stopped: str | None
+    """What a suspension means, where there is one."""
+    suspend_url: str | None
+    resume_url: str | None
+    end_url: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,7 @@ def one_view(
     *,
     now: datetime,
     own: UUID | None,
+    may_stop: bool = False,
 ) -> OneView:
     """Return one organisation; members only where they were loaded, for officers."""
     here = f"/organisations/{found.id}"
@@ -154,6 +161,10 @@ def one_view(
         ),
         claim_url=f"{here}/domains",
         member_url=f"{here}/members",
+        stopped=_stopped(found),
+        suspend_url=f"{here}/suspend" if may_stop and found.suspended_at is None else None,
+        resume_url=f"{here}/resume" if may_stop and found.suspended_at is not None else None,
+        end_url=f"{here}/end" if may_stop else None,
     )
 
 
@@ -189,7 +200,19 @@ def _domain(one: DomainView, now: datetime) -> DomainLine:
     )
 
 
+def _stopped(found: OrganisationView) -> str | None:
+    if found.suspended_at is None or found.members_until is None:
+        return None
+    who = "An operator has suspended it" if found.suspended_by_operator else "It is suspended"
+    return (
+        f"{who} since {format_when(found.suspended_at, 'date')}. It accepts nothing, and its service accounts do not work. "
+        f"Members are covered until {format_when(found.members_until, 'date')}; accept yourself before."
+    )
+
+
 def _state(one: OrganisationView, now: datetime) -> Badge:
+    if one.suspended_at is not None:
+        return Badge(word="Suspended", shape=Shape.CLOSED, tone=Tone.STOP)
     if one.is_verified(now):
         return Badge(word="Can accept for its members", shape=Shape.DONE, tone=Tone.OK)
     return Badge(word="No proved domain yet", shape=Shape.WAITING, tone=Tone.WAIT)

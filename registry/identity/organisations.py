@@ -184,18 +184,20 @@ def end_membership(
 def get_organisation(
     session: Session, organisation_id: UUID, *, principal: Principal, now: datetime, as_officer: bool = False
 ) -> OrganisationView | Refusal:
-    """Return the organisation for one of its members, or, if asked so, for an officer in a web session."""
+    """Return the organisation for a member or an operator, or, if asked so, for an officer in a web session."""
     if principal.person_id is None:
         return not_signed_in("/organisations")
     row = store.find_organisation(session, organisation_id)
     member = store.find_member(
         session, organisation_id=organisation_id, person_id=principal.person_id, now=now
     )
-    if row is None or member is None:
+    is_officer = member is not None and member.is_officer
+    operates = principal.is_operator and principal.session_id is not None
+    if row is None or not (member is not None or operates):
         return no_such_organisation()
-    if as_officer and not (member.is_officer and principal.session_id is not None):
+    if as_officer and not (is_officer and principal.session_id is not None):
         return officer_needed(f"/organisations/{organisation_id}")
-    return _view(session, row, is_officer=member.is_officer)
+    return _view(session, row, is_officer=is_officer)
 
 
 def list_organisations(
@@ -254,4 +256,7 @@ def _view(session: Session, row: Organisation, *, is_officer: bool) -> Organisat
             for claim in store.list_domains(session, row.id)
         ),
         is_officer=is_officer,
+        suspended_at=row.suspended_at,
+        suspended_by_operator=row.suspended_by_operator,
+        members_until=row.members_until,
     )

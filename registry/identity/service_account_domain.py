@@ -35,13 +35,16 @@ class AccountView:
     ended_at: datetime | None
     orphaned: bool
     """Whether its sponsor belongs to its organisation no more."""
+    organisation_stopped: bool
+    """Whether its organisation is suspended or has ended."""
     is_sponsor: bool
     """Whether who asked is its sponsor."""
 
     @property
     def works(self) -> bool:
         """Whether its tokens are taken."""
-        return self.ended_at is None and self.suspended_at is None and not self.orphaned
+        stands = self.ended_at is None and self.suspended_at is None
+        return stands and not self.orphaned and not self.organisation_stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,7 @@ def account_stopped(account: AccountView) -> Refusal:
         code="service-account-stopped",
         status=409,
         title=f"The service account {account.name} does not work now",
-        detail="It is suspended, has ended, or its sponsor has left. No token was made.",
+        detail="It or its organisation is suspended or has ended, or its sponsor has left. No token was made.",
         remedy=Remedy(text="Read how it stands", url=f"{PAGE}/{account.id}"),
         decider="Its sponsor, or the officers of its organisation",
     )
@@ -145,6 +148,7 @@ class Stop(StrEnum):
     SUSPENDED = "suspended"
     ORPHANED = "orphaned"
     ORGANISATION_ENDED = "organisation-ended"
+    ORGANISATION_SUSPENDED = "organisation-suspended"
 
 
 def stopped_token(name: str, why: Stop, *, since: datetime | None = None) -> Refusal:
@@ -160,6 +164,10 @@ def stopped_token(name: str, why: Stop, *, since: datetime | None = None) -> Ref
     elif why is Stop.ORPHANED:
         code, title = "service-account-orphaned", f"The sponsor of the service account {name} has left"
         text, decider = "Ask an officer of its organisation to take the account over", officers
+    elif why is Stop.ORGANISATION_SUSPENDED:
+        code, title = "organisation-suspended", f"The organisation of the service account {name} is suspended"
+        text = "Ask its officers, or the operators of this registry, to let it go on"
+        decider = "Its officers, or the operators of this registry"
     else:
         code, title = "organisation-ended", f"The organisation of the service account {name} has ended here"
         text, decider = "Accept as a person, and use a service account that you sponsor", anybody

@@ -49,7 +49,10 @@ def _sponsor_belongs(now: datetime) -> Any:
 def _described(now: datetime) -> Select[Any]:
     """Return the statement for accounts with their organisation's name and whether their sponsor belongs there."""
     return select_columns(
-        _ACCOUNT, col(Organisation.name).label("organisation"), _sponsor_belongs(now)
+        _ACCOUNT,
+        col(Organisation.name).label("organisation"),
+        col(Organisation.members_until).label("organisation_members_until"),
+        _sponsor_belongs(now),
     ).outerjoin(Organisation, col(Organisation.id) == col(ServiceAccount.organisation_id))
 
 

@@ -187,6 +187,8 @@ def state_of(account: AccountView) -> Badge:
     """Return how an account stands."""
     if account.ended_at is not None:
         return Badge(word="Ended", shape=Shape.ENDED)
+    if account.organisation_stopped:
+        return Badge(word="Its organisation is stopped", shape=Shape.CLOSED, tone=Tone.STOP)
     if account.suspended_at is not None:
         return Badge(word="Suspended", shape=Shape.CLOSED, tone=Tone.STOP)
     if account.orphaned:

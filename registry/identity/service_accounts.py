@@ -311,6 +311,7 @@ def _view(row: Row[Any], person_id: UUID) -> AccountView:
         suspended_at=row.suspended_at,
         ended_at=row.ended_at,
         orphaned=not row.sponsor_belongs,
+        organisation_stopped=row.organisation_members_until is not None,
         is_sponsor=row.sponsor_id == person_id,
     )
 

@@ -15,12 +15,12 @@ from registry.kernel.database import UTCDateTime
 from registry.kernel.outcomes import Refusal
 from registry.kernel.statements import Parameters, Statements
 
-# With all that stops the account at once: its own end, that of its organisation, its sponsor's leave.
+# With all that stops the account at once: its own end or suspension, that of its organisation, its sponsor's leave.
 CREDENTIAL_SQL = """
 SELECT t.id AS token_id, t.scopes AS scopes, t.expires_at AS expires_at, t.revoked_at AS revoked_at,
        t.last_used_at AS last_used_at, s.id AS account_id, s.name AS name, s.sponsor_id AS sponsor_id,
        s.organisation_id AS organisation_id, s.suspended_at AS suspended_at, s.ended_at AS ended_at,
-       o.ended_at AS organisation_ended_at,
+       o.ended_at AS organisation_ended_at, o.suspended_at AS organisation_suspended_at,
        CASE WHEN s.organisation_id IS NULL OR EXISTS (
          SELECT 1 FROM organisation_member om WHERE om.person_id = s.sponsor_id
             AND om.organisation_id = s.organisation_id AND om.ended_at IS NULL
@@ -49,6 +49,7 @@ class ServiceCredential:
     suspended_at: datetime | None
     ended_at: datetime | None
     organisation_ended_at: datetime | None
+    organisation_suspended_at: datetime | None
     sponsor_belongs: bool
 
 
@@ -79,7 +80,8 @@ def _read(row: Any, sql: Statements) -> ServiceCredential:
         suspended_at=moment(row[9]),
         ended_at=moment(row[10]),
         organisation_ended_at=moment(row[11]),
-        sponsor_belongs=bool(row[12]),
+        organisation_suspended_at=moment(row[12]),
+        sponsor_belongs=bool(row[13]),
     )
 
 
@@ -99,6 +101,7 @@ def find_credential(session: Session, *, token: str, now: datetime) -> ServiceCr
         suspended_at=UTCDateTime,
         ended_at=UTCDateTime,
         organisation_ended_at=UTCDateTime,
+        organisation_suspended_at=UTCDateTime,
         sponsor_belongs=Integer,
     )
     found = session.connection().execute(typed, {"digest": digest_of(token), "now": now})
@@ -114,6 +117,8 @@ def judge_credential(found: ServiceCredential, *, now: datetime) -> Principal | 
         return stopped_token(found.name, Stop.ENDED, since=found.ended_at)
     if found.organisation_ended_at is not None:
         return stopped_token(found.name, Stop.ORGANISATION_ENDED, since=found.organisation_ended_at)
+    if found.organisation_suspended_at is not None:
+        return stopped_token(found.name, Stop.ORGANISATION_SUSPENDED, since=found.organisation_suspended_at)
     if found.suspended_at is not None:
         return stopped_token(found.name, Stop.SUSPENDED, since=found.suspended_at)
     if not found.sponsor_belongs:

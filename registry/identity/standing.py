@@ -21,7 +21,7 @@ STANDING_SQL = """
 SELECT om.person_id AS person_id, 'organisation' AS kind, om.organisation_id AS id, '' AS value, om.since AS at
   FROM organisation_member om JOIN organisation o ON o.id = om.organisation_id
  WHERE om.person_id = :person_id AND om.ended_at IS NULL AND (om.until IS NULL OR om.until > :now)
-   AND o.ended_at IS NULL
+   AND o.ended_at IS NULL AND o.suspended_at IS NULL
    AND EXISTS (SELECT 1 FROM organisation_domain od WHERE od.organisation_id = o.id
                  AND od.ended_at IS NULL AND od.valid_until > :now)
 UNION ALL

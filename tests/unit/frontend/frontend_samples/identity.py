@@ -172,6 +172,10 @@ _SESSION = {"browser": "Firefox 140 on Linux", "started_at": ago(days=3),
 
 _ORGANISATION_NAME = FormField(name="name", label="Legal name", why="As it stands in contracts.")
 _ORGANISATION: dict[str, Any] = {
+    "stopped": None,
+    "suspend_url": "/organisations/1/suspend",
+    "resume_url": None,
+    "end_url": "/organisations/1/end",
     "name": "Kelp Forest Ltd",
     "is_officer": True,
     "state": CURRENT,
@@ -325,7 +329,8 @@ CASES = [
          view={"organisations": [], "name": _ORGANISATION_NAME, "post_url": "/organisations"}),
     Case(name="organisation-officer", template="identity/organisation.html", page=MEMBER, view=_ORGANISATION),
     Case(name="organisation-member", template="identity/organisation.html", page=MEMBER,
-         view=_ORGANISATION | {"is_officer": False, "members": [], "domains": []}),
+         view=_ORGANISATION | {"is_officer": False, "members": [], "domains": [], "suspend_url": None,
+                               "end_url": None, "stopped": "An operator has suspended it since 3 November 2026."}),
     *(Case(name=f"prove-{word}", template="identity/prove.html", page=ANONYMOUS,
            view={"domain": "kelpforest.example", "organisation": RTL, "secret": "x", "done": word == "done",
                  "post_url": "/organisations/prove"}) for word in ("asked", "done")),

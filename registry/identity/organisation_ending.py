@@ -1,0 +1,101 @@
+"""Suspension and end of an organisation: its covers end with time for members, its service accounts at once."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from sqlmodel import Session
+
+from registry import ledger
+from registry.identity import organisation_store as store
+from registry.identity.domain import Principal, not_signed_in
+from registry.identity.organisation_domain import (
+    MEMBERS_GRACE,
+    no_such_organisation,
+    officer_needed,
+    operator_suspended,
+    organisation_suspended,
+)
+from registry.identity.organisation_tables import Organisation
+from registry.kernel.canonical import canonical_bytes
+from registry.kernel.clock import iso
+from registry.kernel.outcomes import Refusal
+
+ORGANISATION_CHANGED = "organisation"
+"""Kind of the log's entries about it."""
+
+
+class Act(StrEnum):
+    """What may be done to an organisation as a whole."""
+
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    END = "end"
+
+
+def change_organisation(
+    session: Session, organisation_id: UUID, *, act: Act, principal: Principal, now: datetime
+) -> Organisation | Refusal:
+    """Suspend, resume or end an organisation, as one of its officers or an operator; it is in the log.
+
+    What an operator suspended, only an operator resumes. An end is for good.
+    """
+    row = _lock(session, organisation_id, principal=principal, now=now)
+    if isinstance(row, Refusal):
+        return row
+    page = f"/organisations/{organisation_id}"
+    match act:
+        case Act.SUSPEND:
+            if row.suspended_at is not None:
+                return organisation_suspended(row.name, page, since=row.suspended_at)
+            values: dict[str, object] = {
+                "suspended_at": now,
+                "suspended_by_operator": principal.is_operator,
+                "members_until": now + MEMBERS_GRACE,
+            }
+        case Act.RESUME:
+            if row.suspended_by_operator and not principal.is_operator:
+                return operator_suspended(row.name, page)
+            values = {"suspended_at": None, "suspended_by_operator": False, "members_until": None}
+        case Act.END:
+            # A suspension has promised its members a day already; an end does not put it off.
+            values = {"ended_at": now, "members_until": row.members_until or now + MEMBERS_GRACE}
+        case _:
+            assert_never(act)
+    store.update_organisation(session, organisation_id, values)
+    leaf = organisation_leaf(organisation_id, act, until=values["members_until"], now=now)
+    ledger.append(session, kind=ORGANISATION_CHANGED, leaf=leaf, now=now)
+    return store.get_organisation(session, organisation_id)
+
+
+def organisation_leaf(organisation_id: UUID, act: Act, *, until: object, now: datetime) -> bytes:
+    """Return the ledger leaf of a suspension, its end, or the organisation's end; it names nobody."""
+    return canonical_bytes(
+        {
+            "v": 1,
+            "kind": ORGANISATION_CHANGED,
+            "act": act.value,
+            "at": iso(now),
+            "organisation": str(organisation_id),
+            "members_until": iso(until) if isinstance(until, datetime) else None,
+        }
+    )
+
+
+def _lock(
+    session: Session, organisation_id: UUID, *, principal: Principal, now: datetime
+) -> Organisation | Refusal:
+    """Return the organisation, locked until the commit, to who may stop it; acceptances for it wait meanwhile."""
+    if principal.person_id is None or principal.session_id is None:
+        return not_signed_in(f"/organisations/{organisation_id}")
+    store.lock_organisation(session, organisation_id)
+    row = store.find_organisation(session, organisation_id)
+    member = store.find_member(
+        session, organisation_id=organisation_id, person_id=principal.person_id, now=now
+    )
+    if row is None or (member is None and not principal.is_operator):
+        return no_such_organisation()
+    if principal.is_operator or (member is not None and member.is_officer):
+        return row
+    return officer_needed(f"/organisations/{organisation_id}")
