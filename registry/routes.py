@@ -16,8 +16,10 @@ from registry.audit.look_pages import LookPages
 from registry.audit.pages import LogPages
 from registry.audit.publisher_pages import PublisherPages
 from registry.audit.register_pages import RegisterPages
+from registry.audit.sharing_pages import SharingPages
 from registry.catalog.api import ModelsApi, PublishersApi
 from registry.catalog.lineage_api import LineageApi
+from registry.catalog.sharing_api import SharingApi
 from registry.catalog.upload_api import UploadsApi
 from registry.delivery.api import DownloadsAuditApi
 from registry.delivery.pages import ManagePages, RecordsPages
@@ -79,6 +81,7 @@ ROUTES: tuple[Any, ...] = (
     ReceiptPages,
     ModelPages,
     GatePages,
+    SharingPages,
     ModelAccessApi,
     WhoamiApi,
     ServiceAccountsApi,
@@ -87,6 +90,7 @@ ROUTES: tuple[Any, ...] = (
     PublishersApi,
     ModelsApi,
     LineageApi,
+    SharingApi,
     UploadsApi,
     LicensesApi,
     ReceiptsApi,

@@ -4,6 +4,7 @@ from registry.access.blocks import REASON_MAX_CHARACTERS, BlockSummary
 from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
 from registry.access.reading import check_parameters, choose_models, choose_versions, read_span
+from registry.access.request_store import list_granted
 from registry.access.service import (
     block_person,
     explain,
@@ -35,6 +36,7 @@ __all__ = [
     "lift_block",
     "list_blocks",
     "list_blocks_of_person",
+    "list_granted",
     "publisher_head",
     "read_span",
     "roles_at",

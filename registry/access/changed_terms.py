@@ -73,7 +73,7 @@ def _load(session: Session, task: Task) -> Sequence[_Change]:
     if task.reminds and task.number != newest:
         return ()  # The terms have changed once more since; that change reminds by itself.
     gate, before = revisions[task.number], revisions.get(task.number - 1)
-    if before is None:
+    if before is None or catalog.name_gate(session, gate.id) is None:
         return ()
     graces = {
         one.license_id: one.until

@@ -225,6 +225,17 @@ def find_standing_grant(
     return max(live, key=lambda row: (row.ends_at is None, row.ends_at or now), default=None)
 
 
+def list_granted(session: Session, gate_id: UUID, *, now: datetime) -> frozenset[UUID]:
+    """Return who has a grant at the gate that stands now."""
+    rows = session.exec(
+        select(AccessGrant.person_id, AccessGrant.ends_at)
+        .outerjoin(AccessGrantEnd, col(AccessGrantEnd.grant_id) == col(AccessGrant.id))
+        .where(AccessGrant.gate_id == gate_id, col(AccessGrantEnd.grant_id).is_(None))
+        .order_by(col(AccessGrant.id))
+    )
+    return frozenset(person_id for person_id, ends_at in rows if ends_at is None or ends_at > now)
+
+
 def insert_grant_end(session: Session, end: AccessGrantEnd) -> None:
     """Insert the end of a grant."""
     session.exec(insert(AccessGrantEnd).values(**end.model_dump()))

@@ -333,7 +333,8 @@ def _change_grant(
             id=new_id(),
             request_id=row.id,
             person_id=row.person_id,
-            gate_id=row.gate_id,
+            # Where the model is now: it may have gone behind another gate since it was asked for.
+            gate_id=catalog.get_model(session, row.model_id).gate.id,
             granted_at=office.now,
             ends_at=until,
             entry_id=new_id(),

@@ -89,6 +89,22 @@ def _fits(asked: Prerequisites, standing: Standing) -> bool:
     return all(one.met for one in check(asked, Seen.of(_PERSON, standing, "")))
 
 
+def judge_people(
+    accepted: Mapping[UUID, frozenset[tuple[UUID, int]]],
+    standings: Mapping[UUID, Standing],
+    demand: Demand,
+    asked: Prerequisites,
+    *,
+    granted: frozenset[UUID],
+) -> Mapping[UUID, bool]:
+    """Return of each person whether they may download what stands behind a gate."""
+    return {
+        person_id: _fits(asked, standings.get(person_id, NOTHING_KNOWN))
+        and _may(held, demand, approved=person_id in granted)
+        for person_id, held in accepted.items()
+    }
+
+
 def weigh(groups: Mapping[People, int], before: Demand, after: Demand) -> Effect:
     """Return what the change does to people who have accepted these things."""
     keep = shut_out = gain = unfit = 0

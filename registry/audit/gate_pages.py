@@ -221,6 +221,12 @@ def load_gate(
         may_change=may_any(roles, Command.CHANGE_GATE),
         is_fresh=catalog.is_fresh(principal, desk.clock.now()),
         reach=desk.reach,
+        shared_by=catalog.list_models_of_gate(session, model.gate.id),
+        siblings=[
+            f"{model.publisher}/{one.name}"
+            for one in catalog.list_own_models(session, publisher_id=publisher.id)
+            if model.gate.id != one.gate_ids[0]
+        ],
     )
 
 

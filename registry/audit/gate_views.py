@@ -71,6 +71,10 @@ class GateShown:
     may_change: bool
     is_fresh: bool
     reach: Reach
+    shared_by: Sequence[str]
+    """Every model behind the gate, this one too."""
+    siblings: Sequence[str]
+    """Models of the publisher behind other gates."""
 
 
 def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
@@ -117,21 +121,28 @@ def gate_view(shown: GateShown, draft: GateDraft) -> SimpleNamespace:
             error=draft.errors.get("days"),
             why="Where a license changes in substance, who accepted before keeps access for so long. 0 ends it at once.",
         ),
-        review=[
-            Input(
-                name=f"review-{name}",
-                label=label,
-                value=draft.review.get(name, "")[:9],
-                required=name != "grant_days",
-                error=draft.errors.get(f"review-{name}"),
-                why=why,
-            )
-            for name, (label, why) in REVIEW.items()
-        ],
+        review=_review_fields(draft),
         bases=[_base(one) for one in shown.bases],
         post_url=url if editing else None,
         bases_url=f"{url}/bases" if editing else None,
+        covers=[Link(label=name, url=f"/{name}") for name in shown.shared_by],
+        shareable=[Option(value=name, label=name) for name in shown.siblings] if editing else [],
+        sharing_url=f"{url}/sharing" if editing else None,
     )
+
+
+def _review_fields(draft: GateDraft) -> Sequence[Input]:
+    return [
+        Input(
+            name=f"review-{name}",
+            label=label,
+            value=draft.review.get(name, "")[:9],
+            required=name != "grant_days",
+            error=draft.errors.get(f"review-{name}"),
+            why=why,
+        )
+        for name, (label, why) in REVIEW.items()
+    ]
 
 
 def _is_unexplained(gate: GateView) -> bool:

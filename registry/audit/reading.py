@@ -97,7 +97,7 @@ def open_register(
         publisher=publisher,
         models=models,
         wanted=Filter(
-            gate_ids=list(dict.fromkeys(model.gate_id for model in chosen)),
+            gate_ids=list(dict.fromkeys(gate for model in chosen for gate in model.gate_ids)),
             person_id=person_id,
             license_version_ids=versions,
             grade=asked.grade or None,
@@ -146,7 +146,7 @@ async def stream_register(
 
 def count_register(session: Session, register: Register, *, now: datetime) -> Figures:
     """Return the figures of the publisher, whatever the list is narrowed by."""
-    gates = list(dict.fromkeys(model.gate_id for model in register.models))
+    gates = list(dict.fromkeys(gate for model in register.models for gate in model.gate_ids))
     count: Callable[..., int] = acceptances.count_up_to
     return Figures(
         ever=count(session, gates, most=COUNTED_MOST + 1),

@@ -55,6 +55,7 @@ from registry.catalog.reading import (
     list_models,
     list_own_models,
     list_people_who_may,
+    list_promises,
     list_refs,
     list_releases,
     list_required_licenses,
@@ -77,6 +78,7 @@ from registry.catalog.service import (
     list_roles_of,
     sees,
 )
+from registry.catalog.sharing import GateMove, list_models_of_gate, move_model, preview_move
 from registry.catalog.upload_store import UploadLine
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "GateDemand",
     "GateKind",
     "GateMode",
+    "GateMove",
     "GatePrompt",
     "GateView",
     "ListedModel",
@@ -144,8 +147,10 @@ __all__ = [
     "list_looks",
     "list_looks_at",
     "list_models",
+    "list_models_of_gate",
     "list_own_models",
     "list_people_who_may",
+    "list_promises",
     "list_refs",
     "list_releases",
     "list_required_licenses",
@@ -155,11 +160,13 @@ __all__ = [
     "list_uploads",
     "may",
     "may_any",
+    "move_model",
     "name_commits",
     "name_gate",
     "name_models",
     "parse_card",
     "preview_gate",
+    "preview_move",
     "publish_release",
     "record_look",
     "remove_base",

@@ -141,13 +141,15 @@ def find_held(session: Session, gate_id: UUID, digests: Sequence[str]) -> set[st
     return held
 
 
-def list_weights(session: Session, gate_id: UUID) -> Mapping[str, tuple[str, datetime]]:
-    """Return the large files behind a gate by digest: a path, and since when they are there."""
+def list_weights(
+    session: Session, gate_id: UUID, *, model_id: UUID | None = None
+) -> Mapping[str, tuple[str, datetime]]:
+    """Return the large files behind a gate, or of one model, by digest: a path, and since when they are there."""
     rows = session.exec(
         select(ReleaseFile.sha256, func.min(ReleaseFile.path), func.min(Release.published_at))
         .join(Release, col(Release.id) == col(ReleaseFile.release_id))
         .join(Model, col(Model.id) == col(Release.model_id))
-        .where(Model.gate_id == gate_id, col(ReleaseFile.large))
+        .where(Model.id == model_id if model_id else Model.gate_id == gate_id, col(ReleaseFile.large))
         .group_by(ReleaseFile.sha256)
         .order_by(ReleaseFile.sha256)
     )

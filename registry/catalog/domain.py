@@ -32,6 +32,8 @@ UPLOAD_LIFETIME = timedelta(days=7)
 STEP_UP_MAX_AGE = timedelta(hours=1)
 """How fresh a sign-in must be for changing a gate (an access token is never enough)."""
 GATE_CHANGED = "gate.changed"
+MODEL_MOVED = "gate.moved"
+"""A model went behind another gate."""
 TERMS_CHANGED = "gate.terms-changed"
 """Outbox topic: a gate has a new revision; the payload names gate and number."""
 RELEASE_PUBLISHED = "release.published"

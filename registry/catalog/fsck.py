@@ -7,8 +7,14 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from registry import ledger
-from registry.catalog import gates, lineage, release_store, service
-from registry.catalog.domain import GATE_CHANGED, LINEAGE_CHANGED, RELEASE_PUBLISHED, ROLE_CHANGED
+from registry.catalog import gates, lineage, release_store, service, sharing
+from registry.catalog.domain import (
+    GATE_CHANGED,
+    LINEAGE_CHANGED,
+    MODEL_MOVED,
+    RELEASE_PUBLISHED,
+    ROLE_CHANGED,
+)
 from registry.catalog.graces import list_graces
 from registry.catalog.manifests import (
     commit_id,
@@ -24,6 +30,7 @@ from registry.catalog.tables import (
     GateRevision,
     Model,
     ModelBase,
+    ModelGateMove,
     ModelLineage,
     PublisherRole,
     Ref,
@@ -35,7 +42,7 @@ from registry.kernel.identifiers import sha256
 from registry.ledger import Discrepancy
 
 BATCH_ROWS = 100
-KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED, LINEAGE_CHANGED)
+KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED, LINEAGE_CHANGED, MODEL_MOVED)
 """Kinds of ledger entries whose rows are here."""
 
 
@@ -50,14 +57,17 @@ def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
         yield from _check_role(session, role_id)
     for base_id in _iterate_ids(session, ModelBase):
         yield from _check_base(session, base_id)
+    for move_id in _iterate_ids(session, ModelGateMove):
+        yield from _check_move(session, move_id)
     yield from _check_gates(session)
+    yield from _check_whereabouts(session)
     yield from _check_lineage(session)
     yield from _check_refs(session)
     yield from _check_blobs(session)
 
 
 def _iterate_ids(
-    session: Session, table: type[Release | GateRevision | PublisherRole | ModelBase]
+    session: Session, table: type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove]
 ) -> Iterator[UUID]:
     last: UUID | None = None
     while True:
@@ -183,6 +193,29 @@ def _check_base(session: Session, base_id: UUID) -> Iterator[Discrepancy]:
     yield from _check_leaf(session, "model_base", row.id, row.end_entry_id, removed)
 
 
+def _check_move(session: Session, move_id: UUID) -> Iterator[Discrepancy]:
+    row = session.exec(select(ModelGateMove).where(ModelGateMove.id == move_id)).one()
+    yield from _check_leaf(session, "model_gate_move", row.id, row.entry_id, sharing.move_leaf(row))
+
+
+def _check_whereabouts(session: Session) -> Iterator[Discrepancy]:
+    """A model that moved stands behind the gate of its newest move."""
+    newest: dict[UUID, UUID] = {}
+    for row in session.exec(select(ModelGateMove).order_by(col(ModelGateMove.id))):
+        if row.from_gate_id != newest.get(row.model_id, row.from_gate_id):
+            yield Discrepancy(
+                table="model_gate_move", row_id=str(row.id), problem="a move before it is missing"
+            )
+        newest[row.model_id] = row.to_gate_id
+    for model_id, gate_id in session.exec(
+        select(Model.id, Model.gate_id).where(col(Model.id).in_(list(newest))).order_by(col(Model.id))
+    ):
+        if newest[model_id] != gate_id:
+            yield Discrepancy(
+                table="model", row_id=str(model_id), problem="stands behind another gate than its moves say"
+            )
+
+
 def _check_lineage(session: Session) -> Iterator[Discrepancy]:
     """Every ancestor is one by what was declared, and none is left out."""
     stored: dict[UUID, dict[UUID, int]] = {}
@@ -292,9 +325,10 @@ def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
     return None
 
 
-_ROWS_OF: dict[str, tuple[type[Release | GateRevision | PublisherRole | ModelBase], str]] = {
+_ROWS_OF: dict[str, tuple[type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove], str]] = {
     RELEASE_PUBLISHED: (Release, "release"),
     GATE_CHANGED: (GateRevision, "revision"),
     LINEAGE_CHANGED: (ModelBase, "lineage"),
+    MODEL_MOVED: (ModelGateMove, "move"),
     ROLE_CHANGED: (PublisherRole, "role_id"),
 }

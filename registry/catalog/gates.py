@@ -278,16 +278,21 @@ def check_copies(
     publisher_id: UUID,
     gate_id: UUID | None,
     principal: Principal,
+    but_model: UUID | None = None,
 ) -> Refusal | None:
     """Return why these files may not be given out on these terms: they stood behind another gate before.
 
-    `files` has a path and the moment since when they are behind this gate, by digest.
+    `files` has a path and the moment since when they are behind this gate, by digest. `but_model` is not looked at.
     """
     named: dict[str, str | None] = {}
     own: str | None = None
     for holder in copies.list_holders(session, list(files), but=gate_id):
         path, since = files[holder.sha256]
-        if holder.since > since or not copies.conflicts(holder, terms, publisher_id):
+        if (
+            holder.model_id == but_model
+            or holder.since > since
+            or not copies.conflicts(holder, terms, publisher_id)
+        ):
             continue
         if named.get(path) is None:
             model = store.get_model(session, holder.model_id, person_id=principal.person_id)

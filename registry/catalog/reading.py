@@ -1,7 +1,7 @@
 """Reading the catalog: models, releases, files and cards, for whoever may see them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlalchemy import TextClause
 from sqlmodel import Session
 
 from registry import licenses
-from registry.catalog import publishing, release_store, service, store, upload_store
+from registry.catalog import graces, publishing, release_store, service, store, upload_store
 from registry.catalog.cards import Card, parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -127,7 +127,10 @@ def list_required_licenses(session: Session, *, limit: int = 30) -> list[str]:
 
 def list_own_models(session: Session, *, publisher_id: UUID) -> list[OwnModel]:
     """Return the models of a publisher by name, private ones too; who may know is the caller's matter."""
-    return release_store.list_own_models(session, publisher_id=publisher_id, limit=OWN_MODELS_MAX)
+    found = release_store.list_own_models(session, publisher_id=publisher_id, limit=OWN_MODELS_MAX)
+    # What was accepted at a gate that a model has left stays on its publisher's record.
+    former = store.list_former_gates(session, [one.model_id for one in found])
+    return [replace(one, gate_ids=(*one.gate_ids, *former.get(one.model_id, ()))) for one in found]
 
 
 def name_models(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
@@ -252,6 +255,12 @@ def list_people_who_may(session: Session, *, publisher_id: UUID, command: Comman
     return list(dict.fromkeys(role.person_id for role in live if may(role.role, command)))
 
 
-def name_gate(session: Session, gate_id: UUID) -> str:
+def name_gate(session: Session, gate_id: UUID) -> str | None:
     """Return `publisher/model` of the gate's first model."""
     return store.name_gate(session, gate_id)
+
+
+def list_promises(session: Session, revision_id: UUID) -> dict[tuple[UUID, int], datetime]:
+    """Return until when acceptances of earlier series suffice at a gate, by license and series."""
+    promised = graces.list_graces(session, [revision_id]).get(revision_id, ())
+    return {(one.license_id, one.series): one.until for one in promised}

@@ -370,3 +370,39 @@ def weights_gated_elsewhere(paths: Mapping[str, str | None], *, own: str | None,
             path: f"in {model or 'a model of another publisher'}, gated" for path, model in shown.items()
         },
     )
+
+
+def gate_not_shared(repo_id: str) -> Refusal:
+    """Return the refusal of giving a gate of its own to a model that has one."""
+    return Refusal(
+        code="gate-not-shared",
+        status=409,
+        title=f"{repo_id} has a gate of its own",
+        detail="No other model stands behind it. Nothing was changed.",
+        remedy=Remedy(text="Change what it asks for on its page", url=f"/{repo_id}/gate"),
+        decider="You do",
+    )
+
+
+def gate_shared_already(repo_id: str, other: str) -> Refusal:
+    """Return the refusal of putting a model behind the gate behind which it is."""
+    return Refusal(
+        code="gate-shared-already",
+        status=409,
+        title=f"{repo_id} and {other} share a gate already",
+        detail="Nothing was changed.",
+        remedy=Remedy(text="Look at the gate", url=f"/{repo_id}/gate"),
+        decider="You do",
+    )
+
+
+def gate_of_another_publisher(other: str) -> Refusal:
+    """Return the refusal of putting a model behind a gate of somebody else."""
+    return Refusal(
+        code="gate-of-another-publisher",
+        status=403,
+        title=f"{other} belongs to another publisher",
+        detail="A gate is shared by models of one publisher only. Nothing was changed.",
+        remedy=Remedy(text="Choose a model of your publisher"),
+        decider="You do",
+    )

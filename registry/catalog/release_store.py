@@ -68,10 +68,10 @@ class BlobFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnModel:
-    """A model by its ids and name, for its publisher's own lists."""
+    """A model for its publisher's own lists; its gate comes first, then those behind which it was before."""
 
     model_id: UUID
-    gate_id: UUID
+    gate_ids: tuple[UUID, ...]
     name: str
 
 
@@ -373,7 +373,7 @@ def list_own_models(session: Session, *, publisher_id: UUID, limit: int) -> list
         .order_by(Model.name_key)
         .limit(limit)
     )
-    return [OwnModel(model_id=model_id, gate_id=gate_id, name=name) for model_id, gate_id, name in rows]
+    return [OwnModel(model_id=model_id, gate_ids=(gate_id,), name=name) for model_id, gate_id, name in rows]
 
 
 def name_commits(session: Session, release_ids: Sequence[UUID]) -> dict[UUID, str]:

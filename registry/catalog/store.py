@@ -12,7 +12,15 @@ from registry.catalog.domain import GateMode, GateView, ModelView, PublisherView
 from registry.catalog.forms import parse_form_schema
 from registry.catalog.prerequisites import parse_prerequisites
 from registry.catalog.reviews import parse_policy
-from registry.catalog.tables import Gate, GateRequirement, GateRevision, Model, Publisher, PublisherRole
+from registry.catalog.tables import (
+    Gate,
+    GateRequirement,
+    GateRevision,
+    Model,
+    ModelGateMove,
+    Publisher,
+    PublisherRole,
+)
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import CorruptRecord
 
@@ -235,16 +243,47 @@ def list_revisions(session: Session, gate_id: UUID, *, limit: int) -> list[GateV
     return [_gate_view(row, requirements.get(row.id, ())) for row in rows]
 
 
-def name_gate(session: Session, gate_id: UUID) -> str:
-    """Return `publisher/model` of the first model of a gate, which has at least one."""
-    publisher, model = session.exec(
+def name_gate(session: Session, gate_id: UUID) -> str | None:
+    """Return `publisher/model` of the first model of a gate; None where all have gone behind others."""
+    row = session.exec(
         select(Publisher.name, Model.name)
         .join(Model, col(Model.publisher_id) == col(Publisher.id))
         .where(Model.gate_id == gate_id)
         .order_by(col(Model.id))
         .limit(1)
-    ).one()
-    return f"{publisher}/{model}"
+    ).one_or_none()
+    return f"{row[0]}/{row[1]}" if row else None
+
+
+def list_models_of_gate(session: Session, gate_id: UUID, *, limit: int) -> list[str]:
+    """Return `publisher/model` of the models behind a gate, by name."""
+    rows = session.exec(
+        select(Publisher.name, Model.name)
+        .join(Model, col(Model.publisher_id) == col(Publisher.id))
+        .where(Model.gate_id == gate_id)
+        .order_by(Model.name_key)
+        .limit(limit)
+    )
+    return [f"{publisher}/{model}" for publisher, model in rows]
+
+
+def move_model(session: Session, row: ModelGateMove) -> None:
+    """Insert the move, and repeat it in the model's row."""
+    session.exec(insert(ModelGateMove).values(**row.model_dump()))
+    session.exec(update(Model).where(col(Model.id) == row.model_id).values(gate_id=row.to_gate_id))
+    session.expire_all()
+
+
+def list_former_gates(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """Return behind which gates each model was before; absent where it never moved."""
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for row in session.exec(
+        select(ModelGateMove)
+        .where(col(ModelGateMove.model_id).in_(model_ids))
+        .order_by(col(ModelGateMove.id))
+    ):
+        found[row.model_id] = (*found.get(row.model_id, ()), row.from_gate_id)
+    return found
 
 
 def list_gates_by_version(session: Session, *, publisher_id: UUID) -> dict[UUID, list[UUID]]:

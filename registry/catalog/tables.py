@@ -91,7 +91,7 @@ class GateRequirement(Table, table=True):
 
 
 class Model(Table, table=True):
-    """An AI model of a publisher."""
+    """An AI model of a publisher; `gate_id` is mutable and repeats the newest row of `model_gate_move`, if any."""
 
     __table_args__ = (UniqueConstraint("publisher_id", "name_key"),)
 
@@ -249,3 +249,17 @@ class ModelLineage(Table, table=True):
     model_id: UUID = Field(foreign_key="model.id", primary_key=True)
     ancestor_id: UUID = Field(foreign_key="model.id", primary_key=True)
     generation: int
+
+
+class ModelGateMove(Table, table=True):
+    """A model went from behind one gate behind another of its publisher."""
+
+    __table_args__ = (Index("ix_model_gate_move_model", "model_id", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    model_id: UUID = Field(foreign_key="model.id")
+    from_gate_id: UUID = Field(foreign_key="gate.id")
+    to_gate_id: UUID = Field(foreign_key="gate.id")
+    moved_by: UUID | None = Field(default=None, foreign_key="person.id")
+    moved_at: datetime = Field(sa_type=UTCDateTime)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)

@@ -259,7 +259,7 @@ def load_publishers(session: Session, principal: Principal) -> Sequence[SimpleNa
         if isinstance(found, Refusal):
             continue
         models = catalog.list_own_models(session, publisher_id=found.id)
-        gates = list(dict.fromkeys(model.gate_id for model in models))
+        gates = list(dict.fromkeys(gate for model in models for gate in model.gate_ids))
         may_read = may_any(roles, Command.READ_RECORDS)
         lines.append(
             SimpleNamespace(

@@ -134,6 +134,7 @@ BODIES: dict[str, Any] = {
         "reason": "x",
     },
     "PUT /api/v1/models/{publisher}/{name}/gate": lambda _: {"mode": "auto", "licenses": [LICENSE]},
+    "PUT /api/v1/models/{publisher}/{name}/gate/sharing": lambda _: {"model": "quarry/auto-1b"},
     "POST /api/v1/models/{publisher}/{name}/releases": lambda _: {"files": FILES},
     "POST /api/v1/models/{publisher}/{name}/uploads": lambda _: {"files": [{"sha256": "0" * 64, "size": 1}]},
     "POST /api/v1/publishers": lambda _: {"name": "fresh"},

@@ -77,6 +77,9 @@ _GATE: dict[str, Any] = {
     "bases": [{"name": "kelp/holdfast-7b", "url": "/kelp/holdfast-7b", "relation": "finetune", "at": ago(days=40)},
               {"name": None, "url": None, "relation": None, "at": ago(days=40)}],
     "post_url": "/kelp/frond-1b/gate", "bases_url": "/kelp/frond-1b/gate/bases",
+    "covers": [Link(label="kelp/frond-1b", url="/kelp/frond-1b"), Link(label=f"kelp/{LONG_NAME}", url="/kelp/x")],
+    "shareable": [Option(value="kelp/holdfast-7b", label="kelp/holdfast-7b")],
+    "sharing_url": "/kelp/frond-1b/gate/sharing",
 }  # fmt: skip
 _WRONG: dict[str, Any] = {
     "errors": [("field-2-label", "Question 2", "A label has 1 to 1,000 characters."),
@@ -85,7 +88,7 @@ _WRONG: dict[str, Any] = {
     "fields": [_field(1, "Affiliation"), _field(2, "", error="A label has 1 to 1,000 characters.", options="")],
 }  # fmt: skip
 _LOOK: dict[str, Any] = {
-    "post_url": None, "bases_url": None, "asked": [], "licenses": [], "fields": [], "history": [_FIRST],
+    "post_url": None, "bases_url": None, "sharing_url": None, "shareable": [], "asked": [], "licenses": [], "fields": [], "history": [_FIRST],
     "notice": Notice(tone=Tone.WAIT, title="Changing a gate takes a fresh sign-in", text="Sign in again.",
                      link=Link(label="Sign in again", url="/sign-in?next=/kelp/frond-1b/gate")),
 }  # fmt: skip
@@ -100,6 +103,11 @@ _CONFIRM: dict[str, Any] = {
     "counted": "Counted among the newest 10,000 acceptances.", "asked": _ASKED, "draft": '{"revision":3,"mode":"auto"}',
     "button": "Change the gate of frond-1b", "post_url": "/kelp/frond-1b/gate",
 }  # fmt: skip
+_SHARING: dict[str, Any] = {
+    "publisher": PUBLISHER, "model": _MODEL, "target": {"name": f"kelp/{LONG_NAME}", "url": "/kelp/x/gate"},
+    "effects": [Check(tone=Tone.STOP, verdict="3 people cannot download it any more", detail="They go there first.")],
+    "revision": 3, "post_url": "/kelp/frond-1b/gate/sharing", "gate_url": "/kelp/frond-1b/gate",
+}  # fmt: skip
 _OPENS = Notice(tone=Tone.STOP, title="This opens the model to everybody", text="Everybody may download.")
 
 
@@ -111,6 +119,8 @@ CASES = [
     _case("gate", "gate", _GATE),
     _case("gate-wrong", "gate", _GATE | _WRONG),
     _case("gate-look-only", "gate", _GATE | _LOOK),
+    _case("gate-sharing", "gate_sharing", _SHARING),
+    _case("gate-own", "gate_sharing", _SHARING | {"target": None}),
     _case("gate-confirm", "gate_confirm", _CONFIRM),
     _case("gate-opens", "gate_confirm", _CONFIRM | {"opens": _OPENS, "asked": [], "counted": None}),
 ]
