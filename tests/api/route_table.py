@@ -223,6 +223,8 @@ GET    /manage/{publisher}/acceptances.jsonl                    records or token
 GET    /manage/{publisher}/blocks                               maintainer +record
 POST   /manage/{publisher}/blocks                               maintainer
 POST   /manage/{publisher}/blocks/{block_id}/end                maintainer
+GET    /manage/{publisher}/decisions                            staff
+POST   /manage/{publisher}/decisions                            staff
 GET    /manage/{publisher}/downloads                            records or token +record
 GET    /manage/{publisher}/downloads.csv                        records or token +record
 GET    /manage/{publisher}/downloads.jsonl                      records or token +record
