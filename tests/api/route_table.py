@@ -66,6 +66,8 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "looks": frozenset({"owner", "operator"}),
     "publishes": frozenset({*SESSIONS, "owner:publish", "rival:publish"}),
     "officer": frozenset({"holder"}),
+    "officer or operator": frozenset({"holder", "operator"}),
+    "its caller or operator": frozenset({"holder", "holder:read", "operator"}),
     "right": frozenset({"holder", "holder:read", "account:read"}),
     "right/manual": frozenset(),
     "right/closed": frozenset(),
@@ -244,10 +246,11 @@ GET    /organisations                                           people
 POST   /organisations                                           signed in
 GET    /organisations/prove                                     known
 POST   /organisations/prove                                     no account
-GET    /organisations/{organisation_id}                         its caller
+GET    /organisations/{organisation_id}                         its caller or operator
 POST   /organisations/{organisation_id}/domains                 officer
 POST   /organisations/{organisation_id}/members                 officer
 POST   /organisations/{organisation_id}/members/{person_id}/end officer
+POST   /organisations/{organisation_id}/{act}                   officer or operator with act=suspend
 GET    /outbox                                                  nobody
 GET    /outbox/{mail_id}                                        nobody
 GET    /privacy                                                 known
