@@ -162,6 +162,8 @@ GET    /api/v1/models/{publisher}/{name}/access                 known
 GET    /api/v1/models/{publisher}/{name}/bases                  known
 POST   /api/v1/models/{publisher}/{name}/bases/removals         nobody
 PUT    /api/v1/models/{publisher}/{name}/gate                   maintainer
+PUT    /api/v1/models/{publisher}/{name}/gate/sharing           maintainer
+DELETE /api/v1/models/{publisher}/{name}/gate/sharing           maintainer
 POST   /api/v1/models/{publisher}/{name}/releases               maintainer or token +creates
 GET    /api/v1/models/{publisher}/{name}/releases/{revision}/files     known
 GET    /api/v1/models/{publisher}/{name}/releases/{revision}/manifest  known
@@ -316,6 +318,7 @@ GET    /{publisher}/{model}/files                               known
 GET    /{publisher}/{model}/gate                                staff or read
 POST   /{publisher}/{model}/gate                                staff +quiet
 POST   /{publisher}/{model}/gate/bases                          maintainer
+POST   /{publisher}/{model}/gate/sharing                        maintainer
 GET    /{publisher}/{model}/license                             known
 GET    /{publisher}/{model}/releases                            known
 GET    /{publisher}/{model}/request                             asking
