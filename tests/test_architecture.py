@@ -98,6 +98,7 @@ EXTRA_FILES = {
         "cards": "a model card's metadata",
         "copies": "the same bytes behind two gates",
         "forms": "contact form fields and their answers",
+        "inherited_terms": "a model's licenses beside those of its bases",
         "lineage": "which models a model was made from",
         "lineage_store": "rows of bases and ancestors",
         "lineage_api": "its routes",
@@ -205,6 +206,7 @@ EXTRA_FILES = {
     },
     "licenses": {
         "bundled": "the texts that the project ships",
+        "compatibility": "whether a license carries on the restrictions of another",
         "comparison": "side-by-side difference of two versions",
         "known": "third-party licenses recognised by digest",
         "layout": "text without its line wraps",

@@ -2,6 +2,12 @@
 
 from registry.licenses.bundled import Summary, SummaryLine, find_bundled
 from registry.licenses.comparison import Comparison, Row, RowKind, Segment, compare
+from registry.licenses.compatibility import (
+    Carried,
+    ComparedRestriction,
+    compare_restrictions,
+    summarise_compared,
+)
 from registry.licenses.domain import (
     ChangeClass,
     LicenseSummary,
@@ -21,6 +27,7 @@ from registry.licenses.fsck import check_leaf, find_discrepancies
 from registry.licenses.known import KnownIndex, KnownLicense, Match, Recognition, known_index, taxonomy
 from registry.licenses.service import (
     compare_versions,
+    find_restrictions,
     find_terms,
     find_version,
     get_version,
@@ -38,9 +45,11 @@ from registry.licenses.structure import Clause, ClauseKind, Part, PartKind, Stru
 from registry.licenses.texts import check_text, decode, exact_digest, normalised_digest
 
 __all__ = [
+    "Carried",
     "ChangeClass",
     "Clause",
     "ClauseKind",
+    "ComparedRestriction",
     "Comparison",
     "KnownIndex",
     "KnownLicense",
@@ -66,11 +75,13 @@ __all__ = [
     "check_leaf",
     "check_text",
     "compare",
+    "compare_restrictions",
     "compare_versions",
     "decode",
     "exact_digest",
     "find_bundled",
     "find_discrepancies",
+    "find_restrictions",
     "find_terms",
     "find_version",
     "get_version",
@@ -90,5 +101,6 @@ __all__ = [
     "publish_version",
     "recognise",
     "structure_of",
+    "summarise_compared",
     "taxonomy",
 ]

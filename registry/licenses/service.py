@@ -20,6 +20,7 @@ from registry.licenses.domain import (
     LicenseSummary,
     Policy,
     PublishVersion,
+    Restriction,
     Terms,
     Version,
     VersionSummary,
@@ -216,6 +217,16 @@ def list_licenses(
 def find_terms(session: Session, version_id: UUID) -> Terms:
     """Return the policies and restrictions of a version."""
     return store.terms_of(session, version_id)
+
+
+def find_restrictions(session: Session, version_id: UUID) -> tuple[Restriction, ...] | None:
+    """Return the use restrictions of a version, as stated with it or known of its text; None where nobody has said."""
+    stated = store.terms_of(session, version_id).restrictions
+    if stated:
+        return stated
+    version = store.find_version_by_id(session, version_id)
+    known = known_index().find(version.recognised_as) if version and version.recognised_as else None
+    return known.restrictions if known else None
 
 
 def list_policies(session: Session, version_id: UUID) -> tuple[Policy, ...]:

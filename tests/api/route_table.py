@@ -160,6 +160,7 @@ GET    /api/v1/models                                           known
 GET    /api/v1/models/{publisher}/{name}                        known
 GET    /api/v1/models/{publisher}/{name}/access                 known
 GET    /api/v1/models/{publisher}/{name}/bases                  known
+GET    /api/v1/models/{publisher}/{name}/bases/restrictions     known
 POST   /api/v1/models/{publisher}/{name}/bases/removals         nobody
 PUT    /api/v1/models/{publisher}/{name}/gate                   maintainer
 PUT    /api/v1/models/{publisher}/{name}/gate/sharing           maintainer

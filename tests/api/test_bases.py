@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from registry import access, catalog
+from registry import access, catalog, licenses
 from registry.identity.domain import Principal, Scope
 from tests.api.conftest import Site
 
@@ -41,3 +41,38 @@ async def test_a_maintainer_with_a_fresh_sign_in_takes_a_base_out_and_nobody_els
     assert (taken.status_code, taken.json()) == (200, {"items": []})
     assert isinstance(world.decide(person, slate), access.Permit)
     assert (await take_out(site, owner)).status_code == 404
+
+
+async def test_the_restrictions_of_a_models_license_are_compared_with_those_of_its_bases(site: Site) -> None:
+    world = site.world
+    owner = world.person("owner@quarry.example")
+    publisher = world.publisher(owner)
+    stated = {"base-m": ("no-illegal-use", "no-medical-advice"), "own-m": ("no-illegal-use",), "silent-m": ()}
+    for slug, restrictions in stated.items():
+        world.write(
+            licenses.publish_version,
+            command=licenses.PublishVersion(
+                slug=slug,
+                number="1.0",
+                change_class=licenses.ChangeClass.INITIAL,
+                text=f"{slug}\n".encode(),
+                title=slug,
+                restrictions=tuple(licenses.Restriction(slug=one) for one in restrictions),
+            ),
+            now=world.now,
+            by=None,
+        )
+    world.release(owner, publisher, requires=("base-m@1.0",))
+    card = b"---\nlicense: other\nbase_model: quarry/quarry-15b\n---\n# Derived\n"
+    told = {}
+    for name, requires in (("own", ("own-m@1.0",)), ("silent", ("silent-m@1.0",)), ("none", ())):
+        files = {"README.md": card, "model.safetensors": name.encode() * 4000}
+        world.release(owner, publisher, name=name, requires=requires, files=files)
+        told[name] = (await site.api(f"/api/v1/models/quarry/{name}/bases/restrictions")).json()["items"]
+    (own,), (silent,) = told["own"], told["silent"]
+    assert (own["base"], own["license"], own["carried"]) == ("quarry/quarry-15b", "base-m@1.0", "missing")
+    assert {row["slug"]: row["carried"] for row in own["restrictions"]} == {
+        "no-illegal-use": "same",
+        "no-medical-advice": "missing",
+    }
+    assert (silent["carried"], told["none"]) == ("unknown", [])
