@@ -23,6 +23,8 @@ from registry.catalog.sharing_api import SharingApi
 from registry.catalog.upload_api import UploadsApi
 from registry.delivery.api import DownloadsAuditApi
 from registry.delivery.pages import ManagePages, RecordsPages
+from registry.delivery.update_api import MustUpdatesApi, UpdatesApi
+from registry.delivery.update_pages import MustUpdatePages, UpdatePages
 from registry.fixed_pages import LocalMailPages, ProblemPages, StaticFiles
 from registry.health import HealthApi
 from registry.identity.ci_pages import CIPages
@@ -79,7 +81,9 @@ ROUTES: tuple[Any, ...] = (
     AskPages,
     RequestPages,
     ReceiptPages,
+    UpdatePages,
     ModelPages,
+    MustUpdatePages,
     GatePages,
     SharingPages,
     ModelAccessApi,
@@ -91,6 +95,8 @@ ROUTES: tuple[Any, ...] = (
     ModelsApi,
     LineageApi,
     SharingApi,
+    MustUpdatesApi,
+    UpdatesApi,
     UploadsApi,
     LicensesApi,
     ReceiptsApi,

@@ -17,6 +17,7 @@ from registry.acceptances.domain import CopyEvent
 from registry.access import changed_terms
 from registry.access.jobs import run_lapsing
 from registry.catalog.jobs import run_verification
+from registry.delivery import updates
 from registry.identity import membership
 from registry.identity.jobs import run_digests
 from registry.identity.notices import note_mail
@@ -44,6 +45,7 @@ class Worker:
         self._handlers: Mapping[str, Handler] = {
             mail.TOPIC: self._send_mail,
             catalog.TERMS_CHANGED: self._tell_holders,
+            catalog.MUST_UPDATE_MARKED: self._tell_of_update,
             DOMAIN_PROVED: self._join_known_people,
         }
 
@@ -176,6 +178,16 @@ class Worker:
         now = parts.clock.now()
         await parts.database.write(
             lambda session: changed_terms.tell_holders(
+                session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
+            )
+        )
+
+    async def _tell_of_update(self, payload: bytes) -> None:
+        parts = self._parts
+        task = msgspec.json.decode(payload, type=updates.Task)
+        now = parts.clock.now()
+        await parts.database.write(
+            lambda session: updates.tell_holders(
                 session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
             )
         )

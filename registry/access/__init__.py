@@ -4,7 +4,7 @@ from registry.access.blocks import REASON_MAX_CHARACTERS, BlockSummary
 from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
 from registry.access.reading import check_parameters, choose_models, choose_versions, read_span
-from registry.access.request_store import list_granted
+from registry.access.request_store import list_granted, list_grantees
 from registry.access.service import (
     block_person,
     explain,
@@ -37,6 +37,7 @@ __all__ = [
     "list_blocks",
     "list_blocks_of_person",
     "list_granted",
+    "list_grantees",
     "publisher_head",
     "read_span",
     "roles_at",

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from registry.access import refusals
 from registry.access.account_refusals import account_without_license, account_without_review
-from registry.access.single_facts import BlockFact, Earlier, GrantFact, RequestFact, Requirement
+from registry.access.single_facts import BlockFact, Earlier, GrantFact, RequestFact, Requirement, UpdateFact
 from registry.access.transitions import STATE_WORDS, RequestState
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import NONE, Checked, Prerequisites, Seen, check, refuse
@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     """What a decision looked at, in the order it is evaluated and explained."""
 
     NOT_BLOCKED = "not-blocked"
+    RELEASE = "release-current"
     SIGNED_IN = "signed-in"
     SCOPE = "scope"
     GATE_OPEN = "gate-open"
@@ -53,6 +54,8 @@ class Facts:
     standing: Standing = NOTHING_KNOWN
     """Only gathered where the gate has prerequisites."""
     block: BlockFact | None = None
+    update: UpdateFact | None = None
+    """Only where one release is asked for, and it is marked."""
     grant: GrantFact | None = None
     """Only a gate of mode `manual` looks at it."""
     request: RequestFact | None = None
@@ -95,6 +98,8 @@ class Permit:
     grant_id: UUID | None = None
     reaccept_by: datetime | None = None
     """Access goes on until then by an acceptance of earlier terms; the new ones are to be accepted before."""
+    update: UpdateFact | None = None
+    """The release is to be given up until then, and handed out no longer."""
     reasons: tuple[Reason, ...]
 
 
@@ -126,6 +131,7 @@ def decide(facts: Facts) -> Permit | Denial:
         ),
         reaccept_by=min((one.reaccept_by for one in facts.requirements if one.reaccept_by), default=None),
         grant_id=facts.grant.id if facts.grant and facts.mode is GateMode.MANUAL else None,
+        update=facts.update,
         reasons=reasons,
     )
 
@@ -145,6 +151,8 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
                 decider=_maintainers(facts),
             )
         )
+    if facts.update is not None:
+        reasons.append(_release_reason(facts.update, facts))
     account = principal.account
     signed_in = principal.person_id is not None or account is not None
     if signed_in or not open_to_all:
@@ -180,6 +188,18 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
     if facts.mode is GateMode.MANUAL:
         reasons.append(_review_reason(facts))
     return tuple(reasons)
+
+
+def _release_reason(update: UpdateFact, facts: Facts) -> Reason:
+    return Reason(
+        code=ReasonCode.RELEASE,
+        met=not update.is_due,
+        title=f"To be given up by {update.update_by:%-d %B %Y}",
+        detail=f"Use release {update.replacement} instead. Reason given: {update.reason}",
+        since=update.since,
+        until=None if update.is_due else update.update_by,
+        decider=_maintainers(facts),
+    )
 
 
 def _checked(facts: Facts) -> tuple[Checked, ...]:
@@ -322,6 +342,8 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
         return refusals.blocked(
             repo, block.reason, since=block.since, until=block.until, ask=_contact(facts), decider=maintainers
         )
+    if reason.code is ReasonCode.RELEASE and facts.update is not None:
+        return refusals.update_required(repo, facts.update, decider=_maintainers(facts))
     if reason.code is ReasonCode.SIGNED_IN:
         return refusals.sign_in_needed(repo, f"/{repo}/accept")
     if reason.code is ReasonCode.SCOPE:

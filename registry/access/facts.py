@@ -79,7 +79,9 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
              AND (t.ends_at IS NULL OR t.ends_at > :now) ORDER BY t.granted_at DESC LIMIT 1) END AS grant_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
-       NULL AS source_id, NULL AS source, 0 AS generation, r.prerequisites AS prerequisites
+       NULL AS source_id, NULL AS source, 0 AS generation, r.prerequisites AS prerequisites,
+       CASE WHEN EXISTS (SELECT 1 FROM must_update u WHERE u.model_id = m.id AND u.ended_at IS NULL)
+            THEN 1 ELSE 0 END AS marked
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate g ON g.id = m.gate_id
@@ -100,7 +102,7 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
        n.ancestor_id AS source_id, CASE WHEN s.private THEN '' ELSE sp.name || '/' || s.name END AS source,
-       n.generation AS generation, NULL AS prerequisites
+       n.generation AS generation, NULL AS prerequisites, 0 AS marked
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate og ON og.id = m.gate_id
@@ -175,6 +177,8 @@ class Row:
     """Its name; empty where it is private."""
     prerequisites: bytes | None
     """What the model's own gate asks for beforehand; None: nothing."""
+    marked: bool
+    """Some release of the model is to be given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +188,8 @@ class Gathered:
     facts: Facts
     private: bool
     has_role: bool
+    marked: bool = False
+    """Some release of the model is to be given up; which one tells `giving_up`."""
 
     def is_visible_to(self, principal: Principal) -> bool:
         """Whether the model may be known to exist; private ones look absent to outsiders."""
@@ -281,7 +287,7 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
         grant=_unexplained_grant(first.grant_id),
         prerequisites=parse_prerequisites(first.prerequisites),
     )
-    return Gathered(facts=facts, private=first.private, has_role=first.role is not None)
+    return Gathered(facts=facts, private=first.private, has_role=first.role is not None, marked=first.marked)
 
 
 _UNEXPLAINED_BLOCK = BlockFact(
@@ -411,6 +417,7 @@ def _typed(statement: TextClause) -> Any:
         source=String,
         generation=Integer,
         prerequisites=LargeBinary,
+        marked=Integer,
     )
 
 
@@ -436,4 +443,5 @@ def _row(row: Mapping[str, Any]) -> Row:
         source_id=row["source_id"],
         source=row["source"],
         prerequisites=row["prerequisites"],
+        marked=bool(row["marked"]),
     )

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from sqlmodel import Session
 
 from registry import catalog, ledger, licenses
-from registry.access import facts, model_views, views
+from registry.access import facts, giving_up, model_views, views
 from registry.access.domain import decide
 from registry.access.model_views import ModelShown
 from registry.access.permitted import Narrowing, list_permitted, list_visible
@@ -231,6 +231,11 @@ def load_model(
     gathered = facts.gather_by_name(session, principal, publisher=model.publisher, model=model.name, now=now)
     if gathered is None:
         raise CorruptRecord(f"model {model.id} has no gate in force")
+    update = (
+        giving_up.find_update(session, model_id=model.id, release_id=release.id, now=now)
+        if release and gathered.marked
+        else None
+    )
     versions = [
         licenses.get_version_by_id(session, version_id) for version_id in model.gate.license_version_ids
     ]
@@ -243,7 +248,7 @@ def load_model(
         releases=catalog.count_releases(session, model_id=model.id),
         weights=catalog.weigh_files(session, release_id=release.id) if release else (),
         requirements=[(version, licenses.find_terms(session, version.id)) for version in versions],
-        verdict=decide(replace(gathered.facts, contact=contact)),
+        verdict=decide(replace(gathered.facts, contact=contact, update=update)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from registry.access.single_facts import UpdateFact
 from registry.kernel.outcomes import Refusal, Remedy
 
 
@@ -69,4 +70,20 @@ def asking_for_others(publisher: str) -> Refusal:
         detail="What a person has accepted, and what they lack, is shown to that person. Nothing was looked up.",
         remedy=Remedy(text="Ask for yourself: leave the person out"),
         decider=f"The owners of {publisher}",
+    )
+
+
+def update_required(repo: str, update: UpdateFact, *, decider: str) -> Refusal:
+    """Return the refusal of everybody who asks for a release that is given up."""
+    return Refusal(
+        code="update-required",
+        status=403,
+        title=f"This release of {repo} was to be given up by {update.update_by:%-d %B %Y}",
+        detail=f"No file was sent. Reason given: {update.reason}",
+        remedy=Remedy(
+            text=f"Use release {update.replacement} instead, and delete this one",
+            url=f"/{repo}/files?revision={update.replacement}",
+        ),
+        decider=decider,
+        since=update.update_by,
     )

@@ -239,3 +239,17 @@ def list_granted(session: Session, gate_id: UUID, *, now: datetime) -> frozenset
 def insert_grant_end(session: Session, end: AccessGrantEnd) -> None:
     """Insert the end of a grant."""
     session.exec(insert(AccessGrantEnd).values(**end.model_dump()))
+
+
+def list_grantees(
+    session: Session, *, gate_id: UUID, after: UUID | None, limit: int
+) -> Sequence[tuple[UUID, UUID]]:
+    """Return grant and person of the grants of a gate that nobody ended, by their ids, after `after`."""
+    statement = (
+        select(AccessGrant.id, AccessGrant.person_id)
+        .outerjoin(AccessGrantEnd, col(AccessGrantEnd.grant_id) == col(AccessGrant.id))
+        .where(AccessGrant.gate_id == gate_id, col(AccessGrantEnd.grant_id).is_(None))
+    )
+    if after is not None:
+        statement = statement.where(AccessGrant.id > after)
+    return session.exec(statement.order_by(col(AccessGrant.id)).limit(limit)).all()

@@ -64,3 +64,16 @@ class RequestFact:
     reapply_at: datetime | None
     grant_ended_at: datetime | None
     """When the grant that it brought about ran out by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateFact:
+    """The release that is asked for is to be given up for another by a moment."""
+
+    replacement: str
+    """Commit of the release to be used instead."""
+    update_by: datetime
+    reason: str
+    since: datetime
+    is_due: bool
+    """The moment has come: the release is no longer handed out."""

@@ -26,6 +26,7 @@ _KINDS = {
     "block": "Block",
     "role": "Role",
     "lineage": "Base of a model",
+    "must-update": "Release to be given up",
 }
 _WITHHELD = (
     "The leaf is not shown: it speaks of a private model. Its hash is public, so that the log can be checked; "

@@ -2,6 +2,7 @@
 
 from registry.catalog.cards import Card, GatePrompt, parse_card
 from registry.catalog.domain import (
+    MUST_UPDATE_MARKED,
     TERMS_CHANGED,
     Command,
     FileView,
@@ -82,6 +83,7 @@ from registry.catalog.sharing import GateMove, list_models_of_gate, move_model, 
 from registry.catalog.upload_store import UploadLine
 
 __all__ = [
+    "MUST_UPDATE_MARKED",
     "REACCEPT_DAYS",
     "REACCEPT_DAYS_MOST",
     "TERMS_CHANGED",

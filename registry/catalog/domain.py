@@ -39,6 +39,9 @@ TERMS_CHANGED = "gate.terms-changed"
 RELEASE_PUBLISHED = "release.published"
 ROLE_CHANGED = "role"
 LINEAGE_CHANGED = "lineage"
+MUST_UPDATE = "must-update"
+MUST_UPDATE_MARKED = "release.must-update"
+"""Outbox topic: a release is to be given up; the payload names the mark."""
 LEASE = timedelta(seconds=60)
 """How long one worker has an upload for itself; renewed while it hashes."""
 RETRY_PAUSE = timedelta(seconds=5)

@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from registry import ledger
-from registry.catalog import gates, lineage, release_store, service, sharing
+from registry.catalog import gates, lineage, must_updates, release_store, service, sharing
 from registry.catalog.domain import (
     GATE_CHANGED,
     LINEAGE_CHANGED,
     MODEL_MOVED,
+    MUST_UPDATE,
     RELEASE_PUBLISHED,
     ROLE_CHANGED,
 )
@@ -32,6 +33,7 @@ from registry.catalog.tables import (
     ModelBase,
     ModelGateMove,
     ModelLineage,
+    MustUpdate,
     PublisherRole,
     Ref,
     Release,
@@ -42,7 +44,7 @@ from registry.kernel.identifiers import sha256
 from registry.ledger import Discrepancy
 
 BATCH_ROWS = 100
-KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED, LINEAGE_CHANGED, MODEL_MOVED)
+KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED, LINEAGE_CHANGED, MODEL_MOVED, MUST_UPDATE)
 """Kinds of ledger entries whose rows are here."""
 
 
@@ -59,6 +61,8 @@ def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
         yield from _check_base(session, base_id)
     for move_id in _iterate_ids(session, ModelGateMove):
         yield from _check_move(session, move_id)
+    for mark_id in _iterate_ids(session, MustUpdate):
+        yield from _check_mark(session, mark_id)
     yield from _check_gates(session)
     yield from _check_whereabouts(session)
     yield from _check_lineage(session)
@@ -67,7 +71,8 @@ def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
 
 
 def _iterate_ids(
-    session: Session, table: type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove]
+    session: Session,
+    table: type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove | MustUpdate],
 ) -> Iterator[UUID]:
     last: UUID | None = None
     while True:
@@ -216,6 +221,29 @@ def _check_whereabouts(session: Session) -> Iterator[Discrepancy]:
             )
 
 
+def _check_mark(session: Session, mark_id: UUID) -> Iterator[Discrepancy]:
+    row = must_updates.get_mark(session, mark_id)
+    marked = must_updates.mark_leaf(
+        row.id,
+        row.model_id,
+        row.commit,
+        row.replacement,
+        update_by=row.update_by,
+        reason=row.reason,
+        at=row.marked_at,
+    )
+    yield from _check_leaf(session, "must_update", row.id, row.entry_id, marked)
+    if row.ended_at is None and row.end_entry_id is None:
+        return
+    if row.ended_at is None or row.end_entry_id is None:
+        yield Discrepancy(
+            table="must_update", row_id=str(row.id), problem="the end has no ledger entry or no time"
+        )
+        return
+    ended = must_updates.taken_back_leaf(row.id, row.model_id, reason=row.end_reason or "", at=row.ended_at)
+    yield from _check_leaf(session, "must_update", row.id, row.end_entry_id, ended)
+
+
 def _check_lineage(session: Session) -> Iterator[Discrepancy]:
     """Every ancestor is one by what was declared, and none is left out."""
     stored: dict[UUID, dict[UUID, int]] = {}
@@ -322,13 +350,20 @@ def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
         return Discrepancy(
             table=name, row_id=str(row_id), problem="stands although the log says it has ended"
         )
+    if isinstance(row, MustUpdate) and said.get("act") == "taken-back" and row.ended_at is None:
+        return Discrepancy(
+            table=name, row_id=str(row_id), problem="stands although the log says it was taken back"
+        )
     return None
 
 
-_ROWS_OF: dict[str, tuple[type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove], str]] = {
+_ROWS_OF: dict[
+    str, tuple[type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove | MustUpdate], str]
+] = {
     RELEASE_PUBLISHED: (Release, "release"),
     GATE_CHANGED: (GateRevision, "revision"),
     LINEAGE_CHANGED: (ModelBase, "lineage"),
     MODEL_MOVED: (ModelGateMove, "move"),
+    MUST_UPDATE: (MustUpdate, "must_update"),
     ROLE_CHANGED: (PublisherRole, "role_id"),
 }

@@ -16,7 +16,7 @@ _RESERVED = frozenset({
     "orgs", "outbox", "people", "policies", "problems", "public", "publishers", "raw", "receipts",
     "records", "registry", "requests", "resolve", "robots.txt", "schema", "search", "security", "settings",
     "sign-in", "sign-out", "signin", "signout", "spaces", "static", "status", "support", "system", "terms",
-    "tokens", "uploads", "users", "verify", "well-known", "www",
+    "tokens", "updates", "uploads", "users", "verify", "well-known", "www",
 })
 # fmt: on
 

@@ -263,3 +263,32 @@ class ModelGateMove(Table, table=True):
     moved_by: UUID | None = Field(default=None, foreign_key="person.id")
     moved_at: datetime = Field(sa_type=UTCDateTime)
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+
+
+class MustUpdate(Table, table=True):
+    """A release is to be given up for another by a day; the end is mutable, once."""
+
+    __table_args__ = (
+        Index(
+            "ix_must_update_standing",
+            "model_id",
+            "release_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    model_id: UUID = Field(foreign_key="model.id")
+    release_id: UUID = Field(foreign_key="release.id")
+    replacement_id: UUID = Field(foreign_key="release.id")
+    update_by: datetime = Field(sa_type=UTCDateTime)
+    reason: str = Field(max_length=300)
+    marked_by: UUID = Field(foreign_key="person.id")
+    marked_at: datetime = Field(sa_type=UTCDateTime)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_by: UUID | None = Field(default=None, foreign_key="person.id")
+    end_reason: str | None = Field(default=None, max_length=300)
+    end_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id", unique=True)

@@ -3,14 +3,26 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from urllib.parse import unquote
 from uuid import UUID
 
+from registry.access.single_facts import UpdateFact
 from registry.identity.domain import Principal
 from registry.kernel.outcomes import Refusal, Remedy
 
 PATH_MAX_BYTES = 4096
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})\Z")
+
+
+class UpdateAnswered(StrEnum):
+    """What somebody says who was told to give up a release; before it they are `notified`."""
+
+    ACKNOWLEDGED = "acknowledged"
+    CONFIRMED_DELETED = "confirmed_deleted"
+
+
+NOTIFIED = "notified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +74,8 @@ class Authorised:
     file: ServedFile
     reaccept_by: datetime | None = None
     """The right ends then, unless the present terms are accepted before."""
+    update: UpdateFact | None = None
+    """The release is to be given up for another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +86,7 @@ class UrlIssued:
     url: str
     record_id: UUID
     reaccept_by: datetime | None = None
+    update: UpdateFact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +97,7 @@ class TextServed:
     content: bytes
     record_id: UUID | None
     reaccept_by: datetime | None = None
+    update: UpdateFact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ each one depends on the last:
 6. Commit. Only then do the answers leave (P5).
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +23,8 @@ from registry.access.domain import OPEN_PATHS
 from registry.access.facts import BY_NAME_SQL, Row
 from registry.catalog.prerequisites import NONE
 from registry.delivery import domain
-from registry.delivery.domain import Asker, FileRequest, Outcome, ServedFile
+from registry.delivery.domain import Asker, FileRequest, Outcome
+from registry.delivery.finding import Files, StoredFile
 from registry.delivery.s3 import S3ObjectStore
 from registry.identity.domain import (
     ANONYMOUS,
@@ -42,12 +42,11 @@ from registry.identity.standing import STANDING_SQL
 from registry.identity.standing_domain import assemble_standing
 from registry.kernel.clock import Clock
 from registry.kernel.database import Batch, Database
-from registry.kernel.identifiers import is_commit_id, new_id
+from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
 from registry.kernel.statements import Parameters, Rows, statements_for
 from registry.kernel.telemetry import DECISIONS, URLS_ISSUED
 
-REMEMBERED_FILES = 20_000
 CLIENT_MAX_CHARACTERS = 120
 BATCHES_AT_ONCE_POSTGRESQL = 2
 Asked = tuple[Principal, str, str]
@@ -58,16 +57,6 @@ SELECT t.id, t.person_id, t.scopes, t.expires_at, t.revoked_at, t.last_used_at, 
   FROM access_token t JOIN person p ON p.id = t.person_id WHERE t.digest = :digest
 """
 _TOUCH_SQL = "UPDATE access_token SET last_used_at = :now WHERE id = :token_id"
-_COMMIT_SQL = "SELECT id, commit_id FROM release WHERE model_id = :model_id AND commit_id = :revision"
-_REF_SQL = """
-SELECT e.id, e.commit_id FROM ref f JOIN release e ON e.id = f.release_id
- WHERE f.model_id = :model_id AND f.name = :revision
-"""
-_FILE_SQL = """
-SELECT f.size, f.sha256, f.git_oid, f.large, b.storage_key, b.content
-  FROM release_file f JOIN blob b ON b.sha256 = f.sha256
- WHERE f.release_id = :release_id AND f.path = :path
-"""
 _RECORD_SQL = """
 INSERT INTO download_record (id, issued_at, person_id, token_id, model_id, release_id, path, sha256, size,
                              acceptance_id, resumed_from, channel, client, request_id,
@@ -89,16 +78,6 @@ VALUES (:id, :refused_at, :person_id, :model_id, :path, :code, :request_id)
 class _Item:
     file: FileRequest
     asker: Asker
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredFile:
-    """What the database holds about a file of a release; immutable."""
-
-    release_id: UUID
-    served: ServedFile
-    storage_key: str
-    content: bytes | None
 
 
 @dataclass(slots=True)
@@ -131,7 +110,7 @@ class Resolver:
         self._ttl = url_ttl_seconds
         self._contact = contact
         self._sql = statements_for(database.dialect)
-        self._files: OrderedDict[tuple[UUID, str], _StoredFile] = OrderedDict()
+        self._files = Files(self._sql)
         at_once = 1 if database.dialect == "sqlite" else BATCHES_AT_ONCE_POSTGRESQL
         self._batch: Batch[_Item, Outcome] = Batch(database.submit_raw, self._resolve_batch, at_once=at_once)
 
@@ -283,6 +262,7 @@ class Resolver:
             source_id=sql.read_id(row[18]) if row[18] is not None else None,
             source=row[19],
             prerequisites=row[21],
+            marked=bool(row[22]),
         )
 
     def _answer(
@@ -301,27 +281,31 @@ class Resolver:
             return domain.FileRefused(refusal=domain.no_such_model())
         publisher, model = gathered.facts.publisher, gathered.facts.model
         if item.file.path in OPEN_PATHS:
-            stored = self._find_file(connection, gathered.facts.model_id, item.file)
-            if isinstance(stored, _StoredFile) and not stored.served.large and stored.content is not None:
+            stored = self._files.find(connection, gathered.facts.model_id, item.file)
+            if isinstance(stored, StoredFile) and not stored.served.large and stored.content is not None:
                 if not item.asker.wants_body:
                     return domain.Authorised(file=stored.served)
                 return domain.TextServed(file=stored.served, content=stored.content, record_id=None)
+        if gathered.marked:
+            gathered = self._files.with_update(connection, gathered, item.file, now)
         verdict = access.decide(gathered.facts)
         if isinstance(verdict, access.Denial):
             DECISIONS.labels(verdict.refusal.code).inc()
             self._note_refusal(writes, principal, gathered, item, verdict, now)
             return domain.FileRefused(refusal=verdict.refusal)
-        stored = self._find_file(connection, gathered.facts.model_id, item.file)
+        stored = self._files.find(connection, gathered.facts.model_id, item.file)
         if stored is None:
             return domain.FileRefused(refusal=domain.no_such_revision(publisher, model))
         if isinstance(stored, str):
             return domain.FileRefused(refusal=domain.no_such_file(publisher, model), commit=stored)
         if not item.asker.wants_body:
-            return domain.Authorised(file=stored.served, reaccept_by=verdict.reaccept_by)
+            return domain.Authorised(
+                file=stored.served, reaccept_by=verdict.reaccept_by, update=verdict.update
+            )
         return self._hand_out(verdict, stored, item.asker, writes, now)
 
     def _hand_out(
-        self, permit: access.Permit, stored: _StoredFile, asker: Asker, writes: _Writes, now: datetime
+        self, permit: access.Permit, stored: StoredFile, asker: Asker, writes: _Writes, now: datetime
     ) -> Outcome:
         """Issue the URL, or send the text, and record it; the permit is the only way here (P1)."""
         DECISIONS.labels("permitted").inc()
@@ -332,17 +316,22 @@ class Resolver:
                 content=stored.content,
                 record_id=record_id,
                 reaccept_by=permit.reaccept_by,
+                update=permit.update,
             )
         url = self._store.presign_get(
             stored.storage_key, filename=stored.served.path, expires_s=self._ttl, now=now
         )
         URLS_ISSUED.inc()
         return domain.UrlIssued(
-            file=stored.served, url=url, record_id=record_id, reaccept_by=permit.reaccept_by
+            file=stored.served,
+            url=url,
+            record_id=record_id,
+            reaccept_by=permit.reaccept_by,
+            update=permit.update,
         )
 
     def _record(
-        self, writes: _Writes, permit: access.Permit, stored: _StoredFile, asker: Asker, now: datetime
+        self, writes: _Writes, permit: access.Permit, stored: StoredFile, asker: Asker, now: datetime
     ) -> UUID:
         record_id = new_id()
         sql, account = self._sql, permit.principal.account
@@ -399,43 +388,6 @@ class Resolver:
                 "request_id": item.asker.request_id[:64],
             }
         )
-
-    def _find_file(self, connection: Any, model_id: UUID, file: FileRequest) -> _StoredFile | str | None:
-        """Return the file; the commit where it has none of this path; None where there is no such revision."""
-        sql = self._sql
-        if is_commit_id(file.revision):
-            known = self._files.get((model_id, f"{file.revision}/{file.path}"))
-            if known is not None:
-                return known
-        statement = _COMMIT_SQL if is_commit_id(file.revision) else _REF_SQL
-        given = {"model_id": sql.bind_id(model_id), "revision": file.revision}
-        (releases,) = sql.fetch_many(connection, statement, [given])
-        if not releases:
-            return None
-        release_id, commit = sql.read_id(releases[0][0]), releases[0][1]
-        key = (model_id, f"{commit}/{file.path}")
-        known = self._files.get(key)
-        if known is not None:
-            return known
-        by_path = {"release_id": sql.bind_id(release_id), "path": file.path}
-        (rows,) = sql.fetch_many(connection, _FILE_SQL, [by_path])
-        if not rows:
-            return str(commit)
-        size, sha256, git_oid, large, storage_key, content = rows[0]
-        served = ServedFile(
-            commit=commit, path=file.path, size=size, sha256=sha256, git_oid=git_oid, large=bool(large)
-        )
-        stored = _StoredFile(
-            release_id=release_id,
-            served=served,
-            storage_key=storage_key,
-            content=bytes(content) if content is not None and not large else None,
-        )
-        if stored.content is None or len(stored.content) < 4096:
-            self._files[key] = stored
-            if len(self._files) > REMEMBERED_FILES:
-                self._files.popitem(last=False)
-        return stored
 
     def _write(self, connection: Any, writes: _Writes) -> None:
         if writes.records:

@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field
 
-from registry.kernel.database import Table, UTCDateTime
+from registry.delivery.domain import UpdateAnswered
+from registry.kernel.database import Table, UTCDateTime, enum_column
 
 
 class DownloadRecord(Table, table=True):
@@ -69,3 +70,26 @@ class RefusedRequest(Table, table=True):
     path: str = Field(max_length=1024)
     code: str = Field(max_length=64)
     request_id: str = Field(default="", max_length=64)
+
+
+class UpdateNotice(Table, table=True):
+    """A person was told that a release they have, or may have, is to be given up."""
+
+    __table_args__ = (Index("ix_update_notice_person", "person_id", "must_update_id"),)
+
+    must_update_id: UUID = Field(foreign_key="must_update.id", primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    told_at: datetime = Field(sa_type=UTCDateTime)
+    downloaded: bool
+    """They had been given files of it by then; otherwise they hold a right to it."""
+
+
+class UpdateAnswer(Table, table=True):
+    """What a person said to such a notice; each state once, never changed."""
+
+    must_update_id: UUID = Field(foreign_key="must_update.id", primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    state: UpdateAnswered = Field(
+        sa_column=Column(enum_column(UpdateAnswered), primary_key=True, nullable=False)
+    )
+    answered_at: datetime = Field(sa_type=UTCDateTime)

@@ -18,6 +18,7 @@ import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
 
+from registry.access.single_facts import UpdateFact
 from registry.kernel.edge import holds_nul_mark
 from registry.kernel.outcomes import GatehouseError, Refusal, Unavailable, UnfitValue
 from registry.kernel.problems import (
@@ -58,6 +59,7 @@ class Topic(StrEnum):
 
     LICENSE = "license"
     ACCESS = "access"
+    UPDATE = "update"
 
 
 CODES: Mapping[str, HubCode | None] = {
@@ -154,6 +156,13 @@ def reaccept_warning(repo_id: str, until: datetime, *, base_url: str) -> str:
     """Return the value of `X-HF-Warning` for somebody whose right ends unless they accept the present terms."""
     said = f"The license of {repo_id} has changed. Accept it by {until:%-d %B %Y}, then access goes on"
     return f"{Topic.LICENSE}; {said}: {base_url}/{repo_id}/accept"
+
+
+def update_warning(repo_id: str, update: UpdateFact, *, base_url: str) -> str:
+    """Return the value of `X-HF-Warning` for a release that is to be given up."""
+    said = f"This release of {repo_id} is to be given up by {update.update_by:%-d %B %Y}. {update.reason}"
+    remedy = f"Use release {update.replacement} instead"
+    return f"{Topic.UPDATE}; {as_header(said).rstrip('.')}. {remedy}: {base_url}/{repo_id}/files?revision={update.replacement}"
 
 
 def answer_refusal(

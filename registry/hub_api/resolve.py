@@ -33,7 +33,7 @@ from registry.delivery.domain import (
 from registry.delivery.resolving import Resolver
 from registry.hub_api import service
 from registry.hub_api.domain import RangeKind, Span, is_revision, select_range
-from registry.hub_api.errors import answer_refusal, reaccept_warning
+from registry.hub_api.errors import answer_refusal, reaccept_warning, update_warning
 from registry.identity.authentication import bearer_token
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
@@ -146,12 +146,14 @@ class FileRoute:
         return await _send(send, 200, [*_about(outcome.file), *kind, size, *self._warn(file, outcome)])
 
     def _warn(self, file: FileRequest, outcome: Authorised | UrlIssued | TextServed) -> Headers:
-        """Return the header that says until when new terms are to be accepted."""
-        if outcome.reaccept_by is None:
-            return []
+        """Return the headers that say until when new terms are to be accepted, or the release to be given up."""
         repo_id, base_url = f"{file.publisher}/{file.model}", self._desk.settings.base_url
-        said = reaccept_warning(repo_id, outcome.reaccept_by, base_url=base_url)
-        return [(b"x-hf-warning", said.encode("ascii"))]
+        said = []
+        if outcome.reaccept_by is not None:
+            said.append(reaccept_warning(repo_id, outcome.reaccept_by, base_url=base_url))
+        if outcome.update is not None:
+            said.append(update_warning(repo_id, outcome.update, base_url=base_url))
+        return [(b"x-hf-warning", one.encode("ascii")) for one in said]
 
     async def _visitor(self, headers: dict[str, str], country: str | None) -> Principal | None:
         """Return who a browser's web session belongs to."""

@@ -21,8 +21,8 @@ from registry.identity.service import (
     open_profiles,
     revoke_token,
 )
+from registry.identity.service_accounts import find_sponsors, list_accounts, list_sponsored, name_accounts
 from registry.identity.service_accounts import find_token as find_service_token
-from registry.identity.service_accounts import list_accounts, list_sponsored, name_accounts
 from registry.identity.sessions import authenticate_session
 from registry.identity.standing import load_standing, load_standings
 
@@ -42,6 +42,7 @@ __all__ = [
     "ensure_person",
     "find_person_by_email",
     "find_service_token",
+    "find_sponsors",
     "find_token",
     "get_organisation",
     "issue_local_link",

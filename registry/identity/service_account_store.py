@@ -164,3 +164,13 @@ def revoke_all(session: Session, account_id: UUID, *, reason: str, now: datetime
         .where(col(ServiceToken.account_id) == account_id, col(ServiceToken.revoked_at).is_(None))
         .values(revoked_at=now)
     )
+
+
+def find_sponsors(session: Session, account_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Return who answers for each of these accounts."""
+    rows = session.exec(
+        select(ServiceAccount.id, ServiceAccount.sponsor_id)
+        .where(col(ServiceAccount.id).in_(account_ids))
+        .order_by(col(ServiceAccount.id))
+    )
+    return {account_id: sponsor_id for account_id, sponsor_id in rows}  # noqa: C416 - rows are not pairs to mypy

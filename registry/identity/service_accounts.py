@@ -261,6 +261,11 @@ def change(
             assert_never(act)
 
 
+def find_sponsors(session: Session, account_ids: Sequence[UUID]) -> Mapping[UUID, UUID]:
+    """Return who answers for each of these accounts now."""
+    return store.find_sponsors(session, account_ids)
+
+
 def name_accounts(session: Session, account_ids: Sequence[UUID]) -> Mapping[UUID, str]:
     """Return how lists name these accounts: the name, and whose it is."""
     return {

@@ -18,8 +18,10 @@ from registry import catalog, identity
 from registry.access import requesting, templates
 from registry.access import service as access_service
 from registry.access.requesting import Office
+from registry.catalog import must_updates
 from registry.catalog.domain import GateMode, Role, UploadState
 from registry.catalog.tables import Upload
+from registry.delivery.tables import UpdateNotice
 from registry.identity import organisations, service_accounts
 from registry.identity.ci_domain import Issuer, IssuerKind, NewRule
 from registry.identity.ci_exchange import create_rule
@@ -35,7 +37,7 @@ from registry.settings import Settings
 from tests.api.route_table import SESSIONS, TOKENS, Row
 from tests.applications import application
 from tests.clock import SettableClock
-from tests.world import ANSWERS, BASE_URL, MASTER_SECRET, TEXT_10, World, presigning_store
+from tests.world import ANSWERS, BASE_URL, CARD, MASTER_SECRET, TEXT_10, World, presigning_store
 
 STATES = ("auto", "manual", "closed", "private", "absent")
 BROWSER = "browser-without-a-session"
@@ -116,7 +118,7 @@ class Matrix:
 
     def form(self, row: Row) -> dict[str, str]:
         """Fields that a form has to have before anything else is looked at."""
-        return FORMS.get(row.path, {})
+        return {name: value.format(**self.things) for name, value in FORMS.get(row.path, {}).items()}
 
 
 FILES = [{"path": "README.md", "sha256": "0" * 64, "size": 1}]
@@ -137,6 +139,14 @@ BODIES: dict[str, Any] = {
     "PUT /api/v1/models/{publisher}/{name}/gate/sharing": lambda _: {"model": "quarry/auto-1b"},
     "POST /api/v1/models/{publisher}/{name}/releases": lambda _: {"files": FILES},
     "POST /api/v1/models/{publisher}/{name}/uploads": lambda _: {"files": [{"sha256": "0" * 64, "size": 1}]},
+    "POST /api/v1/models/{publisher}/{name}/must-updates": lambda things: {
+        "release": "1" * 40,
+        "replacement": "2" * 40,
+        "update_by": "2100-01-01T00:00:00Z",
+        "reason": "leaks training data",
+    },
+    "POST /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/end": lambda _: {"reason": "a mistake"},
+    "POST /api/v1/updates/{mark_id}/answers": lambda _: {"state": "acknowledged"},
     "POST /api/v1/publishers": lambda _: {"name": "fresh"},
     "POST /api/v1/publishers/{publisher}/roles": lambda things: {
         "person": things["person_id"],
@@ -164,6 +174,7 @@ ASKED = {
 FORMS: dict[str, dict[str, str]] = {
     "/authorize": {**ASKED, "decision": "allow"},
     "/requests/{request_id}/{event}": {"note": "because"},
+    "/updates": {"mark": "{mark_id}", "state": "acknowledged"},
 }
 QUERIES = {
     "/authorize": f"?{urlencode(ASKED)}",
@@ -278,6 +289,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
             )
         )
     receipt = world.accept(holder, models["auto"])
+    mark = _mark_release(world, owner, publisher, people["holder"])
     world.accept(people["applicant"], models["manual"])
     request = _must(
         world.write(
@@ -373,6 +385,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         "account token id": str(made[0].id),
         "account_id": str(account.id),
         "act": "suspend",
+        "mark_id": str(mark.id),
         "block_id": str(block.id),
         "code": "license-not-accepted",
         "event": "withdraw",
@@ -399,6 +412,38 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         "topic": "anything",
         "upload_id": upload_id,
     }
+
+
+def _mark_release(world: World, owner: Principal, publisher: Any, holder: Principal) -> must_updates.Mark:
+    """Mark the first release of a model with two; the holder is told."""
+
+    def released(readme: bytes) -> str:
+        files = {"README.md": readme, "model.safetensors": b"\x00weights of auto-1b\xff" * 64}
+        world.release(owner, publisher, name="auto-1b", files=files)
+        release = world.read(catalog.find_current_release, model_id=world.model(owner, name="auto-1b").id)
+        assert release is not None
+        commit: str = release.commit
+        return commit
+
+    old, new = released(CARD), released(CARD + b"Mended.\n")
+    demand = must_updates.Demand(
+        commit=old, replacement=new, update_by=world.now + timedelta(days=30), reason="leaks training data"
+    )
+    mark: must_updates.Mark = _must(
+        world.write(
+            must_updates.mark_release,
+            publisher="quarry",
+            name="auto-1b",
+            demand=demand,
+            principal=owner,
+            now=world.now,
+        )
+    )
+    told = UpdateNotice(
+        must_update_id=mark.id, person_id=holder.person_id, told_at=world.now, downloaded=True
+    )
+    world.write(lambda session: session.add(told))
+    return mark
 
 
 def _office(world: World, person: Principal) -> Office:

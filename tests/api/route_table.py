@@ -79,6 +79,10 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "publishing token": frozenset({"owner:publish"}),
     "accepting": frozenset(SESSIONS),
     "accepting/auto": frozenset({*SESSIONS, "holder:read"}),  # is told that nothing is left to accept
+    "marks": frozenset(),
+    "marks/auto": frozenset({"maintainer", "owner"}),
+    "mark records": frozenset(),
+    "mark records/auto": frozenset({*_STAFF, "owner:audit"}),
     "asking": frozenset(SESSIONS),
     "asking/closed": frozenset(),
 }
@@ -162,6 +166,10 @@ GET    /api/v1/models/{publisher}/{name}/access                 known
 GET    /api/v1/models/{publisher}/{name}/bases                  known
 GET    /api/v1/models/{publisher}/{name}/bases/restrictions     known
 POST   /api/v1/models/{publisher}/{name}/bases/removals         nobody
+GET    /api/v1/models/{publisher}/{name}/must-updates           known
+POST   /api/v1/models/{publisher}/{name}/must-updates           maintainer
+POST   /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/end  marks
+GET    /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/holders  mark records +record
 PUT    /api/v1/models/{publisher}/{name}/gate                   maintainer
 PUT    /api/v1/models/{publisher}/{name}/gate/sharing           maintainer
 DELETE /api/v1/models/{publisher}/{name}/gate/sharing           maintainer
@@ -189,6 +197,8 @@ GET    /api/v1/service-accounts/{account_id}/tokens             its caller
 POST   /api/v1/service-accounts/{account_id}/tokens             its person
 POST   /api/v1/service-accounts/{account_id}/tokens/{token_id}/revoke  its person
 POST   /api/v1/service-accounts/{account_id}/{act}              its person with act=suspend
+GET    /api/v1/updates                                          readers
+POST   /api/v1/updates/{mark_id}/answers                        its caller
 GET    /api/v1/uploads/{upload_id}                              maintainer or token
 POST   /api/v1/uploads/{upload_id}/complete                     maintainer or token
 POST   /api/v1/uploads/{upload_id}/parts                        maintainer or token
@@ -312,6 +322,8 @@ POST   /sign-out                                                signed in
 GET    /spaces                                                  nobody
 GET    /spaces/{rest}                                           nobody
 GET    /static/{digest}/{name}                                  known
+GET    /updates                                                 signed in
+POST   /updates                                                 its person
 GET    /{publisher}/{model}                                     known
 GET    /{publisher}/{model}/accept                              accepting
 POST   /{publisher}/{model}/accept                              accepting
@@ -321,6 +333,10 @@ POST   /{publisher}/{model}/gate                                staff +quiet
 POST   /{publisher}/{model}/gate/bases                          maintainer
 POST   /{publisher}/{model}/gate/sharing                        maintainer
 GET    /{publisher}/{model}/license                             known
+GET    /{publisher}/{model}/must-updates                        staff or read
+POST   /{publisher}/{model}/must-updates                        maintainer
+GET    /{publisher}/{model}/must-updates/{mark_id}              mark records +record
+GET    /{publisher}/{model}/must-updates/{mark_id}/holders.csv  mark records +record
 GET    /{publisher}/{model}/releases                            known
 GET    /{publisher}/{model}/request                             asking
 POST   /{publisher}/{model}/request                             asking +quiet

@@ -30,6 +30,9 @@ def test_the_facts_are_found_by_the_index_of_the_person_without_statistics(
     by_organisation = "SEARCH c USING INDEX uq_acceptance_cover (organisation_id=? AND gate_id=?)"
     assert set(covers) <= {by_organisation}, covers
     assert covers or sql is _EARLIER_SQL
+    marks = [step for step in plan if " u " in f"{step} "]
+    assert all("ix_must_update_standing (model_id=?)" in step for step in marks), marks
+    assert marks or sql is _EARLIER_SQL
 
 
 def test_how_a_person_stands_is_found_by_indexes_alone(sqlite_template: Path) -> None:

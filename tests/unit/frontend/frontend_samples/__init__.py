@@ -12,6 +12,7 @@ from frontend_samples import (
     records,
     requests,
     rest,
+    updates,
 )
 from frontend_samples.shared import Case, every_page
 
@@ -27,6 +28,7 @@ CASES: list[Case] = [
     *gates.CASES,
     *ledger.CASES,
     *rest.CASES,
+    *updates.CASES,
 ]
 
 __all__ = ["CASES", "Case", "every_page"]
