@@ -61,7 +61,7 @@ def migrations_folder() -> Path:
 def migrate(database: Database) -> str:
     """Bring the database to the newest schema and return its revision.
 
-    On SQLite, where a failed migration cannot be rolled back whole, a copy of the file is kept first.
+    All steps are one transaction: where one fails, nothing was done. On SQLite a copy of the file is kept first all the same.
     """
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()))
@@ -92,11 +92,15 @@ def is_current(database: Database) -> bool:
 
 
 def _wait_for_others(connection: Connection) -> None:
-    """Begin the transaction when no other process migrates; SQLite's write transactions exclude each other anyway.
+    """Begin the one transaction of all steps when no other process migrates.
 
+    On SQLite any statement begins it, and write transactions exclude each other. Were it begun by the tool only, each
+    step would be one of its own, and a process that read the revision before would do the next steps again.
     Rebuilding a large table may take longer than a request ever may.
     """
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("SELECT 1")
+    else:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
 

@@ -231,6 +231,19 @@ def test_a_revision_that_fails_leaves_the_database_as_it_was(
     assert rows(empty) == before
 
 
+def test_all_steps_are_one_so_that_a_second_process_finds_none_or_all_done(
+    empty: Database, next_revision: Any
+) -> None:
+    first, *_, head = revisions()
+    run(empty, command.upgrade, first)
+    before = shape(empty)
+    next_revision(BROKEN_REVISION.format(head=head))
+    with pytest.raises((GatehouseError, sa.exc.DBAPIError)):
+        schema.migrate(empty)
+    assert schema.current_revision(empty) == first
+    assert shape(empty) == before
+
+
 def copies(database: Database) -> list[Path]:
     """The files that were copied aside before an upgrade."""
     if database.dialect != "sqlite":
