@@ -1,0 +1,70 @@
+"""What a request to a route has to bring before anybody asks who sent it: bodies, forms and queries."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+LICENSE = "sample-openrail-m@1.0"
+FILES = [{"path": "README.md", "sha256": "0" * 64, "size": 1}]
+BODIES: dict[str, Any] = {
+    "POST /api/models/{publisher}/{name}/paths-info/{revision}": lambda _: {"paths": ["README.md"]},
+    "POST /api/v1/licenses": lambda _: {
+        "slug": "sample-other",
+        "number": "1.0",
+        "change_class": "initial",
+        "text": "Terms.",
+        "title": "Sample",
+    },
+    "POST /api/v1/models/{publisher}/{name}/bases/removals": lambda _: {
+        "base": "quarry/auto-1b",
+        "reason": "x",
+    },
+    "PUT /api/v1/models/{publisher}/{name}/gate": lambda _: {"mode": "auto", "licenses": [LICENSE]},
+    "PUT /api/v1/models/{publisher}/{name}/gate/sharing": lambda _: {"model": "quarry/auto-1b"},
+    "POST /api/v1/models/{publisher}/{name}/releases": lambda _: {"files": FILES},
+    "POST /api/v1/models/{publisher}/{name}/uploads": lambda _: {"files": [{"sha256": "0" * 64, "size": 1}]},
+    "POST /api/v1/models/{publisher}/{name}/must-updates": lambda things: {
+        "release": "1" * 40,
+        "replacement": "2" * 40,
+        "update_by": "2100-01-01T00:00:00Z",
+        "reason": "leaks training data",
+    },
+    "POST /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/end": lambda _: {"reason": "a mistake"},
+    "POST /api/v1/updates/{mark_id}/answers": lambda _: {"state": "acknowledged"},
+    "POST /api/v1/publishers": lambda _: {"name": "fresh"},
+    "POST /api/v1/publishers/{publisher}/roles": lambda things: {
+        "person": things["person_id"],
+        "role": "auditor",
+    },
+    "POST /api/v1/requests/{request_id}/{event}": lambda _: {"note": "because"},
+    "POST /api/v1/service-accounts": lambda _: {"name": "another"},
+    "POST /api/v1/service-accounts/{account_id}/tokens": lambda _: {
+        "name": "gpu",
+        "scopes": ["read"],
+        "days": 30,
+    },
+    "POST /api/v1/uploads/{upload_id}/complete": lambda _: {},
+    "POST /api/v1/uploads/{upload_id}/parts": lambda _: {"numbers": [1]},
+}
+ASKED = {
+    "response_type": "code",
+    "client_id": "gatehouse-cli",
+    "redirect_uri": "http://127.0.0.1:40000/callback",
+    "scope": "read",
+    "state": "state",
+    "code_challenge": "c" * 43,
+    "code_challenge_method": "S256",
+}
+FORMS: dict[str, dict[str, str]] = {
+    "/authorize": {**ASKED, "decision": "allow"},
+    "/requests/{request_id}/{event}": {"note": "because"},
+    "/updates": {"mark": "{mark_id}", "state": "acknowledged"},
+}
+QUERIES = {
+    "/authorize": f"?{urlencode(ASKED)}",
+    "/api/v1/audit/acceptances": "?publisher=quarry",
+    "/api/v1/audit/downloads": "?publisher=quarry",
+    "/api/v1/ledger/consistency": "?from=1&to=1",
+    "/api/v1/ledger/proof": "?index=0",
+    "/api/v1/licenses/{slug}/compare": "?from=1.0&to=1.0",
+    "/licenses/{slug}/compare": "?from=1.0&to=1.0",
+}
