@@ -55,7 +55,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"
 class MountedRoutes:
     """The routes of the registry, and the parts that answer them.
 
-    Mounting some 340 routes takes four tenths of a second. `bind` exchanges the parts without mounting
+    Mounting them takes four tenths of a second. `bind` exchanges the parts without mounting
     again; a process that serves binds once, tests bind the parts of each test.
     """
 
