@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, insert
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from registry import acceptances, access, catalog, identity, licenses
@@ -128,12 +129,21 @@ def answer(
     )
     for one in said:
         if one not in mine[0].answers:
-            session.exec(
-                insert(UpdateAnswer).values(
-                    must_update_id=mark_id, person_id=principal.person_id, state=one, answered_at=now
-                )
-            )
+            _put_answer(session, mark_id, principal.person_id, one, now)
     return _list_told(session, mark_id, person_id=principal.person_id, after=None, limit=1)[0]
+
+
+def _put_answer(
+    session: Session, mark_id: UUID, person_id: UUID, said: UpdateAnswered, now: datetime
+) -> None:
+    row = insert(UpdateAnswer).values(
+        must_update_id=mark_id, person_id=person_id, state=said, answered_at=now
+    )
+    try:
+        with session.begin_nested():
+            session.exec(row)
+    except IntegrityError:  # the same button was pressed twice at the same moment; it is said once
+        return
 
 
 def list_mine(session: Session, principal: Principal) -> list[Mine] | Refusal:

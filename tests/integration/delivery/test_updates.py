@@ -1,6 +1,7 @@
 """Releases to be given up: everybody who has one is told once, and it is handed out until the day and no longer."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -200,6 +201,25 @@ def test_each_holder_is_told_once_and_what_they_say_stays(
         ("ben@quarry.example", "acknowledged"),
         ("late@nordlab.example", "notified"),
     }
+
+
+def test_the_same_answer_at_the_same_moment_is_said_once(scene: Scene) -> None:
+    mark = scene.mark()
+    assert isinstance(mark, Mark)
+    scene.work_off_all()
+
+    def say(_number: int) -> Any:
+        return scene.world.write(
+            updates.answer,
+            mark_id=mark.id,
+            state=UpdateAnswered.ACKNOWLEDGED,
+            principal=scene.anna,
+            now=scene.world.now,
+        )
+
+    with ThreadPoolExecutor(8) as threads:
+        said = list(threads.map(say, range(8)))
+    assert {one.state for one in said} == {"acknowledged"}
 
 
 def test_the_decision_puts_a_release_that_is_due_before_what_is_missing(scene: Scene) -> None:
