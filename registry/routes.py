@@ -5,6 +5,7 @@ from typing import Any
 from registry.acceptances.api import ReceiptsApi
 from registry.acceptances.pages import AcceptPages, ReceiptPages
 from registry.access.api import ModelAccessApi, WhoamiApi
+from registry.access.blocks_api import BlocksApi
 from registry.access.for_others_pages import AskingPages
 from registry.access.pages import CatalogPages, ModelPages
 from registry.access.queue_pages import QueuePages
@@ -91,6 +92,7 @@ ROUTES: tuple[Any, ...] = (
     ServiceAccountsApi,
     RequestsApi,
     QueueApi,
+    BlocksApi,
     PublishersApi,
     ModelsApi,
     LineageApi,

@@ -59,6 +59,7 @@ EXTRA_FILES = {
         "asking": "whose acceptances and roles the query asks for",
         "giving_up": "whether a release is to be given up",
         "single_facts": "the facts that a decision rests on, one by one",
+        "blocks_api": "routes of the deny list for programs",
         "facts": "the one query that gathers what the decision depends on",
         "model_views": "what the pages of one model show",
         "permitted": "the models that somebody may download",

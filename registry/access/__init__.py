@@ -6,6 +6,7 @@ from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_n
 from registry.access.reading import check_parameters, choose_models, choose_versions, read_span
 from registry.access.request_store import list_granted, list_grantees
 from registry.access.service import (
+    block_address,
     block_person,
     explain,
     lift_block,
@@ -25,6 +26,7 @@ __all__ = [
     "Reason",
     "ReasonCode",
     "assemble",
+    "block_address",
     "block_person",
     "check_parameters",
     "choose_models",

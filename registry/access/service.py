@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import catalog, ledger
+from registry import catalog, identity, ledger
 from registry.access import facts, store
 from registry.access.blocks import BlockSummary, block_unknown, judge_block
 from registry.access.domain import (
@@ -15,13 +15,15 @@ from registry.access.domain import (
     Permit,
     decide,
 )
+from registry.access.reading import read_span
 from registry.access.tables import Block, BlockLift
 from registry.catalog.domain import Command, Role
-from registry.identity.domain import Principal
+from registry.identity.domain import Principal, invalid_email, normalise_email
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
+from registry.kernel.sealing import Sealer
 
 
 def explain(
@@ -72,6 +74,38 @@ def block_person(
         blocked_at=now,
         until=until,
         lifted_at=None,
+    )
+
+
+def block_address(
+    session: Session,
+    *,
+    publisher: str,
+    email: str,
+    reason: str,
+    last_day: str,
+    principal: Principal,
+    sealer: Sealer,
+    now: datetime,
+) -> BlockSummary | Refusal:
+    """Bar the person with an address, known or not, so that nobody learns here who is."""
+    found = catalog.authorise(session, publisher, Command.BLOCK_PEOPLE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    span = read_span("", last_day)
+    if isinstance(span, Refusal):
+        return span
+    address = normalise_email(email)
+    if address is None:
+        return invalid_email(email)
+    return block_person(
+        session,
+        publisher=publisher,
+        person_id=identity.ensure_person(session, email=address, sealer=sealer, now=now),
+        reason=reason,
+        until=span[1],
+        principal=principal,
+        now=now,
     )
 
 

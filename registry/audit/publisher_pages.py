@@ -13,7 +13,6 @@ from litestar.response import Redirect
 from sqlmodel import Session
 
 from registry import access, catalog, identity
-from registry.access import BlockSummary
 from registry.audit import publisher_views as views
 from registry.audit.publisher_views import Draft
 from registry.catalog.domain import Command, Role, UploadState, may_any
@@ -166,28 +165,18 @@ class PublisherPages(Controller):
         if isinstance(form, Refusal):
             return refuse(request, form)
         now = desk.clock.now()
-
-        def work(session: Session) -> BlockSummary | Refusal:
-            found = catalog.authorise(session, publisher, Command.BLOCK_PEOPLE, principal=visit.principal)
-            if isinstance(found, Refusal):
-                return found
-            span = access.read_span("", form.text("until"))
-            if isinstance(span, Refusal):
-                return span
-            person_id = _person(session, desk, form.text("email"), now)
-            if isinstance(person_id, Refusal):
-                return person_id
-            return access.block_person(
+        outcome = await desk.database.write(
+            lambda session: access.block_address(
                 session,
                 publisher=publisher,
-                person_id=person_id,
+                email=form.text("email"),
                 reason=form.text("reason"),
-                until=span[1],
+                last_day=form.text("until"),
                 principal=visit.principal,
+                sealer=desk.sealer,
                 now=now,
             )
-
-        outcome = await desk.database.write(work)
+        )
         if isinstance(outcome, Refusal) and outcome.status == 422:
             draft = Draft(fields=form.fields, errors=outcome.errors)
             return await _show_blocks(request, desk, visit, publisher, draft, None)

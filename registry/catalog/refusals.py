@@ -118,7 +118,7 @@ def check_scope(principal: Principal, command: Command) -> Refusal | None:
     scope = Scope.READ if command is Command.SEE_PRIVATE else Scope.PUBLISH
     if command is Command.READ_RECORDS:
         scope = Scope.AUDIT
-    if command is Command.REVIEW_REQUESTS:
+    if command in (Command.REVIEW_REQUESTS, Command.BLOCK_PEOPLE):
         scope = Scope.REVIEW
     if principal.channel is Channel.TOKEN and not principal.may(scope):
         return scope_missing(scope)

@@ -31,6 +31,8 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/end": lambda _: {"reason": "a mistake"},
     "POST /api/v1/updates/{mark_id}/answers": lambda _: {"state": "acknowledged"},
     "POST /api/v1/publishers": lambda _: {"name": "fresh"},
+    "POST /api/v1/publishers/{publisher}/blocks": lambda _: {"email": "a@b.example", "reason": "spam"},
+    "POST /api/v1/publishers/{publisher}/blocks/{block_id}/end": lambda _: {},
     "POST /api/v1/publishers/{publisher}/roles": lambda things: {
         "person": things["person_id"],
         "role": "auditor",

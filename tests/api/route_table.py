@@ -60,6 +60,7 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "records or token": frozenset({*_STAFF, "owner:audit"}),
     "staff": frozenset({*_STAFF, "operator"}),
     "maintainer": frozenset({"maintainer", "owner"}),
+    "denier": frozenset({"maintainer", "owner", "owner:review"}),
     "maintainer or token": frozenset({"maintainer", "owner", "owner:publish"}),
     "owner": frozenset({"owner", "operator"}),
     "owner or token": frozenset({"owner", "owner:publish", "operator"}),
@@ -178,6 +179,9 @@ GET    /api/v1/models/{publisher}/{name}/releases/{revision}/files     known
 GET    /api/v1/models/{publisher}/{name}/releases/{revision}/manifest  known
 POST   /api/v1/models/{publisher}/{name}/uploads                maintainer or token +creates
 POST   /api/v1/publishers                                       publishes
+GET    /api/v1/publishers/{publisher}/blocks                    denier +record
+POST   /api/v1/publishers/{publisher}/blocks                    denier
+POST   /api/v1/publishers/{publisher}/blocks/{block_id}/end     denier
 GET    /api/v1/publishers/{publisher}/requests                  queue +record
 GET    /api/v1/publishers/{publisher}/roles                     staff or read
 POST   /api/v1/publishers/{publisher}/roles                     owner or token
