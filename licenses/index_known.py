@@ -74,6 +74,23 @@ STRICTNESS = {
     "llama3": {"no-impersonation": "unless-consent"},
 }
 
+RESTRICTS_NOTHING = frozenset({"apache-2.0", "openmdw-1.0"})
+"""Texts that were read and restrict no use; of another text without restrictions nobody has said so."""
+APACHE = [
+    "[[license]]",
+    'id = "apache-2.0"',
+    'title = "Apache License"',
+    'version = "2.0, January 2004"',
+    'kind = "agreement"',
+    'hub_ids = ["apache-2.0"]',
+    'spdx = "Apache-2.0"',
+    'sha256 = ["sha256:cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"]',
+    'normalised = ["n1:2032b8854ae5dde200550c87e6a7103c165f57dbd09311ce20717e427ca4826f"]',
+    "restrictions = []",
+    "",
+]
+"""The license that most open models have; its text is not among those of FOLDER."""
+
 
 def main() -> None:
     """Write both files."""
@@ -148,9 +165,10 @@ def render_known(
                 normalised=unique(normalised_digest(text) for text in printings),
                 restrictions=restrictions_of(identity, taxonomy),
             ),
+            *(["restrictions = []"] if identity in RESTRICTS_NOTHING else []),
             "",
         ]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join([*lines, *APACHE]).rstrip() + "\n"
 
 
 def hub_ids(metadata: str) -> list[str]:

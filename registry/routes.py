@@ -19,6 +19,7 @@ from registry.audit.publisher_pages import PublisherPages
 from registry.audit.register_pages import RegisterPages
 from registry.audit.sharing_pages import SharingPages
 from registry.catalog.api import ModelsApi, PublishersApi
+from registry.catalog.equivalence_api import EquivalencesApi, RestrictionsApi
 from registry.catalog.lineage_api import LineageApi
 from registry.catalog.sharing_api import SharingApi
 from registry.catalog.upload_api import UploadsApi
@@ -96,6 +97,8 @@ ROUTES: tuple[Any, ...] = (
     PublishersApi,
     ModelsApi,
     LineageApi,
+    RestrictionsApi,
+    EquivalencesApi,
     SharingApi,
     MustUpdatesApi,
     UpdatesApi,

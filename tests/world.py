@@ -142,6 +142,32 @@ class World:
         assert not isinstance(outcome, Refusal), outcome
         return outcome
 
+    def restricting(self, slug: str, *restrictions: str, text: bytes = b"", **changes: Any) -> str:
+        """A license version that restricts these uses, each a slug or `slug:strictness`; its reference."""
+        number = changes.pop("number", "1.0")
+        outcome = self.write(
+            licenses.publish_version,
+            command=licenses.PublishVersion(
+                slug=slug,
+                number=number,
+                change_class=licenses.ChangeClass(changes.pop("change_class", "initial")),
+                text=text or f"{slug} {number}\n".encode(),
+                title=slug,
+                restrictions=tuple(
+                    licenses.Restriction(
+                        slug=one.partition(":")[0],
+                        strictness=licenses.Strictness(one.partition(":")[2] or "flat"),
+                    )
+                    for one in restrictions
+                ),
+                **changes,
+            ),
+            now=self.now,
+            by=None,
+        )
+        assert not isinstance(outcome, Refusal), outcome
+        return f"{slug}@{number}"
+
     def publisher(self, owner: Principal, name: str = "quarry") -> Any:
         outcome = self.write(
             catalog.create_publisher, name=name, display_name=name.title(), principal=owner, now=self.now
@@ -175,6 +201,13 @@ class World:
         return StatedFile(path="", sha256=sha256, size=len(content))
 
     def release(
+        self, owner: Principal, publisher: Any, *, name: str = "quarry-15b", **given: Any
+    ) -> ModelView:
+        outcome = self.try_release(owner, publisher, name=name, **given)
+        assert not isinstance(outcome, Refusal), outcome
+        return self.model(owner, publisher.name, name)
+
+    def try_release(
         self,
         owner: Principal,
         publisher: Any,
@@ -183,7 +216,8 @@ class World:
         requires: tuple[str, ...] = ("sample-openrail-m@1.0",),
         files: dict[str, bytes] | None = None,
         private: bool = False,
-    ) -> ModelView:
+    ) -> Any:
+        """Publish; the release, or why it was refused."""
         _ = self.keys
         weights = WEIGHTS if name == "quarry-15b" else WEIGHTS + name.encode()
         files = files or {"README.md": CARD, "config.json": b"{}", "model.safetensors": weights}
@@ -192,7 +226,7 @@ class World:
             is_text = path.endswith((".md", ".json", ".txt")) or path == "LICENSE"
             blob = self.blob(publisher.id, content, text=is_text)
             stated.append(StatedFile(path=path, sha256=blob.sha256, size=blob.size))
-        outcome = self.write(
+        return self.write(
             catalog.publish_release,
             command=catalog.PublishRelease(
                 publisher=publisher.name,
@@ -207,8 +241,6 @@ class World:
             sign=self.sign,
             now=self.now,
         )
-        assert not isinstance(outcome, Refusal), outcome
-        return self.model(owner, publisher.name, name)
 
     def model(self, principal: Principal, publisher: str = "quarry", name: str = "quarry-15b") -> ModelView:
         model = self.read(catalog.find_model, publisher=publisher, name=name, principal=principal)

@@ -27,6 +27,7 @@ _KINDS = {
     "role": "Role",
     "lineage": "Base of a model",
     "must-update": "Release to be given up",
+    "equivalence": "Decision that a license is equivalent",
 }
 _WITHHELD = (
     "The leaf is not shown: it speaks of a private model. Its hash is public, so that the log can be checked; "

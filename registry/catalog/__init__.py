@@ -36,7 +36,7 @@ from registry.catalog.graces import REACCEPT_DAYS, REACCEPT_DAYS_MOST
 from registry.catalog.inspection import Flag, Severity
 from registry.catalog.lineage import Base, find_asking, find_recorded_bases, list_bases, remove_base
 from registry.catalog.looks import Looked, LookSummary, list_looks, list_looks_at, record_look
-from registry.catalog.publishing import PublishRelease, create_tag, publish_release
+from registry.catalog.publishing import PublishRelease, publish_release
 from registry.catalog.reading import (
     FoundRelease,
     Requirement,
@@ -68,6 +68,7 @@ from registry.catalog.reading import (
     weigh_files,
 )
 from registry.catalog.release_store import OwnModel
+from registry.catalog.revisions import create_tag
 from registry.catalog.service import (
     add_role,
     authorise,

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 from sqlmodel import Session
 
 from registry import ledger
-from registry.catalog import gate_schemas, gates, inputs, publishing, reading, schemas, service
+from registry.catalog import gate_schemas, gates, inputs, publishing, reading, revisions, schemas, service
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
     PAGE_MAX_FILES,
@@ -342,7 +342,7 @@ def load_detail(
     model = service.find_model(session, publisher=publisher, name=name, principal=principal)
     if isinstance(model, Refusal):
         return model
-    release: ReleaseView | Refusal | None = publishing.find_revision(session, model, revision)
+    release: ReleaseView | Refusal | None = revisions.find_revision(session, model, revision)
     if isinstance(release, Refusal):
         if revision != DEFAULT_BRANCH:
             return release

@@ -40,6 +40,7 @@ RELEASE_PUBLISHED = "release.published"
 ROLE_CHANGED = "role"
 LINEAGE_CHANGED = "lineage"
 MUST_UPDATE = "must-update"
+EQUIVALENCE = "equivalence"
 MUST_UPDATE_MARKED = "release.must-update"
 """Outbox topic: a release is to be given up; the payload names the mark."""
 LEASE = timedelta(seconds=60)

@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from registry import ledger
-from registry.catalog import gates, lineage, must_updates, release_store, service, sharing
+from registry.catalog import equivalences, gates, lineage, must_updates, release_store, service, sharing
 from registry.catalog.domain import (
+    EQUIVALENCE,
     GATE_CHANGED,
     LINEAGE_CHANGED,
     MODEL_MOVED,
@@ -27,6 +28,7 @@ from registry.catalog.manifests import (
 from registry.catalog.store import list_requirements
 from registry.catalog.tables import (
     Blob,
+    Equivalence,
     Gate,
     GateRevision,
     Model,
@@ -44,7 +46,15 @@ from registry.kernel.identifiers import sha256
 from registry.ledger import Discrepancy
 
 BATCH_ROWS = 100
-KINDS = (RELEASE_PUBLISHED, GATE_CHANGED, ROLE_CHANGED, LINEAGE_CHANGED, MODEL_MOVED, MUST_UPDATE)
+KINDS = (
+    RELEASE_PUBLISHED,
+    GATE_CHANGED,
+    ROLE_CHANGED,
+    LINEAGE_CHANGED,
+    MODEL_MOVED,
+    MUST_UPDATE,
+    EQUIVALENCE,
+)
 """Kinds of ledger entries whose rows are here."""
 
 
@@ -63,6 +73,8 @@ def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
         yield from _check_move(session, move_id)
     for mark_id in _iterate_ids(session, MustUpdate):
         yield from _check_mark(session, mark_id)
+    for decision_id in _iterate_ids(session, Equivalence):
+        yield from _check_decision(session, decision_id)
     yield from _check_gates(session)
     yield from _check_whereabouts(session)
     yield from _check_lineage(session)
@@ -72,7 +84,9 @@ def find_discrepancies(session: Session) -> Iterator[Discrepancy]:
 
 def _iterate_ids(
     session: Session,
-    table: type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove | MustUpdate],
+    table: type[
+        Release | GateRevision | PublisherRole | ModelBase | ModelGateMove | MustUpdate | Equivalence
+    ],
 ) -> Iterator[UUID]:
     last: UUID | None = None
     while True:
@@ -244,6 +258,22 @@ def _check_mark(session: Session, mark_id: UUID) -> Iterator[Discrepancy]:
     yield from _check_leaf(session, "must_update", row.id, row.end_entry_id, ended)
 
 
+def _check_decision(session: Session, decision_id: UUID) -> Iterator[Discrepancy]:
+    row = session.exec(select(Equivalence).where(Equivalence.id == decision_id)).one()
+    yield from _check_leaf(session, "equivalence", row.id, row.entry_id, equivalences.decided_leaf(row))
+    if row.ended_at is None and row.end_entry_id is None:
+        return
+    if row.ended_at is None or row.end_entry_id is None:
+        yield Discrepancy(
+            table="equivalence", row_id=str(row.id), problem="the end has no ledger entry or no time"
+        )
+        return
+    withdrawn = equivalences.withdrawn_leaf(
+        row.id, row.base_model_id, reason=row.end_reason or "", at=row.ended_at
+    )
+    yield from _check_leaf(session, "equivalence", row.id, row.end_entry_id, withdrawn)
+
+
 def _check_lineage(session: Session) -> Iterator[Discrepancy]:
     """Every ancestor is one by what was declared, and none is left out."""
     stored: dict[UUID, dict[UUID, int]] = {}
@@ -354,16 +384,25 @@ def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
         return Discrepancy(
             table=name, row_id=str(row_id), problem="stands although the log says it was taken back"
         )
+    if isinstance(row, Equivalence) and said.get("act") == "withdrawn" and row.ended_at is None:
+        return Discrepancy(
+            table=name, row_id=str(row_id), problem="stands although the log says it was withdrawn"
+        )
     return None
 
 
 _ROWS_OF: dict[
-    str, tuple[type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove | MustUpdate], str]
+    str,
+    tuple[
+        type[Release | GateRevision | PublisherRole | ModelBase | ModelGateMove | MustUpdate | Equivalence],
+        str,
+    ],
 ] = {
     RELEASE_PUBLISHED: (Release, "release"),
     GATE_CHANGED: (GateRevision, "revision"),
     LINEAGE_CHANGED: (ModelBase, "lineage"),
     MODEL_MOVED: (ModelGateMove, "move"),
     MUST_UPDATE: (MustUpdate, "must_update"),
+    EQUIVALENCE: (Equivalence, "equivalence"),
     ROLE_CHANGED: (PublisherRole, "role_id"),
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import identity, ledger, licenses
-from registry.catalog import copies, graces, refusals, store
+from registry.catalog import copies, graces, inherited_terms, refusals, store
 from registry.catalog.domain import (
     GATE_CHANGED,
     REQUIREMENTS_MAX_COUNT,
@@ -143,7 +143,11 @@ def change_gate(
     model, demand, versions = asked
     store.lock_gate(session, model.gate.id)
     gate = store.get_gate(session, model.gate.id)
-    if (refusal := _judge_change(session, model, gate, demand, versions, revision, principal)) is not None:
+    if (refusal := _judge_change(session, model, gate, demand, versions, revision, principal)) or (
+        refusal := inherited_terms.check_gate(
+            session, gate, [version.id for version in versions], principal, lock=True
+        )
+    ):
         return refusal
     demand = demand.kept(gate)
     if not _differs(gate, demand, versions):
@@ -193,6 +197,9 @@ def preview_gate(
         return asked
     model, demand, versions = asked
     refusal = _judge_change(session, model, model.gate, demand, versions, revision, principal)
+    refusal = refusal or inherited_terms.check_gate(
+        session, model.gate, [version.id for version in versions], principal, lock=False
+    )
     if refusal is not None:
         return refusal
     demand = demand.kept(model.gate)

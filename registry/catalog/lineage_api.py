@@ -1,6 +1,5 @@
 """The recorded bases of a model over the JSON API."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, SkipValidation
 from sqlmodel import Session
 
-from registry.catalog import inherited_terms, lineage
+from registry.catalog import lineage
 from registry.identity.domain import Principal
 from registry.kernel.clock import Clock, iso
 from registry.kernel.database import Database
@@ -45,33 +44,6 @@ class BaseRemoval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=lineage.REASON_MAX_CHARACTERS)]
 
 
-class ComparedOut(msgspec.Struct, frozen=True, kw_only=True):
-    """One use restriction: how the base's license has it, and how the model's own licenses have it."""
-
-    slug: str
-    base: str | None
-    """Its strictness in the base's license; null: it is not there."""
-    own: str | None
-    carried: str
-    """`same`, `stricter`, `added`, `weaker`, `missing` or `unknown`."""
-
-
-class BaseTermsOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A license that comes with a base, beside the model's own."""
-
-    base: str
-    license: str
-    carried: str
-    """The gravest of its restrictions; `unknown` where the registry does not know what a license restricts."""
-    restrictions: list[ComparedOut]
-
-
-class BaseTermsItems(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes with the bases that you may see; empty where the model has no license of its own."""
-
-    items: list[BaseTermsOut]
-
-
 class LineageApi(Controller):
     """What a model was made from."""
 
@@ -94,27 +66,6 @@ class LineageApi(Controller):
 
         found = await database.read(load)
         return refuse(request, found) if isinstance(found, Refusal) else Response(_view(found))
-
-    @get(
-        "/{publisher:str}/{name:str}/bases/restrictions",
-        operation_id="compare_restrictions_of_bases",
-        responses=_REFUSED,
-    )
-    async def restrictions(
-        self,
-        request: AnyRequest,
-        publisher: FromPath[str],
-        name: FromPath[str],
-        principal: NamedDependency[Principal],
-        database: NamedDependency[Database],
-    ) -> Response[BaseTermsItems]:
-        """Compare the use restrictions of the model's licenses with those of its bases."""
-
-        def load(session: Session) -> Sequence[inherited_terms.BaseTerms] | Refusal:
-            return inherited_terms.compare_terms(session, publisher=publisher, name=name, principal=principal)
-
-        found = await database.read(load)
-        return refuse(request, found) if isinstance(found, Refusal) else Response(_view_terms(found))
 
     @post(
         "/{publisher:str}/{name:str}/bases/removals",
@@ -152,22 +103,5 @@ def _view(bases: list[lineage.Base]) -> BasesOut:
         items=[
             BaseOut(name=base.shown_name, relation=base.relation, recorded_at=iso(base.recorded_at))
             for base in bases
-        ]
-    )
-
-
-def _view_terms(compared: Sequence[inherited_terms.BaseTerms]) -> BaseTermsItems:
-    return BaseTermsItems(
-        items=[
-            BaseTermsOut(
-                base=one.base.repo_id,
-                license=one.version.reference,
-                carried=one.carried.value,
-                restrictions=[
-                    ComparedOut(slug=row.slug, base=row.asked, own=row.found, carried=row.carried.value)
-                    for row in one.rows
-                ],
-            )
-            for one in compared
         ]
     )

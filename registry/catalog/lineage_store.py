@@ -102,6 +102,30 @@ def list_asking_ancestors(session: Session, model_id: UUID) -> Sequence[UUID]:
     ).all()
 
 
+def list_asking(session: Session, model_ids: Sequence[UUID], of: Sequence[UUID]) -> list[UUID]:
+    """Return those of these models, and of the ancestors of the models `of`, whose gates ask for a license now."""
+    found: list[UUID] = []
+    for start in range(0, len(of), IN_MAX_COUNT):
+        found += session.exec(
+            select(ModelLineage.ancestor_id)
+            .where(col(ModelLineage.model_id).in_(of[start : start + IN_MAX_COUNT]))
+            .order_by(col(ModelLineage.generation), col(ModelLineage.ancestor_id))
+        ).all()
+    candidates = list(dict.fromkeys([*model_ids, *found]))
+    asking: set[UUID] = set()
+    for start in range(0, len(candidates), IN_MAX_COUNT):
+        asking.update(
+            session.exec(
+                select(Model.id)
+                .join(Gate, col(Gate.id) == col(Model.gate_id))
+                .join(GateRequirement, col(GateRequirement.gate_revision_id) == col(Gate.current_revision_id))
+                .where(col(Model.id).in_(candidates[start : start + IN_MAX_COUNT]))
+                .order_by(col(Model.id))
+            )
+        )
+    return [one for one in candidates if one in asking]
+
+
 def replace_ancestors(session: Session, model_id: UUID, ancestors: Iterable[tuple[UUID, int]]) -> None:
     """Make these, each with its generation, the ancestors of a model."""
     session.exec(delete(ModelLineage).where(col(ModelLineage.model_id) == model_id))

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger, licenses
-from registry.catalog import copies, gates, lineage, refusals, release_store, service, store
+from registry.catalog import copies, gates, inherited_terms, lineage, refusals, release_store, service, store
 from registry.catalog.cards import parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -130,6 +130,40 @@ def publish_release(
     return _published(model, release, created=True)
 
 
+def plan_restrictions(
+    session: Session,
+    *,
+    publisher: str,
+    name: str,
+    card: bytes,
+    references: Sequence[str],
+    principal: Principal,
+) -> tuple[Sequence[inherited_terms.BaseTerms], Sequence[str]] | Refusal:
+    """Return what a release with this card would have to carry on, and the bases in it that are not known here.
+
+    Without `references`, with the licenses of the model's gate.
+    """
+    found = service.authorise(session, publisher, Command.PUBLISH_RELEASE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    versions = gates.find_versions(session, references)
+    if isinstance(versions, Refusal):
+        return versions
+    model = store.find_model(session, publisher=found.name, name=name, person_id=principal.answering_id)
+    own = [version.id for version in versions] or (model.gate.license_version_ids if model else ())
+    stated, itself = parse_card(card), f"{found.name}/{name}"
+    declared = lineage.find_bases(session, stated, but=itself, principal=principal)
+    derived = inherited_terms.Derived(
+        publisher_id=found.id, publisher=found.name, name=name, license_version_ids=own
+    )
+    asking = inherited_terms.find_asking(
+        session, declared.bases, principal, model_id=model.id if model else None
+    )
+    known = {itself.lower(), *(base.repo_id.lower() for base in declared.bases)}
+    unknown = [base for base in stated.base_models if base.lower() not in known]
+    return inherited_terms.compare(session, derived, asking), unknown
+
+
 def _find_bases(
     session: Session, command: PublishRelease, blobs: Mapping[str, BlobFacts], principal: Principal
 ) -> lineage.Declared:
@@ -220,6 +254,14 @@ def _create(
     if isinstance(versions, Refusal):
         return versions
     # Before the model is made: a refusal is committed, and must leave nothing behind.
+    derived = inherited_terms.Derived(
+        publisher_id=publisher_id,
+        publisher=command.publisher,
+        name=command.name,
+        license_version_ids=[version.id for version in versions],
+    )
+    if refusal := inherited_terms.check(session, derived, principal, bases=declared.bases):
+        return refusal
     weights = _weights(command.files, blobs, now)
     copies.lock_files(session, list(weights))
     refusal = gates.check_copies(
@@ -264,7 +306,9 @@ def _check_content(
     now: datetime,
 ) -> Refusal | None:
     """Return why a model that exists cannot be made from these bases, or new files may not stand behind its gate."""
-    if refusal := lineage.check_bases(session, model, declared.bases):
+    if refusal := lineage.check_bases(session, model, declared.bases) or inherited_terms.check(
+        session, inherited_terms.of_model(model), principal, bases=declared.bases, model_id=model.id
+    ):
         return refusal
     weights = _weights(command.files, blobs, now)
     held = copies.find_held(session, model.gate.id, list(weights))
@@ -407,35 +451,3 @@ def _record(
     if found is None:
         raise CorruptRecord(f"release {release_id} vanished while it was published")
     return found
-
-
-def create_tag(
-    session: Session, *, publisher: str, name: str, tag: str, revision: str, principal: Principal
-) -> ReleaseView | Refusal:
-    """Return the release that the tag points to from now on; tags do not move."""
-    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
-    if isinstance(model, Refusal):
-        return model
-    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
-    if isinstance(found, Refusal):
-        return found
-    if trouble := check_ref_name(tag):
-        return refusals.malformed("The tag cannot be set like this", {"tag": trouble})
-    store.lock_model(session, model.id)
-    release = find_revision(session, model, revision)
-    if isinstance(release, Refusal):
-        return release
-    standing = release_store.find_release_by_ref(session, model_id=model.id, name=tag)
-    if standing is not None:
-        return standing if standing.id == release.id else refusals.ref_is_tag(tag)
-    release_store.point_ref(session, model_id=model.id, name=tag, kind=RefKind.TAG, release_id=release.id)
-    return release
-
-
-def find_revision(session: Session, model: ModelView, revision: str) -> ReleaseView | Refusal:
-    """Return the release that a branch, a tag or a 40-hex commit of the model names."""
-    name = revision.removeprefix("refs/heads/").removeprefix("refs/tags/")
-    found = release_store.find_release_by_ref(session, model_id=model.id, name=name)
-    if found is None:
-        found = release_store.find_release_by_commit(session, model_id=model.id, commit=revision.lower())
-    return found or refusals.no_such_release(model.repo_id, revision)

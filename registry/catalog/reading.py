@@ -9,7 +9,7 @@ from sqlalchemy import TextClause
 from sqlmodel import Session
 
 from registry import licenses
-from registry.catalog import graces, publishing, release_store, service, store, upload_store
+from registry.catalog import graces, publishing, release_store, revisions, service, store, upload_store
 from registry.catalog.cards import Card, parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -70,7 +70,7 @@ def find_release(
     model = service.find_model(session, publisher=publisher, name=name, principal=principal)
     if isinstance(model, Refusal):
         return model
-    release = publishing.find_revision(session, model, revision)
+    release = revisions.find_revision(session, model, revision)
     return release if isinstance(release, Refusal) else FoundRelease(model=model, release=release)
 
 

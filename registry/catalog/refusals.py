@@ -1,6 +1,7 @@
 """The catalog's refusals: each says what is missing, what to do and who decides (P10)."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 from registry.catalog.domain import STEP_UP_MAX_AGE, Command, model_url
 from registry.identity.domain import Channel, Principal, Scope
@@ -305,6 +306,38 @@ def lineage_circular(model: str, base: str) -> Refusal:
         detail=f"The card names {base} as a base; each would be made from the other. Nothing was published.",
         remedy=Remedy(text=f"Take {base} out of base_model in the card, then publish again"),
         decider=_YOU,
+    )
+
+
+def restrictions_not_carried(
+    model: str,
+    gaps: Mapping[str, str],
+    *,
+    base: str,
+    license_reference: str,
+    licenses: Sequence[str],
+) -> Refusal:
+    """Return the refusal of a license that restricts less than those of the bases; `gaps` says where."""
+    shown = dict(list(gaps.items())[:NAMES_SHOWN_COUNT])
+    more = len(gaps) - len(shown)
+    return Refusal(
+        code="restrictions-not-carried",
+        status=409,
+        title=f"The license of {model} does not carry on what comes with {base}",
+        detail=(
+            f"A model made from {base} keeps the use restrictions of {license_reference}. "
+            f"Not carried on: {len(gaps)}{f', the first {len(shown)} are named' if more else ''}. "
+            "Nothing was changed."
+        ),
+        remedy=Remedy(
+            text=(
+                f"Ask for {' and '.join(licenses[:5])} too, or for a license that has these restrictions; or ask the "
+                f"maintainers of the base to decide that yours is equivalent"
+            ),
+            url=f"/{base}/equivalences?{urlencode({'model': model, 'base_license': license_reference})}",
+        ),
+        decider="You do; about equivalence, the maintainers of the base",
+        errors=shown,
     )
 
 

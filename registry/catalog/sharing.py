@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger, licenses
-from registry.catalog import copies, gates, graces, refusals, store
+from registry.catalog import copies, gates, graces, inherited_terms, refusals, store
 from registry.catalog.domain import GATE_CHANGED, MODEL_MOVED, Command, GateView, ModelView
 from registry.catalog.prerequisites import prerequisites_bytes
 from registry.catalog.reviews import policy_bytes
@@ -56,7 +56,12 @@ def preview_move(
     other = _find_target(session, model, target, principal)
     if isinstance(other, Refusal):
         return other
-    return _check_weights(session, model, other.gate, principal) or GateMove(model=model, target=other)
+    derived = inherited_terms.of_model(model, license_version_ids=other.gate.license_version_ids)
+    return (
+        _check_weights(session, model, other.gate, principal)
+        or inherited_terms.check(session, derived, principal, model_id=model.id, lock=False)
+        or GateMove(model=model, target=other)
+    )
 
 
 def move_model(

@@ -267,6 +267,11 @@ def list_models_of_gate(session: Session, gate_id: UUID, *, limit: int) -> list[
     return [f"{publisher}/{model}" for publisher, model in rows]
 
 
+def list_model_ids_of_gate(session: Session, gate_id: UUID) -> Sequence[UUID]:
+    """Return every model behind a gate."""
+    return session.exec(select(Model.id).where(Model.gate_id == gate_id).order_by(col(Model.id))).all()
+
+
 def move_model(session: Session, row: ModelGateMove) -> None:
     """Insert the move, and repeat it in the model's row."""
     session.exec(insert(ModelGateMove).values(**row.model_dump()))

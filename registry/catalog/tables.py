@@ -292,3 +292,47 @@ class MustUpdate(Table, table=True):
     ended_by: UUID | None = Field(default=None, foreign_key="person.id")
     end_reason: str | None = Field(default=None, max_length=300)
     end_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id", unique=True)
+
+
+class Equivalence(Table, table=True):
+    """Decided at a base: a license carries on what it does not carry on word by word; the end is mutable, once.
+
+    The model that is made from the base is named, as it may not be there yet.
+    """
+
+    __table_args__ = (
+        Index(
+            "uq_equivalence_standing",
+            "publisher_id",
+            "model_key",
+            "base_model_id",
+            "base_version_id",
+            "own_version_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_equivalence_base", "base_model_id", "id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    base_model_id: UUID = Field(foreign_key="model.id")
+    base_version_id: UUID = Field(foreign_key="license_version.id")
+    publisher_id: UUID = Field(foreign_key="publisher.id")
+    model_name: str = Field(max_length=96)
+    model_key: str = Field(max_length=96)
+    own_version_id: UUID = Field(foreign_key="license_version.id")
+    slugs: str = Field(max_length=4000)
+    """In order, with spaces between; empty where nobody has said what the base's license restricts."""
+    reason: str = Field(max_length=300)
+    salt: bytes
+    """Hides the model's name in the log."""
+    decided_by: UUID = Field(foreign_key="person.id")
+    sealed_name: bytes
+    """The name under which it was decided, sealed for the person."""
+    decided_at: datetime = Field(sa_type=UTCDateTime)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_by: UUID | None = Field(default=None, foreign_key="person.id")
+    end_reason: str | None = Field(default=None, max_length=300)
+    end_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id", unique=True)

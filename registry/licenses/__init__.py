@@ -3,6 +3,7 @@
 from registry.licenses.bundled import Summary, SummaryLine, find_bundled
 from registry.licenses.comparison import Comparison, Row, RowKind, Segment, compare
 from registry.licenses.compatibility import (
+    GAPS,
     Carried,
     ComparedRestriction,
     compare_restrictions,
@@ -24,7 +25,16 @@ from registry.licenses.domain import (
     parse_reference,
 )
 from registry.licenses.fsck import check_leaf, find_discrepancies
-from registry.licenses.known import KnownIndex, KnownLicense, Match, Recognition, known_index, taxonomy
+from registry.licenses.known import (
+    EXCEPTIONS,
+    KnownIndex,
+    KnownLicense,
+    Match,
+    Recognition,
+    describe_restriction,
+    known_index,
+    taxonomy,
+)
 from registry.licenses.service import (
     compare_versions,
     find_restrictions,
@@ -45,6 +55,8 @@ from registry.licenses.structure import Clause, ClauseKind, Part, PartKind, Stru
 from registry.licenses.texts import check_text, decode, exact_digest, normalised_digest
 
 __all__ = [
+    "EXCEPTIONS",
+    "GAPS",
     "Carried",
     "ChangeClass",
     "Clause",
@@ -78,6 +90,7 @@ __all__ = [
     "compare_restrictions",
     "compare_versions",
     "decode",
+    "describe_restriction",
     "exact_digest",
     "find_bundled",
     "find_discrepancies",

@@ -1,6 +1,6 @@
 """Whether a license carries on the use restrictions of another: compared by slug and strictness (pure)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +22,10 @@ class Carried(StrEnum):
     MISSING = "missing"
 
 
+GAPS = frozenset({Carried.UNKNOWN, Carried.WEAKER, Carried.MISSING})
+"""What is not carried on, as far as anybody knows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRestriction:
     """One restriction in both licenses."""
@@ -39,21 +43,24 @@ def compare_restrictions(
 ) -> Sequence[ComparedRestriction]:
     """Return each restriction of `asked` and of the licenses `found`, by slug; None is a license nobody has read.
 
-    Several licenses are binding together: of each restriction the strictest counts.
+    Several licenses are binding together: a restriction is carried on where one of them does so.
     """
     given = list(found)
     is_whole = all(one is not None for one in given)
-    have = _strictest(restriction for one in given for restriction in one or ())
-    wanted = _strictest(asked)
-    return [
-        ComparedRestriction(
-            slug=slug,
-            asked=wanted.get(slug),
-            found=have.get(slug),
-            carried=_judge(wanted.get(slug), have.get(slug), is_whole=is_whole),
-        )
-        for slug in sorted(wanted.keys() | have.keys())
+    have = _reaches(restriction for one in given for restriction in one or ())
+    wanted = _reaches(asked)
+    rows = [
+        _compare(slug, reach, have.get(slug, frozenset()), is_whole=is_whole)
+        for slug, reaches in wanted.items()
+        for reach in sorted(reaches)
     ]
+    added = [
+        ComparedRestriction(slug=slug, asked=None, found=reach, carried=Carried.ADDED)
+        for slug, reaches in have.items()
+        if slug not in wanted
+        for reach in sorted(reaches)
+    ]
+    return sorted([*rows, *added], key=lambda row: (row.slug, row.asked or "", row.found or ""))
 
 
 def summarise_compared(rows: Iterable[ComparedRestriction]) -> Carried:
@@ -63,23 +70,29 @@ def summarise_compared(rows: Iterable[ComparedRestriction]) -> Carried:
     return next((one for one in gravest if one in found), Carried.SAME)
 
 
-def _strictest(restrictions: Iterable[Restriction]) -> Mapping[str, Strictness]:
-    strictest: dict[str, Strictness] = {}
+def _reaches(restrictions: Iterable[Restriction]) -> Mapping[str, frozenset[Strictness]]:
+    """Return how far each restriction reaches; where one text bans without exception, others' exceptions are void."""
+    reaches: dict[str, frozenset[Strictness]] = {}
     for one in restrictions:
-        if one.slug not in strictest or one.strictness is Strictness.FLAT:
-            strictest[one.slug] = one.strictness
-    return strictest
+        standing = reaches.get(one.slug, frozenset())
+        if Strictness.FLAT not in standing:
+            flat = one.strictness is Strictness.FLAT
+            reaches[one.slug] = frozenset({one.strictness}) if flat else standing | {one.strictness}
+    return reaches
 
 
-def _judge(asked: Strictness | None, found: Strictness | None, *, is_whole: bool) -> Carried:
-    if asked is None:
-        return Carried.ADDED
-    if found is None:
-        return Carried.MISSING if is_whole else Carried.UNKNOWN
-    if asked is found:
-        return Carried.SAME
-    if found is Strictness.FLAT:
-        return Carried.STRICTER
-    # Two exceptions of different kinds have no order; neither carries on the other. A text that nobody has read
-    # may do so.
-    return Carried.WEAKER if is_whole else Carried.UNKNOWN
+def _compare(
+    slug: str, asked: Strictness, have: Collection[Strictness], *, is_whole: bool
+) -> ComparedRestriction:
+    found: Strictness | None
+    if asked in have:
+        found, carried = asked, Carried.SAME
+    elif Strictness.FLAT in have:
+        found, carried = Strictness.FLAT, Carried.STRICTER
+    else:
+        # Two exceptions of different kinds have no order; neither carries on the other.
+        found, carried = min(have, default=None), Carried.WEAKER if have else Carried.MISSING
+    if not is_whole and carried in GAPS:
+        # A text that nobody has read may carry it on.
+        carried = Carried.UNKNOWN
+    return ComparedRestriction(slug=slug, asked=asked, found=found, carried=carried)

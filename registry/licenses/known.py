@@ -32,6 +32,14 @@ _LOOK_ALIKES = str.maketrans(
     "abcdehijkmopstyx" + "aeikvoptux" + "igli",
 )
 
+EXCEPTIONS: Mapping[Strictness, str] = {
+    Strictness.INTENT_ONLY: "only where it is meant so",
+    Strictness.UNLESS_DISCLOSED: "unless it is disclosed",
+    Strictness.UNLESS_CONSENT: "unless those concerned consent",
+    Strictness.UNLESS_HUMAN_OVERSIGHT: "unless a human oversees it",
+}
+"""How far a restriction does not reach, in words; a flat one reaches everywhere."""
+
 
 class Match(StrEnum):
     """How a text fits a known license."""
@@ -58,6 +66,8 @@ class KnownLicense:
     sha256: tuple[str, ...]
     normalised: tuple[str, ...]
     restrictions: tuple[Restriction, ...]
+    restricts_nothing: bool = False
+    """Whether the text was read and restricts no use; without it, no restriction means that nobody has said."""
 
     @property
     def name(self) -> str:
@@ -109,6 +119,14 @@ class KnownIndex:
     def find(self, identity: str) -> KnownLicense | None:
         """Return the known license with this id."""
         return self._by_id.get(identity)
+
+    def list_policies(self, identity: str) -> tuple[KnownLicense, ...]:
+        """Return the known policies that a known license includes by reference."""
+        return tuple(known for known in self.licenses if known.included_by == identity)
+
+    def find_by_exact_digest(self, sha256: str) -> KnownLicense | None:
+        """Return the known text with these bytes."""
+        return self._by_exact.get(sha256)
 
     def find_by_hub_id(self, value: str) -> tuple[KnownLicense, ...]:
         """Return the texts that a card's `license` or `license_name` may mean."""
@@ -180,6 +198,13 @@ def taxonomy() -> Mapping[str, Category]:
     return {entry["slug"]: Category(**entry) for entry in document["restriction"]}
 
 
+def describe_restriction(slug: str, strictness: Strictness = Strictness.FLAT) -> str:
+    """Return a use restriction in words: `Medical advice (unless a human oversees it)`."""
+    category = taxonomy().get(slug)
+    said = category.paraphrase if category else slug.replace("-", " ")
+    return f"{said} ({EXCEPTIONS[strictness]})" if strictness in EXCEPTIONS else said
+
+
 def _read_known(entry: Mapping[str, Any]) -> KnownLicense:
     return KnownLicense(
         id=entry["id"],
@@ -192,6 +217,7 @@ def _read_known(entry: Mapping[str, Any]) -> KnownLicense:
         sha256=tuple(entry["sha256"]),
         normalised=tuple(entry["normalised"]),
         restrictions=tuple(_read_restriction(text) for text in entry.get("restrictions", ())),
+        restricts_nothing=entry.get("restrictions") == [],
     )
 
 

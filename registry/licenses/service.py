@@ -220,13 +220,20 @@ def find_terms(session: Session, version_id: UUID) -> Terms:
 
 
 def find_restrictions(session: Session, version_id: UUID) -> tuple[Restriction, ...] | None:
-    """Return the use restrictions of a version, as stated with it or known of its text; None where nobody has said."""
-    stated = store.terms_of(session, version_id).restrictions
-    if stated:
-        return stated
+    """Return the use restrictions of a version and of the policies that it includes; None where nobody has said.
+
+    They are those stated with it, and those known of its text and of its policies' texts.
+    """
+    terms, index = store.terms_of(session, version_id), known_index()
     version = store.find_version_by_id(session, version_id)
-    known = known_index().find(version.recognised_as) if version and version.recognised_as else None
-    return known.restrictions if known else None
+    known = index.find(version.recognised_as) if version and version.recognised_as else None
+    policies = [index.find_by_exact_digest(policy.sha256) for policy in terms.policies if policy.sha256]
+    texts = [
+        *([known, *index.list_policies(known.id)] if known else []),
+        *(policy for policy in policies if policy is not None),
+    ]
+    found = (*terms.restrictions, *(one for text in texts for one in text.restrictions))
+    return found or (() if known and known.restricts_nothing and not terms.policies else None)
 
 
 def list_policies(session: Session, version_id: UUID) -> tuple[Policy, ...]:

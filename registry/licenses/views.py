@@ -24,21 +24,12 @@ from registry.licenses.domain import (
     ChangeClass,
     LicenseSummary,
     Restriction,
-    Strictness,
     Terms,
     Version,
     VersionSummary,
 )
-from registry.licenses.known import Match, Recognition, known_index, taxonomy
+from registry.licenses.known import Match, Recognition, describe_restriction, known_index, taxonomy
 from registry.licenses.texts import decode
-
-_STRICTNESS = {
-    Strictness.FLAT: None,
-    Strictness.INTENT_ONLY: "only where it is meant so",
-    Strictness.UNLESS_DISCLOSED: "unless it is disclosed",
-    Strictness.UNLESS_CONSENT: "unless those concerned consent",
-    Strictness.UNLESS_HUMAN_OVERSIGHT: "unless a human oversees it",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,12 +274,10 @@ def _in_order(restrictions: Sequence[Restriction], places: Mapping[str, str]) ->
 
 def _restriction(one: Restriction, places: Mapping[str, str]) -> SimpleNamespace:
     category = taxonomy().get(one.slug)
-    limit = _STRICTNESS[one.strictness]
-    said = category.paraphrase if category else one.slug.replace("-", " ")
     return SimpleNamespace(
         clause=one.clause or "text",
         id=places.get(one.clause),
-        said=f"{said} ({limit})" if limit else said,
+        said=describe_restriction(one.slug, one.strictness),
         group=category.category.replace("-", " ") if category else None,
     )
 

@@ -14,6 +14,18 @@ BODIES: dict[str, Any] = {
         "text": "Terms.",
         "title": "Sample",
     },
+    "POST /api/v1/models/{publisher}/{name}/bases/restrictions/plan": lambda _: {
+        "card": "# A card",
+        "licenses": ["sample-openrail-m@1.0"],
+    },
+    "POST /api/v1/models/{publisher}/{name}/equivalences": lambda _: {
+        "model": "meadow/loam-1b",
+        "base_license": "sample-openrail-m@1.0",
+        "own_license": "other-m@1.0",
+        "reason": "it says the same",
+        "name": "Ada Quarry",
+    },
+    "POST /api/v1/models/{publisher}/{name}/equivalences/{decision_id}/end": lambda _: {"reason": "a mistake"},
     "POST /api/v1/models/{publisher}/{name}/bases/removals": lambda _: {
         "base": "quarry/auto-1b",
         "reason": "x",

@@ -17,7 +17,7 @@ from registry import catalog, identity
 from registry.access import requesting, templates
 from registry.access import service as access_service
 from registry.access.requesting import Office
-from registry.catalog import must_updates
+from registry.catalog import equivalences, must_updates
 from registry.catalog.domain import GateMode, Role, UploadState
 from registry.catalog.tables import Upload
 from registry.delivery.tables import UpdateNotice
@@ -223,6 +223,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         )
     receipt = world.accept(holder, models["auto"])
     mark = _mark_release(world, owner, publisher, people["holder"])
+    decision = _decide(world, owner)
     world.accept(people["applicant"], models["manual"])
     request = _must(
         world.write(
@@ -319,6 +320,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         "account_id": str(account.id),
         "act": "suspend",
         "mark_id": str(mark.id),
+        "decision_id": str(decision.id),
         "block_id": str(block.id),
         "code": "license-not-accepted",
         "event": "withdraw",
@@ -377,6 +379,29 @@ def _mark_release(world: World, owner: Principal, publisher: Any, holder: Princi
     )
     world.write(lambda session: session.add(told))
     return mark
+
+
+def _decide(world: World, owner: Principal) -> Any:
+    """A decision at a base about a model that is not there."""
+    claim = equivalences.Claim(
+        model="meadow/made-1b",
+        base_license="sample-openrail-m@1.0",
+        own_license=world.restricting("other-m"),
+        restrictions=(),
+        reason="it says the same",
+        name="Ada Quarry",
+    )
+    return _must(
+        world.write(
+            equivalences.decide,
+            publisher="quarry",
+            name="auto-1b",
+            claim=claim,
+            principal=owner,
+            sealer=world.sealer,
+            now=world.now,
+        )
+    )
 
 
 def _office(world: World, person: Principal) -> Office:

@@ -84,6 +84,9 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "marks/auto": frozenset({"maintainer", "owner"}),
     "mark records": frozenset(),
     "mark records/auto": frozenset({*_STAFF, "owner:audit"}),
+    "staff by any way": frozenset(INSIDERS),
+    "decisions": frozenset(),
+    "decisions/auto": frozenset({"maintainer", "owner"}),
     "asking": frozenset(SESSIONS),
     "asking/closed": frozenset(),
 }
@@ -166,7 +169,11 @@ GET    /api/v1/models/{publisher}/{name}                        known
 GET    /api/v1/models/{publisher}/{name}/access                 known
 GET    /api/v1/models/{publisher}/{name}/bases                  known
 GET    /api/v1/models/{publisher}/{name}/bases/restrictions     known
+POST   /api/v1/models/{publisher}/{name}/bases/restrictions/plan  maintainer or token +quiet +creates
 POST   /api/v1/models/{publisher}/{name}/bases/removals         nobody
+GET    /api/v1/models/{publisher}/{name}/equivalences           staff by any way
+POST   /api/v1/models/{publisher}/{name}/equivalences           maintainer
+POST   /api/v1/models/{publisher}/{name}/equivalences/{decision_id}/end  decisions
 GET    /api/v1/models/{publisher}/{name}/must-updates           known
 POST   /api/v1/models/{publisher}/{name}/must-updates           maintainer
 POST   /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/end  marks

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from registry import access, catalog, licenses
+from registry import access, catalog
 from registry.identity.domain import Principal, Scope
 from tests.api.conftest import Site
 
@@ -43,36 +43,59 @@ async def test_a_maintainer_with_a_fresh_sign_in_takes_a_base_out_and_nobody_els
     assert (await take_out(site, owner)).status_code == 404
 
 
-async def test_the_restrictions_of_a_models_license_are_compared_with_those_of_its_bases(site: Site) -> None:
+async def test_restrictions_are_compared_planned_decided_and_told_publicly(site: Site) -> None:
     world = site.world
-    owner = world.person("owner@quarry.example")
-    publisher = world.publisher(owner)
-    stated = {"base-m": ("no-illegal-use", "no-medical-advice"), "own-m": ("no-illegal-use",), "silent-m": ()}
-    for slug, restrictions in stated.items():
-        world.write(
-            licenses.publish_version,
-            command=licenses.PublishVersion(
-                slug=slug,
-                number="1.0",
-                change_class=licenses.ChangeClass.INITIAL,
-                text=f"{slug}\n".encode(),
-                title=slug,
-                restrictions=tuple(licenses.Restriction(slug=one) for one in restrictions),
-            ),
-            now=world.now,
-            by=None,
-        )
-    world.release(owner, publisher, requires=("base-m@1.0",))
-    card = b"---\nlicense: other\nbase_model: quarry/quarry-15b\n---\n# Derived\n"
-    told = {}
-    for name, requires in (("own", ("own-m@1.0",)), ("silent", ("silent-m@1.0",)), ("none", ())):
-        files = {"README.md": card, "model.safetensors": name.encode() * 4000}
-        world.release(owner, publisher, name=name, requires=requires, files=files)
-        told[name] = (await site.api(f"/api/v1/models/quarry/{name}/bases/restrictions")).json()["items"]
-    (own,), (silent,) = told["own"], told["silent"]
-    assert (own["base"], own["license"], own["carried"]) == ("quarry/quarry-15b", "base-m@1.0", "missing")
-    assert {row["slug"]: row["carried"] for row in own["restrictions"]} == {
-        "no-illegal-use": "same",
-        "no-medical-advice": "missing",
+    owner, maker = world.person("owner@quarry.example"), world.person("maker@meadow.example")
+    quarry, meadow = world.publisher(owner), world.publisher(maker, "meadow")
+    asked = world.restricting("base-m", "no-illegal-use", "no-medical-advice")
+    own = world.restricting("own-m", "no-illegal-use")
+    world.release(owner, quarry, requires=(asked,))
+    card = "---\nlicense: other\nbase_model: quarry/quarry-15b\n---\n# Derived\n"
+    files = {"README.md": card.encode(), "model.safetensors": b"own" * 4000}
+    refused = world.try_release(maker, meadow, name="slate", requires=(own,), files=files)
+    assert refused.code == "restrictions-not-carried"
+    compared = "/api/v1/models/meadow/slate/bases/restrictions"
+    token = {"Authorization": f"Bearer {world.token(maker, Scope.PUBLISH)}"}
+    stated = card.replace("quarry/quarry-15b", "[Quarry/Quarry-15B, else/where]")
+    plan = {"card": stated, "licenses": [own]}
+    planned = await site.client.post(f"{compared}/plan", json=plan, headers=token)
+    assert (planned.status_code, planned.json()["unknown_bases"]) == (200, ["else/where"])
+    (item,) = planned.json()["items"]
+    assert (item["carried"], item["publishable"]) == ("missing", False)
+    missing = next(row for row in item["restrictions"] if row["carried"] == "missing")
+    assert missing == {
+        "slug": "no-medical-advice",
+        "says": "Medical advice or reading of results",
+        "base": "flat",
+        "own": None,
+        "carried": "missing",
+        "equivalent": False,
     }
-    assert (silent["carried"], told["none"]) == ("unknown", [])
+    claim = {
+        "model": "meadow/slate",
+        "base_license": asked,
+        "own_license": own,
+        "restrictions": ["no-medical-advice"],
+        "reason": "Clause 4 says so in other words.",
+        "name": "Ada Quarry",
+    }
+    at_base = "/api/v1/models/quarry/quarry-15b/equivalences"
+    browser = {**site.browser(owner)._headers, "Accept": "application/json"}
+    by_token = {"Authorization": f"Bearer {world.token(owner, Scope.PUBLISH)}"}
+    assert (await site.client.post(at_base, json=claim, headers=by_token)).status_code == 403
+    assert (await site.client.post(at_base, json={**claim, "x": 1}, headers=browser)).status_code == 400
+    decided = await site.client.post(at_base, json=claim, headers=browser)
+    assert (decided.status_code, decided.json()["decided_by"]) == (201, "Ada Quarry")
+    world.release(maker, meadow, name="slate", requires=(own,), files=files)
+    (told,) = (await site.api(compared)).json()["items"]
+    assert told["publishable"] is True
+    assert [(one["decided_by"], one["reason"]) for one in told["decisions"]] == [
+        ("Ada Quarry", "Clause 4 says so in other words.")
+    ]
+    assert (await site.api(at_base)).status_code == 401
+    (listed,) = (await site.client.get(at_base, headers=browser)).json()["items"]
+    ended = await site.client.post(
+        f"{at_base}/{listed['id']}/end", json={"reason": "It does not."}, headers=browser
+    )
+    assert (ended.status_code, ended.json()["end_reason"]) == (200, "It does not.")
+    assert (await site.api(compared)).json()["items"][0]["decisions"] == []

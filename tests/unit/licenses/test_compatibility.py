@@ -1,8 +1,12 @@
 """Whether a license carries on the restrictions of another."""
 
-import pytest
+from dataclasses import replace
 
-from registry.licenses.compatibility import Carried, compare_restrictions, summarise_compared
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.licenses.compatibility import GAPS, Carried, compare_restrictions, summarise_compared
 from registry.licenses.domain import Restriction, Strictness
 
 FLAT, INTENT, CONSENT = Strictness.FLAT, Strictness.INTENT_ONLY, Strictness.UNLESS_CONSENT
@@ -34,3 +38,48 @@ def test_the_gravest_difference_is_told(
     asked: tuple[Restriction, ...], found: list[tuple[Restriction, ...] | None], carried: Carried
 ) -> None:
     assert summarise_compared(compare_restrictions(asked, found)) is carried
+
+
+_RESTRICTIONS = st.builds(
+    Restriction, slug=st.sampled_from(["a", "b", "c"]), strictness=st.sampled_from(Strictness)
+)
+_LICENSES = st.lists(_RESTRICTIONS, max_size=5)
+
+
+def carries(asked: list[Restriction], *found: list[Restriction] | None) -> bool:
+    return not {row.carried for row in compare_restrictions(asked, found)} & GAPS
+
+
+@given(_LICENSES)
+def test_a_license_carries_itself_on(one: list[Restriction]) -> None:
+    assert carries(one, one)
+
+
+@given(_LICENSES, _LICENSES, _LICENSES)
+def test_what_carries_on_a_carrier_carries_on_all_that_it_does(
+    base: list[Restriction], more: list[Restriction], last: list[Restriction]
+) -> None:
+    for middle in (more, [*base, *more], [*more, *(replace(one, strictness=FLAT) for one in base)]):
+        for final in (last, [*middle, *last], [*last, *(replace(one, strictness=FLAT) for one in middle)]):
+            if carries(base, middle) and carries(middle, final):
+                assert carries(base, final)
+
+
+@given(_LICENSES, st.lists(_LICENSES | st.none(), max_size=3), _LICENSES, st.integers(0, 3))
+def test_a_further_restriction_or_license_never_turns_yes_to_no(
+    asked: list[Restriction], found: list[list[Restriction] | None], more: list[Restriction], at: int
+) -> None:
+    if carries(asked, *found):
+        assert carries(asked, *found, more)
+        assert carries(
+            asked, *[[*one, *more] if one is not None and at == i else one for i, one in enumerate(found)]
+        )
+        assert carries(asked, *found, None)
+
+
+@given(_LICENSES, st.lists(_LICENSES | st.none(), max_size=3), _RESTRICTIONS)
+def test_asking_for_less_never_turns_yes_to_no(
+    asked: list[Restriction], found: list[list[Restriction] | None], more: Restriction
+) -> None:
+    if carries([*asked, more], *found):
+        assert carries(asked, *found)
