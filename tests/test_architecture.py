@@ -100,7 +100,6 @@ EXTRA_FILES = {
         "cards": "a model card's metadata",
         "copies": "the same bytes behind two gates",
         "forms": "contact form fields and their answers",
-        "inherited_terms": "a model's licenses beside those of its bases",
         "lineage": "which models a model was made from",
         "lineage_store": "rows of bases and ancestors",
         "lineage_api": "its routes",

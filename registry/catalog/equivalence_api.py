@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlmodel import Session
 
 from registry import licenses
-from registry.catalog import equivalence_store, equivalences, inherited_terms, publishing
+from registry.catalog import equivalence_store, equivalences, inherited_terms, lineage
 from registry.catalog.domain import ModelView
 from registry.catalog.equivalence_store import Decision
 from registry.catalog.equivalences import (
@@ -174,7 +174,7 @@ class RestrictionsApi(Controller):
         """Compare what a release with this card would have to carry on, before anything is uploaded."""
 
         def load(session: Session) -> PlanOut | Refusal:
-            planned = publishing.plan_restrictions(
+            planned = lineage.plan_restrictions(
                 session,
                 publisher=publisher,
                 name=name,

@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger
-from registry.catalog import copies, gates, lineage_store, refusals, service, store
-from registry.catalog.cards import Card
+from registry.catalog import copies, gates, inherited_terms, lineage_store, refusals, service, store
+from registry.catalog.cards import Card, parse_card
 from registry.catalog.domain import LINEAGE_CHANGED, Command, ModelView
 from registry.catalog.forms import is_clean_text
 from registry.identity.domain import Principal
@@ -65,6 +65,40 @@ def find_bases(session: Session, card: Card | None, *, but: str, principal: Prin
     return Declared(
         bases=[model for model in found if service.sees(model, principal)], relation=card.relation
     )
+
+
+def plan_restrictions(
+    session: Session,
+    *,
+    publisher: str,
+    name: str,
+    card: bytes,
+    references: Sequence[str],
+    principal: Principal,
+) -> tuple[Sequence[inherited_terms.BaseTerms], Sequence[str]] | Refusal:
+    """Return what a release with this card would have to carry on, and the bases in it that are not known here.
+
+    Without `references`, with the licenses of the model's gate.
+    """
+    found = service.authorise(session, publisher, Command.PUBLISH_RELEASE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    versions = gates.find_versions(session, references)
+    if isinstance(versions, Refusal):
+        return versions
+    model = store.find_model(session, publisher=found.name, name=name, person_id=principal.answering_id)
+    own = [version.id for version in versions] or (model.gate.license_version_ids if model else ())
+    stated, itself = parse_card(card), f"{found.name}/{name}"
+    declared = find_bases(session, stated, but=itself, principal=principal)
+    derived = inherited_terms.Derived(
+        publisher_id=found.id, publisher=found.name, name=name, license_version_ids=own
+    )
+    asking = inherited_terms.find_asking(
+        session, declared.bases, principal, model_id=model.id if model else None
+    )
+    known = {itself.lower(), *(base.repo_id.lower() for base in declared.bases)}
+    unknown = [base for base in stated.base_models if base.lower() not in known]
+    return inherited_terms.compare(session, derived, asking), unknown
 
 
 def list_asked(session: Session, bases: Sequence[ModelView], *, model_id: UUID | None = None) -> list[UUID]:

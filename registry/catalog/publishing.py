@@ -130,40 +130,6 @@ def publish_release(
     return _published(model, release, created=True)
 
 
-def plan_restrictions(
-    session: Session,
-    *,
-    publisher: str,
-    name: str,
-    card: bytes,
-    references: Sequence[str],
-    principal: Principal,
-) -> tuple[Sequence[inherited_terms.BaseTerms], Sequence[str]] | Refusal:
-    """Return what a release with this card would have to carry on, and the bases in it that are not known here.
-
-    Without `references`, with the licenses of the model's gate.
-    """
-    found = service.authorise(session, publisher, Command.PUBLISH_RELEASE, principal=principal)
-    if isinstance(found, Refusal):
-        return found
-    versions = gates.find_versions(session, references)
-    if isinstance(versions, Refusal):
-        return versions
-    model = store.find_model(session, publisher=found.name, name=name, person_id=principal.answering_id)
-    own = [version.id for version in versions] or (model.gate.license_version_ids if model else ())
-    stated, itself = parse_card(card), f"{found.name}/{name}"
-    declared = lineage.find_bases(session, stated, but=itself, principal=principal)
-    derived = inherited_terms.Derived(
-        publisher_id=found.id, publisher=found.name, name=name, license_version_ids=own
-    )
-    asking = inherited_terms.find_asking(
-        session, declared.bases, principal, model_id=model.id if model else None
-    )
-    known = {itself.lower(), *(base.repo_id.lower() for base in declared.bases)}
-    unknown = [base for base in stated.base_models if base.lower() not in known]
-    return inherited_terms.compare(session, derived, asking), unknown
-
-
 def _find_bases(
     session: Session, command: PublishRelease, blobs: Mapping[str, BlobFacts], principal: Principal
 ) -> lineage.Declared:

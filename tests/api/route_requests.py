@@ -25,7 +25,9 @@ BODIES: dict[str, Any] = {
         "reason": "it says the same",
         "name": "Ada Quarry",
     },
-    "POST /api/v1/models/{publisher}/{name}/equivalences/{decision_id}/end": lambda _: {"reason": "a mistake"},
+    "POST /api/v1/models/{publisher}/{name}/equivalences/{decision_id}/end": lambda _: {
+        "reason": "a mistake"
+    },
     "POST /api/v1/models/{publisher}/{name}/bases/removals": lambda _: {
         "base": "quarry/auto-1b",
         "reason": "x",

@@ -84,7 +84,6 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "marks/auto": frozenset({"maintainer", "owner"}),
     "mark records": frozenset(),
     "mark records/auto": frozenset({*_STAFF, "owner:audit"}),
-    "staff by any way": frozenset(INSIDERS),
     "decisions": frozenset(),
     "decisions/auto": frozenset({"maintainer", "owner"}),
     "asking": frozenset(SESSIONS),
@@ -171,7 +170,7 @@ GET    /api/v1/models/{publisher}/{name}/bases                  known
 GET    /api/v1/models/{publisher}/{name}/bases/restrictions     known
 POST   /api/v1/models/{publisher}/{name}/bases/restrictions/plan  maintainer or token +quiet +creates
 POST   /api/v1/models/{publisher}/{name}/bases/removals         nobody
-GET    /api/v1/models/{publisher}/{name}/equivalences           staff by any way
+GET    /api/v1/models/{publisher}/{name}/equivalences           staff or read
 POST   /api/v1/models/{publisher}/{name}/equivalences           maintainer
 POST   /api/v1/models/{publisher}/{name}/equivalences/{decision_id}/end  decisions
 GET    /api/v1/models/{publisher}/{name}/must-updates           known
