@@ -14,7 +14,7 @@ from sqlmodel import Session
 from registry import catalog
 from registry.acceptances.copies import note_copy
 from registry.acceptances.domain import CopyEvent
-from registry.access import changed_terms
+from registry.access import changed_terms, moved_models
 from registry.access.jobs import run_lapsing
 from registry.catalog.jobs import run_verification
 from registry.delivery import updates
@@ -45,6 +45,7 @@ class Worker:
         self._handlers: Mapping[str, Handler] = {
             mail.TOPIC: self._send_mail,
             catalog.TERMS_CHANGED: self._tell_holders,
+            catalog.MODEL_MOVED: self._tell_of_move,
             catalog.MUST_UPDATE_MARKED: self._tell_of_update,
             DOMAIN_PROVED: self._join_known_people,
         }
@@ -178,6 +179,16 @@ class Worker:
         now = parts.clock.now()
         await parts.database.write(
             lambda session: changed_terms.tell_holders(
+                session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
+            )
+        )
+
+    async def _tell_of_move(self, payload: bytes) -> None:
+        parts = self._parts
+        task = msgspec.json.decode(payload, type=moved_models.Task)
+        now = parts.clock.now()
+        await parts.database.write(
+            lambda session: moved_models.tell_who_lost(
                 session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
             )
         )

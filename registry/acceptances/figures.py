@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import exists, func
+from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
 from registry.acceptances.tables import Acceptance, Withdrawal
@@ -81,3 +81,55 @@ def count_by_week(
         )
         counts[version_id] = list(session.connection().execute(statement).one())
     return counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """What an organisation has accepted at a gate for its members."""
+
+    organisation_id: UUID
+    license_id: UUID
+    series: int
+
+
+def list_accepted_by(
+    session: Session, gate_id: UUID, people: Sequence[UUID]
+) -> Sequence[tuple[UUID, UUID, int]]:
+    """Return person, license and series of what the people accepted at a gate for themselves and did not take back."""
+    rows = session.exec(
+        select(Acceptance.person_id, Acceptance.license_id, Acceptance.series)
+        .where(col(Acceptance.person_id).in_(people), Acceptance.gate_id == gate_id)
+        .where(col(Acceptance.organisation_id).is_(None))
+        .where(~exists().where(col(Withdrawal.acceptance_id) == col(Acceptance.id)))
+        .order_by(col(Acceptance.person_id), col(Acceptance.license_id), col(Acceptance.series))
+    )
+    return rows.all()
+
+
+def list_covers(session: Session, gate_id: UUID, *, now: datetime) -> Sequence[Cover]:
+    """Return what organisations have accepted at a gate, as long as it covers their members."""
+    rows = session.exec(
+        select(Acceptance.organisation_id, Acceptance.license_id, Acceptance.series)
+        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
+        .where(Acceptance.gate_id == gate_id, col(Acceptance.organisation_id).is_not(None))
+        .where(or_(col(Withdrawal.acceptance_id).is_(None), col(Withdrawal.members_until) > now))
+        .distinct()
+        .order_by(col(Acceptance.organisation_id), col(Acceptance.license_id), col(Acceptance.series))
+    )
+    return [
+        Cover(organisation_id=organisation_id, license_id=license_id, series=series)
+        for organisation_id, license_id, series in rows
+        if organisation_id is not None
+    ]
+
+
+def list_acceptors(
+    session: Session, gate_id: UUID, *, after: UUID | None, limit: int
+) -> Sequence[tuple[UUID, UUID]]:
+    """Return acceptance and person of what people accepted at a gate for themselves, by their ids, after `after`."""
+    statement = select(Acceptance.id, Acceptance.person_id).where(
+        Acceptance.gate_id == gate_id, col(Acceptance.organisation_id).is_(None)
+    )
+    if after is not None:
+        statement = statement.where(Acceptance.id > after)
+    return session.exec(statement.order_by(col(Acceptance.id)).limit(limit)).all()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, update
+from sqlalchemy import ColumnElement, func, insert, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -234,6 +234,21 @@ def list_granted(session: Session, gate_id: UUID, *, now: datetime) -> frozenset
         .order_by(col(AccessGrant.id))
     )
     return frozenset(person_id for person_id, ends_at in rows if ends_at is None or ends_at > now)
+
+
+def list_granted_among(
+    session: Session, gate_id: UUID, people: Sequence[UUID], *, now: datetime
+) -> frozenset[UUID]:
+    """Return who of the people has a grant at the gate that stands now."""
+    rows = session.exec(
+        select(AccessGrant.person_id)
+        .outerjoin(AccessGrantEnd, col(AccessGrantEnd.grant_id) == col(AccessGrant.id))
+        .where(col(AccessGrant.person_id).in_(people), AccessGrant.gate_id == gate_id)
+        .where(col(AccessGrantEnd.grant_id).is_(None))
+        .where(or_(col(AccessGrant.ends_at).is_(None), col(AccessGrant.ends_at) > now))
+        .order_by(col(AccessGrant.id))
+    )
+    return frozenset(rows)
 
 
 def insert_grant_end(session: Session, end: AccessGrantEnd) -> None:

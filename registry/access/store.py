@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import String, Uuid, bindparam, insert, text
+from sqlalchemy import String, Uuid, bindparam, insert, or_, text
 from sqlmodel import Session, col, select
 
 from registry.access.single_facts import BlockFact
@@ -60,6 +60,21 @@ def list_blocks(
     if after is not None:
         statement = statement.where(Block.id < after)
     return session.exec(statement.order_by(col(Block.id).desc()).limit(limit)).all()
+
+
+def list_blocked(
+    session: Session, publisher_id: UUID, people: Sequence[UUID], *, now: datetime
+) -> frozenset[UUID]:
+    """Return who of the people is kept out of the publisher's gates, or of all, now."""
+    rows = session.exec(
+        select(Block.person_id)
+        .outerjoin(BlockLift, col(BlockLift.block_id) == col(Block.id))
+        .where(col(Block.person_id).in_(people), col(BlockLift.block_id).is_(None))
+        .where(or_(col(Block.publisher_id).is_(None), col(Block.publisher_id) == publisher_id))
+        .where(or_(col(Block.until).is_(None), col(Block.until) > now))
+        .order_by(col(Block.id))
+    )
+    return frozenset(rows)
 
 
 def list_blocks_of_person(session: Session, *, person_id: UUID) -> Sequence[tuple[Block, BlockLift | None]]:

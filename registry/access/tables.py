@@ -129,6 +129,14 @@ class AccessGrantEnd(Table, table=True):
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
 
 
+class MoveNotice(Table, table=True):
+    """A person was told that they lost a model by its move behind another gate."""
+
+    move_id: UUID = Field(primary_key=True, foreign_key="model_gate_move.id")
+    person_id: UUID = Field(primary_key=True, foreign_key="person.id")
+    told_at: datetime = Field(sa_type=UTCDateTime)
+
+
 class AnswerTemplate(Table, table=True):
     """A text that reviewers of a publisher put into their notes again and again."""
 

@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from registry import access, catalog, identity, ledger, licenses
 from registry.acceptances import figures
+from registry.access import crowds
 from registry.audit import gate_effect, gate_form, gate_views
 from registry.audit.gate_form import GateDraft
 from registry.audit.gate_views import GateShown
@@ -250,13 +251,13 @@ def load_confirm(
     """Return the page that states what the change does to those who accepted before."""
     gate = change.model.gate
     versions = [licenses.get_version_by_id(session, one) for one in gate.license_version_ids]
-    before = gate_effect.Demand(
+    before = crowds.Demand(
         mode=gate.mode,
         versions=tuple(one for one in versions if one is not None),
         graces=_graces(change.promises),
         asks_beforehand=gate.prerequisites != NONE,
     )
-    after = gate_effect.Demand(
+    after = crowds.Demand(
         mode=demand.mode,
         versions=change.versions,
         graces=_graces(change.promised),

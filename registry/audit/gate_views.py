@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from registry import access, catalog, licenses
+from registry.access.crowds import Demand
 from registry.access.panel import gate_badge
 from registry.audit import prerequisite_form
-from registry.audit.gate_effect import Demand, Effect
+from registry.audit.gate_effect import Effect
 from registry.audit.gate_form import GateDraft
 from registry.audit.question_views import TYPES, how_asked, question_changes, question_field
 from registry.catalog import GateDemand, GateMode, GateView

@@ -1,6 +1,6 @@
 """The pages that put a model behind another model's gate, or behind one of its own: the effect, then the act."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +12,9 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from sqlmodel import Session
 
-from registry import access, catalog, identity, licenses
-from registry.acceptances import figures
-from registry.audit import gate_effect
-from registry.catalog.domain import ModelView, model_url
-from registry.catalog.prerequisites import NONE
+from registry import access, catalog
+from registry.access import crowds
+from registry.catalog.domain import GateMode, model_url
 from registry.identity.domain import not_signed_in
 from registry.identity.visits import Desk
 from registry.kernel.outcomes import Refusal
@@ -25,7 +23,7 @@ from registry.kernel.pages import plural, respond
 from registry.kernel.problems import AnyRequest, refuse
 
 PEOPLE_MOST = 10_000
-"""Acceptances at each gate whose people are looked at."""
+"""Acceptances, and members of organisations, at each gate whose people are looked at."""
 
 
 class SharingPages(Controller):
@@ -85,42 +83,51 @@ class SharingPages(Controller):
 
 
 def _list_effects(session: Session, move: catalog.GateMove, *, now: datetime) -> Sequence[Check]:
-    """Return what the move does to the people of both gates, told by the one decision."""
-    model, target = move.model, move.target
-    before = _who_may(session, model, now=now)
-    # A gate of its own starts with nobody.
-    after: Mapping[UUID, bool] = _who_may(session, target, now=now) if target else {}
-    had = {person for person, may in before.items() if may}
-    has = {person for person, may in after.items() if may}
-    said = []
-    if had & has:
-        said.append(Check(tone=Tone.OK, verdict=f"{_people(had & has)} may download as before"))
-    if lost := had - has:
-        where = f"the gate of {target.name}" if target else "its new gate"
-        detail = f"What they accepted, or were granted, was at the gate that it leaves. They go through {where} first."
+    """Return what the move does to whoever has something at either gate, told by the one decision."""
+    model, gate = move.model, move.target.gate if move.target else None
+    crowd = [
+        crowds.list_crowd(session, one.id, most=PEOPLE_MOST, now=now) for one in (model.gate, gate) if one
+    ]
+    people = frozenset[UUID]().union(*(one.people for one in crowd))
+    had = crowds.list_permitted(session, model, model.gate, people, now=now)
+    before = crowds.load_demand(session, model.gate)
+    after = crowds.load_demand(session, gate) if gate else before
+    if gate:
+        has = crowds.list_permitted(session, model, gate, people, now=now)
+    else:
+        # At a gate of its own nobody has accepted, or was granted, anything yet.
+        has = had if before.mode is GateMode.AUTO and not before.versions else frozenset()
+    where = f"the gate of {move.target.repo_id}" if move.target else "its new gate"
+    said = [
+        Check(tone=Tone.OK, verdict=f"{_people(had & has)} may download as before"),
+        Check(
+            tone=Tone.STOP if had - has else Tone.OK,
+            verdict=f"{_people(had - has)} cannot download it any more",
+            detail="What they accepted, or were granted, was at the gate that it leaves. They are told, in their"
+            f" inbox and by mail, to go through {where} first."
+            if had - has
+            else None,
+        ),
+        Check(
+            tone=Tone.NOTE,
+            verdict=f"{_people(has - had)} may download at once",
+            detail="They went through that gate already; what they did there counts for this model too."
+            if has - had
+            else None,
+        ),
+    ]
+    if before.is_open and not after.is_open:
+        said.append(Check(tone=Tone.STOP, verdict="Who downloads without accepting anything cannot any more"))
+    if after.is_open and not before.is_open:
+        said.append(Check(tone=Tone.NOTE, verdict="Everybody else may download it too"))
+    if not all(one.is_whole for one in crowd):
         said.append(
-            Check(tone=Tone.STOP, verdict=f"{_people(lost)} cannot download it any more", detail=detail)
+            Check(
+                tone=Tone.NOTE,
+                verdict=f"Counted among the newest {PEOPLE_MOST:,} acceptances and members of each gate",
+            )
         )
-    if gained := has - had:
-        detail = "They went through that gate already; what they did there counts for this model too."
-        said.append(Check(tone=Tone.NOTE, verdict=f"{_people(gained)} may download at once", detail=detail))
-    return said or [Check(tone=Tone.NOTE, verdict="Nobody who accepted before is affected")]
-
-
-def _who_may(session: Session, model: ModelView, *, now: datetime) -> Mapping[UUID, bool]:
-    """Return who went through a gate, and whether that suffices now."""
-    gate = model.gate
-    standings = figures.list_standings(session, gate.id, most=PEOPLE_MOST)
-    granted = access.list_granted(session, gate.id, now=now)
-    asked = gate.prerequisites
-    people = identity.load_standings(session, list(standings.accepted), now=now) if asked != NONE else {}
-    demand = gate_effect.Demand(
-        mode=gate.mode,
-        versions=tuple(licenses.get_version_by_id(session, one) for one in gate.license_version_ids),
-        graces=catalog.list_promises(session, gate.revision_id),
-        asks_beforehand=asked != NONE,
-    )
-    return gate_effect.judge_people(standings.accepted, people, demand, asked, granted=granted)
+    return said
 
 
 def move_view(head: SimpleNamespace, move: catalog.GateMove, effects: Sequence[Check]) -> SimpleNamespace:
@@ -142,5 +149,5 @@ def move_view(head: SimpleNamespace, move: catalog.GateMove, effects: Sequence[C
     )
 
 
-def _people(people: set[UUID]) -> str:
+def _people(people: frozenset[UUID]) -> str:
     return plural(len(people), "person", "people")

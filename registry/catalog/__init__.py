@@ -2,6 +2,7 @@
 
 from registry.catalog.cards import Card, GatePrompt, parse_card
 from registry.catalog.domain import (
+    MODEL_MOVED,
     MUST_UPDATE_MARKED,
     TERMS_CHANGED,
     Command,
@@ -50,6 +51,7 @@ from registry.catalog.reading import (
     find_text,
     get_model,
     get_signed_manifest,
+    list_asking_ancestors,
     list_files,
     list_gate_history,
     list_gates_by_version,
@@ -80,10 +82,11 @@ from registry.catalog.service import (
     list_roles_of,
     sees,
 )
-from registry.catalog.sharing import GateMove, list_models_of_gate, move_model, preview_move
+from registry.catalog.sharing import GateMove, find_move, list_models_of_gate, move_model, preview_move
 from registry.catalog.upload_store import UploadLine
 
 __all__ = [
+    "MODEL_MOVED",
     "MUST_UPDATE_MARKED",
     "REACCEPT_DAYS",
     "REACCEPT_DAYS_MOST",
@@ -136,6 +139,7 @@ __all__ = [
     "find_discrepancies",
     "find_file",
     "find_model",
+    "find_move",
     "find_publisher",
     "find_recorded_bases",
     "find_release",
@@ -143,6 +147,7 @@ __all__ = [
     "get_model",
     "get_signed_manifest",
     "is_fresh",
+    "list_asking_ancestors",
     "list_bases",
     "list_files",
     "list_gate_history",

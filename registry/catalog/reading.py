@@ -9,7 +9,16 @@ from sqlalchemy import TextClause
 from sqlmodel import Session
 
 from registry import licenses
-from registry.catalog import graces, publishing, release_store, revisions, service, store, upload_store
+from registry.catalog import (
+    graces,
+    lineage_store,
+    publishing,
+    release_store,
+    revisions,
+    service,
+    store,
+    upload_store,
+)
 from registry.catalog.cards import Card, parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -258,6 +267,11 @@ def list_people_who_may(session: Session, *, publisher_id: UUID, command: Comman
 def name_gate(session: Session, gate_id: UUID) -> str | None:
     """Return `publisher/model` of the gate's first model."""
     return store.name_gate(session, gate_id)
+
+
+def list_asking_ancestors(session: Session, model_id: UUID) -> list[ModelView]:
+    """Return the ancestors whose licenses come with a model, whoever may see them."""
+    return [store.get_model(session, one) for one in lineage_store.list_asking_ancestors(session, model_id)]
 
 
 def list_promises(session: Session, revision_id: UUID) -> dict[tuple[UUID, int], datetime]:

@@ -4,6 +4,7 @@ What people accepted, asked for and were granted belongs to a gate; one acceptan
 A card never moves a model. Each move is a fact with an entry in the log.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,6 +19,7 @@ from registry.catalog.reviews import policy_bytes
 from registry.catalog.service import authorise, find_model
 from registry.catalog.tables import ModelGateMove
 from registry.identity.domain import Principal
+from registry.kernel import outbox
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id, sha256
@@ -103,7 +105,13 @@ def move_model(
     )
     row.entry_id = ledger.append(session, kind=MODEL_MOVED, leaf=move_leaf(row), now=now)
     store.move_model(session, row)
+    outbox.put(session, MODEL_MOVED, json.dumps({"move": str(row.id)}).encode(), now=now)
     return store.get_model(session, again.model.id, person_id=principal.person_id)
+
+
+def find_move(session: Session, move_id: UUID) -> ModelGateMove:
+    """Return a move, which must exist."""
+    return store.get_move(session, move_id)
 
 
 def list_models_of_gate(session: Session, gate_id: UUID) -> list[str]:

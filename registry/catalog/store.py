@@ -255,6 +255,11 @@ def name_gate(session: Session, gate_id: UUID) -> str | None:
     return f"{row[0]}/{row[1]}" if row else None
 
 
+def get_move(session: Session, move_id: UUID) -> ModelGateMove:
+    """Return the move with this id, which must exist."""
+    return session.exec(select(ModelGateMove).where(ModelGateMove.id == move_id)).one()
+
+
 def list_models_of_gate(session: Session, gate_id: UUID, *, limit: int) -> list[str]:
     """Return `publisher/model` of the models behind a gate, by name."""
     rows = session.exec(

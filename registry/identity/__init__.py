@@ -6,7 +6,12 @@ from registry.identity.ending import Ended, end_person, reconcile_operators
 from registry.identity.mail_links import issue_local_link, link_url
 from registry.identity.notices import count_unread, list_notices, mark_read, notify
 from registry.identity.oauth_service import list_logins
-from registry.identity.organisation_store import lock_organisations, name_organisations
+from registry.identity.organisation_store import (
+    list_covered,
+    list_members_of,
+    lock_organisations,
+    name_organisations,
+)
 from registry.identity.organisations import get_organisation, list_organisations
 from registry.identity.service import (
     authenticate_token,
@@ -48,8 +53,10 @@ __all__ = [
     "issue_local_link",
     "link_url",
     "list_accounts",
+    "list_covered",
     "list_declarations",
     "list_logins",
+    "list_members_of",
     "list_notices",
     "list_organisations",
     "list_sessions",

@@ -248,3 +248,46 @@ def lock_organisations(session: Session, organisation_ids: Sequence[UUID]) -> No
         .order_by(col(Organisation.id))
         .with_for_update(key_share=True)
     ).all()
+
+
+def list_members_of(
+    session: Session,
+    organisation_ids: Sequence[UUID],
+    *,
+    after: UUID | None,
+    limit: int,
+    newest: bool = False,
+) -> Sequence[tuple[UUID, UUID]]:
+    """Return membership and person of those that have not ended, by their ids, after `after`; or the newest."""
+    statement = select(OrganisationMember.id, OrganisationMember.person_id).where(
+        col(OrganisationMember.organisation_id).in_(organisation_ids),
+        col(OrganisationMember.ended_at).is_(None),
+    )
+    if after is not None:
+        statement = statement.where(OrganisationMember.id > after)
+    order = col(OrganisationMember.id).desc() if newest else col(OrganisationMember.id)
+    return session.exec(statement.order_by(order).limit(limit)).all()
+
+
+def list_covered(
+    session: Session, organisation_ids: Sequence[UUID], people: Sequence[UUID], *, now: datetime
+) -> Sequence[tuple[UUID, UUID]]:
+    """Return which of the people belong to which of the organisations, where that covers them now."""
+    proved = exists().where(
+        col(OrganisationDomain.organisation_id) == col(Organisation.id),
+        col(OrganisationDomain.ended_at).is_(None),
+        col(OrganisationDomain.valid_until) > now,
+    )
+    return session.exec(
+        select(OrganisationMember.person_id, OrganisationMember.organisation_id)
+        .join(Organisation, col(Organisation.id) == col(OrganisationMember.organisation_id))
+        .where(
+            col(OrganisationMember.person_id).in_(people),
+            col(OrganisationMember.organisation_id).in_(organisation_ids),
+            col(OrganisationMember.ended_at).is_(None),
+            or_(col(OrganisationMember.until).is_(None), col(OrganisationMember.until) > now),
+            or_(col(Organisation.members_until).is_(None), col(Organisation.members_until) > now),
+            proved,
+        )
+        .order_by(col(OrganisationMember.person_id), col(OrganisationMember.organisation_id))
+    ).all()

@@ -10,13 +10,16 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from registry import catalog
+from registry import access, catalog
 from registry.access.domain import Denial, Permit
 from registry.catalog.domain import GateMode, ModelView
 from registry.catalog.tables import Model
 from registry.identity.domain import Principal
+from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
 from tests.api.conftest import Site
+from tests.clock import SettableClock
+from tests.integration.access.covers import cover_scene
 from tests.world import WEIGHTS, World
 
 GATE = "/quarry/second/gate"
@@ -84,6 +87,35 @@ async def test_a_move_states_who_gains_and_loses_and_happens_once_confirmed(
     # What was accepted at the gate that the model left stays in the publisher's register.
     register = await browser.page("/manage/quarry/acceptances", search="alone@lab.example")
     assert "1 record that fit the filters" in register
+
+
+async def test_the_effect_counts_members_under_a_cover_and_nobody_who_is_blocked(
+    site: Site, database: Database, clock: SettableClock
+) -> None:
+    scene = cover_scene(database, clock, world=site.world)
+    world, owner = site.world, site.world.person("owner@quarry.example")
+    world.release(owner, world.read(catalog.find_publisher, name="quarry"), name="second")
+    scene.accept()
+    scene.join()
+    barred, alone = world.person("barred@lab.example"), world.person("alone@lab.example")
+    for person in (barred, alone):
+        world.accept(person, scene.model)
+    world.write(
+        access.block_person,
+        publisher="quarry",
+        person_id=barred.person_id,
+        reason="misuse",
+        until=None,
+        principal=owner,
+        now=world.now,
+    )
+    browser = site.browser(owner)
+    away = "/quarry/quarry-15b/gate"
+    stated = await browser.post(f"{away}/sharing", seen_on=away, target="quarry/second", do="preview")
+    assert "3 people cannot download it any more" in stated.text
+    assert "0 people may download as before" in stated.text
+    joins = await browser.post(SHARING, seen_on=GATE, target="quarry/quarry-15b", do="preview")
+    assert "3 people may download at once" in joins.text
 
 
 def test_one_acceptance_opens_all_and_a_gate_of_its_own_starts_anew(world: World, owner: Principal) -> None:

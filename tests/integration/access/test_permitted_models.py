@@ -1,5 +1,6 @@
 """What one may download as a list is exactly what the single decisions permit, in random worlds (P1)."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from sqlmodel import Session, col
 
 from registry import access, catalog
 from registry.acceptances.domain import AcceptanceSummary, Capacity
-from registry.access import permitted, requesting
+from registry.access import crowds, permitted, requesting
 from registry.access.permitted import Narrowing, list_permitted
 from registry.access.request_views import Office, RequestView
 from registry.access.transitions import Move, RequestEvent
@@ -179,7 +180,26 @@ class Play(World):
                 assert {model.name for model in listed} == set(single), (principal, wait)
                 assert len(listed) == len(single)
                 permits += len(single)
+        for wait in LATER:
+            for name, other in itertools.pairwise((*NAMES, NAMES[0])):
+                self._check_crowd(name, other, self.now + wait)
         return permits
+
+    def _check_crowd(self, name: str, other: str, now: Any) -> None:
+        """Compare what is said of many at once with the single decisions, at this gate and after a move."""
+        model, everybody = self.model(self.owner, name=name), (*self.people, self.owner)
+        ids = frozenset(one.person_id for one in everybody if one.person_id)
+        for target in (name, other):
+            gate = self.model(self.owner, name=target).gate
+            said = crowds.list_permitted(self.session, model, gate, ids, now=now)
+            with self.session.begin_nested() as moved:
+                self.session.exec(update(Model).where(col(Model.id) == model.id).values(gate_id=gate.id))
+                single = {one.person_id for one in everybody if self._may(one, name, now)}
+                moved.rollback()
+            assert said == single, (name, target)
+            if gate.mode is GateMode.MANUAL or gate.license_version_ids:
+                crowd = crowds.list_crowd(self.session, gate.id, most=100, now=now)
+                assert single <= crowd.people, (name, target)
 
     def _may(self, principal: Principal, name: str, now: Any) -> bool:
         found = self.read(catalog.find_model, publisher="quarry", name=name, principal=principal)

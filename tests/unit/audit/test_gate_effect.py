@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from registry.audit.gate_effect import Demand, Effect, People, weigh
+from registry.access.crowds import Demand
+from registry.audit.gate_effect import Effect, People, weigh
 from registry.catalog import GateMode
 from registry.licenses.domain import Version
 
