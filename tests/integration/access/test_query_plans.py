@@ -81,6 +81,7 @@ VALUES = {
     "bytea": "g::text::bytea",
     "boolean": "false",
     "integer": "1",
+    "bigint": "1",
 }
 
 
