@@ -262,6 +262,11 @@ def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--connections", type=_connections, default=6, metavar="N", help="connections to the store (6)"
     )
     publish.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    publish.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="send nothing but the card; show what the licenses carry on of those of the bases",
+    )
 
 
 def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from registry.cli.connection import choose_registry, connected
 from registry.cli.terminal import make_progress, talk, write_json, write_line
 from registry.client.api import parse_model_id
+from registry.client.credentials import Choice
 from registry.client.errors import UsageProblem, printable
 from registry.client.progress import in_words
-from registry.client.publish import PublishOrder, publish
+from registry.client.publish import PublishOrder, compare_restrictions, publish
 
 
 def run(args: Namespace) -> int:
@@ -27,6 +28,8 @@ def run(args: Namespace) -> int:
         connections=args.connections,
     )
     choice = choose_registry(args)
+    if args.dry_run:
+        return _compare(args, order, choice)
     with connected(choice) as registry:
         result = publish(registry, order, progress=make_progress(quiet=args.quiet))
     release = result.release
@@ -55,6 +58,18 @@ def run(args: Namespace) -> int:
             talk(f"The form asks without saying why: {asked}. Say it on {release.url}/gate")
         talk(f"Others get it with: gatehouse pull {args.model} --endpoint {choice.endpoint}")
     return 0
+
+
+def _compare(args: Namespace, order: PublishOrder, choice: Choice) -> int:
+    """Say how the licenses compare with those of the bases; 1 where the release would be refused for it."""
+    with connected(choice) as registry:
+        comparison = compare_restrictions(registry, order)
+    if args.json:
+        write_json({"publishable": comparison.publishable, "lines": comparison.lines()})
+    else:
+        for line in comparison.lines() or ["The card names no base whose license has to be carried on."]:
+            write_line(line)
+    return 0 if comparison.publishable else 1
 
 
 def _purpose(given: str) -> tuple[str, str]:

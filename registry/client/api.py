@@ -157,6 +157,11 @@ class Registry:
         """Have the parts made one object and verified; repeating it changes nothing."""
         self.session.post_json(f"/api/v1/uploads/{safe_path(upload_id)}/complete", {}, idempotent=True)
 
+    def plan_restrictions(self, publisher: str, name: str, body: JsonObject) -> Fields:
+        """Return what a release with a card and licenses would have to carry on of its bases."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/bases/restrictions/plan"
+        return self.session.post_json(path, body, idempotent=True)
+
     def publish_release(self, publisher: str, name: str, body: JsonObject) -> PublishedRelease:
         """Publish the release that `body` states."""
         path = f"/api/v1/models/{safe_path(publisher, name)}/releases"

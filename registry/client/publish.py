@@ -2,9 +2,10 @@
 
 1. walk the folder and hash every file
 2. where a license text was given, publish that license version first
-3. ask the registry which bytes it lacks, and send those to the store (`upload`)
-4. wait until the registry has hashed what arrived
-5. publish the release: one commit over the whole folder
+3. ask whether the licenses carry on what comes with the bases (`restrictions`)
+4. ask the registry which bytes it lacks, and send those to the store (`upload`)
+5. wait until the registry has hashed what arrived
+6. publish the release: one commit over the whole folder
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.client import restrictions
 from registry.client.answers import PublishedRelease, Upload, UploadState
 from registry.client.api import Registry, parse_license_version
 from registry.client.errors import ClientError, Malformed, NotFound, UnsafePath, UsageProblem, printable
@@ -84,6 +86,7 @@ def publish(
         ensure_license(registry, order, progress=progress)
     if not order.licenses:
         _require_model(registry, order)
+    restrictions.check(registry, order.publisher, order.name, compare_restrictions(registry, order))
     try:
         files = hash_files(find_files(order.folder), progress=progress)
         lacking = _plan(registry, order, files)
@@ -113,6 +116,13 @@ def publish(
         files=files,
         sent_bytes=sum(file.size for _, file in open_uploads),
         seconds=time.monotonic() - started,
+    )
+
+
+def compare_restrictions(registry: Registry, order: PublishOrder) -> restrictions.Comparison:
+    """Return what the release would have to carry on of its bases' licenses; nothing is sent but the card."""
+    return restrictions.compare(
+        registry, order.publisher, order.name, folder=order.folder, licenses=order.licenses
     )
 
 

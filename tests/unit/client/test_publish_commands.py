@@ -1,6 +1,7 @@
 """What publishers say on the command line: publishers, licenses with what they include, releases of known models."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +69,64 @@ def test_a_new_model_is_not_made_without_a_license(
     assert "--license SLUG@NUMBER" in capsys.readouterr().err
     assert not signed_in.releases
     assert not signed_in.paths("api", "POST")
+
+
+PLAN = "/api/v1/models/tarn/otter/bases/restrictions/plan"
+
+
+def planned(*, publishable: bool) -> dict[str, Any]:
+    rows = [
+        {"slug": slug, "says": says, "base": "flat", "own": own, "carried": carried, "equivalent": equivalent}
+        for slug, says, own, carried, equivalent in (
+            ("no-illegal-use", "Illegal use", "flat", "same", False),
+            ("no-medical-advice", "Medical\x1b[31m advice", None, "missing", publishable),
+        )
+    ]
+    item = {"base": "quarry/slate", "license": "base-m@1.0", "carried": "missing", "publishable": publishable}
+    return {"items": [{**item, "restrictions": rows, "decisions": []}], "unknown_bases": ["else/where"]}
+
+
+@pytest.fixture
+def derived(tmp_path: Path) -> str:
+    folder = tmp_path / "otter"
+    folder.mkdir()
+    (folder / "README.md").write_text("---\nbase_model: quarry/slate\n---\n# Otter\n")
+    (folder / "model.bin").write_bytes(b"x" * 5000)
+    return str(folder)
+
+
+def test_a_dry_run_shows_what_is_not_carried_on_and_sends_the_card_alone(
+    signed_in: Stub, derived: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signed_in.api_answers.append((PLAN, 200, {}, planned(publishable=False)))
+    assert cli.main(["publish", derived, "tarn/otter", "--license", "own@1.0", "--dry-run"]) == 1
+    said = capsys.readouterr().out
+    assert "else/where: not in this registry, not compared" in said
+    assert "quarry/slate, base-m@1.0: missing, not carried on" in said
+    assert "advice [no-medical-advice], expected flat, found nothing" in said
+    assert "Illegal use" not in said
+    assert "\x1b" not in said
+    assert [one.path for one in signed_in.requests if one.method == "POST"] == [PLAN]
+    signed_in.api_answers.append((PLAN, 200, {}, planned(publishable=True)))
+    assert cli.main(["publish", derived, "tarn/otter", "--license", "own@1.0", "--dry-run"]) == 0
+    assert "equivalent by decision" in capsys.readouterr().out
+
+
+def test_a_release_that_would_be_refused_uploads_nothing(
+    signed_in: Stub, derived: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signed_in.api_answers.append((PLAN, 200, {}, planned(publishable=False)))
+    assert cli.main(["publish", derived, "tarn/otter", "--license", "own@1.0", "--quiet"]) != 0
+    said = capsys.readouterr().err
+    assert "--license base-m@1.0" in said
+    assert f"{signed_in.api_url}/quarry/slate/equivalences?model=tarn%2Fotter" in said
+    assert (signed_in.releases, signed_in.uploads) == ([], {})
+
+
+def test_a_card_without_a_base_asks_nothing(
+    signed_in: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "README.md").write_text("# Otter\n")
+    assert cli.main(["publish", str(tmp_path), MODEL, "--dry-run"]) == 0
+    assert "names no base" in capsys.readouterr().out
+    assert signed_in.requests == []
