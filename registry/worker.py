@@ -4,8 +4,9 @@ Runs inside the web process on the embedded default, or as `gatehouse worker` in
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypedDict
 
 import msgspec
 import structlog
@@ -24,6 +25,7 @@ from registry.identity.notices import note_mail
 from registry.identity.organisation_domain import DOMAIN_PROVED
 from registry.kernel import mail, outbox
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
+from registry.kernel.sealing import Sealer
 from registry.kernel.telemetry import OUTBOX_FAILURES
 from registry.ledger.jobs import run_sequencer
 from registry.parts import Parts
@@ -32,7 +34,15 @@ POLL_SECONDS = 1.0
 KEY_RELOAD_SECONDS = 300.0
 _log = structlog.get_logger()
 
-Handler = Callable[[bytes], Awaitable[None]]
+Handler = Callable[[Session, bytes, datetime], None]
+"""Brings about what a message says, in the transaction that settles the message."""
+
+
+class _Telling(TypedDict):
+    """What everybody needs who tells people something."""
+
+    sealer: Sealer
+    base_url: str
 
 
 class Worker:
@@ -40,10 +50,10 @@ class Worker:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._telling: _Telling = {"sealer": parts.sealer, "base_url": parts.settings.base_url}
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._handlers: Mapping[str, Handler] = {
-            mail.TOPIC: self._send_mail,
             catalog.TERMS_CHANGED: self._tell_holders,
             catalog.MODEL_MOVED: self._tell_of_move,
             catalog.MUST_UPDATE_MARKED: self._tell_of_update,
@@ -75,16 +85,18 @@ class Worker:
         now = parts.clock.now()
         messages = await parts.database.write(lambda session: outbox.claim(session, now=now))
         for message in messages:
-            await self._deliver(message)
+            await self.deliver(message)
         return len(messages)
 
-    async def _deliver(self, message: outbox.Message) -> None:
+    async def deliver(self, message: outbox.Message) -> None:
+        """Bring about what a claimed message says, or note why that failed."""
         parts = self._parts
-        handler = self._handlers.get(message.topic)
         try:
-            if handler is None:
-                raise GatehouseError(f"no handler for topic {message.topic}")
-            await handler(message.payload)
+            if message.topic == mail.TOPIC:
+                await self._send_mail(message)
+            else:
+                now = parts.clock.now()
+                await parts.database.write(lambda session: self._work_off(session, message, now))
         except mail.AddressRefused as error:
             code, since = error.code, parts.clock.now()
             _log.warning("mail.address_refused", code=code)
@@ -96,9 +108,15 @@ class Worker:
             _log.warning("outbox.failed", topic=message.topic, attempt=message.attempts, error=kind)
             now = parts.clock.now()
             await parts.database.write(lambda session: self._failed(session, message, kind, now))
-            return
-        now = parts.clock.now()
-        await parts.database.write(lambda session: self._done(session, message, now))
+
+    def _work_off(self, session: Session, message: outbox.Message, now: datetime) -> None:
+        """Do what the message says and settle it, both or neither; nothing where another worker was faster."""
+        handler = self._handlers.get(message.topic)
+        if handler is None:
+            raise GatehouseError(f"no handler for topic {message.topic}")
+        if outbox.lock(session, message):
+            handler(session, message.payload, now)
+            outbox.complete(session, message, now=now)
 
     def _done(self, session: Session, message: outbox.Message, now: datetime) -> None:
         self._note_letter(session, message, CopyEvent.LETTER_SENT, now)
@@ -173,50 +191,31 @@ class Worker:
             parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
         )
 
-    async def _tell_holders(self, payload: bytes) -> None:
-        parts = self._parts
+    def _tell_holders(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=changed_terms.Task)
-        now = parts.clock.now()
-        await parts.database.write(
-            lambda session: changed_terms.tell_holders(
-                session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
-            )
-        )
+        changed_terms.tell_holders(session, task, **self._telling, now=now)
 
-    async def _tell_of_move(self, payload: bytes) -> None:
-        parts = self._parts
+    def _tell_of_move(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=moved_models.Task)
-        now = parts.clock.now()
-        await parts.database.write(
-            lambda session: moved_models.tell_who_lost(
-                session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
-            )
-        )
+        moved_models.tell_who_lost(session, task, **self._telling, now=now)
 
-    async def _tell_of_update(self, payload: bytes) -> None:
-        parts = self._parts
+    def _tell_of_update(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=updates.Task)
-        now = parts.clock.now()
-        await parts.database.write(
-            lambda session: updates.tell_holders(
-                session, task, sealer=parts.sealer, base_url=parts.settings.base_url, now=now
-            )
-        )
+        updates.tell_holders(session, task, **self._telling, now=now)
 
-    async def _join_known_people(self, payload: bytes) -> None:
-        parts = self._parts
+    def _join_known_people(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=membership.Task)
-        now = parts.clock.now()
-        await parts.database.write(
-            lambda session: membership.join_known_people(
-                session, task, base_url=parts.settings.base_url, sealer=parts.sealer, now=now
-            )
-        )
+        membership.join_known_people(session, task, **self._telling, now=now)
 
-    async def _send_mail(self, payload: bytes) -> None:
+    async def _send_mail(self, message: outbox.Message) -> None:
+        """Hand the letter to the mail server; where that is not settled afterwards, it goes out once more."""
         parts = self._parts
-        letter = mail.unqueue(payload, sealer=parts.sealer)
+        letter = mail.unqueue(message.payload, sealer=parts.sealer)
         await parts.mailer.send(letter, now=parts.clock.now())
-        await parts.database.write(
-            lambda session: note_mail(session, email=letter.to, sealer=parts.sealer, refused_at=None)
-        )
+        now = parts.clock.now()
+
+        def settle(session: Session) -> None:
+            note_mail(session, email=letter.to, sealer=parts.sealer, refused_at=None)
+            self._done(session, message, now)
+
+        await parts.database.write(settle)

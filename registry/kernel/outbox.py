@@ -1,6 +1,7 @@
 """Transactional outbox: effects outside the database, put in the same transaction as their cause.
 
-A message is delivered at least once. Handlers are found by topic in the composition root; a handler that
+A message is delivered at least once; one whose effect is in the database itself, exactly once, where its handler runs
+between `lock` and `complete` in one transaction. Handlers are found by topic in the composition root; a handler that
 raises is tried again with growing pauses until `GIVE_UP_AFTER_ATTEMPTS`, then the message stays, marked
 with its last error, for an operator to see.
 """
@@ -96,6 +97,14 @@ def claim(session: Session, *, now: datetime, most: int = 20) -> Sequence[Messag
         row.available_at = now + LEASE
         session.add(row)
     return claimed
+
+
+def lock(session: Session, message: Message) -> bool:
+    """Return whether `message` still is to be delivered; nobody else settles it before the commit."""
+    waiting = select(OutboxMessage.id).where(
+        OutboxMessage.id == message.id, col(OutboxMessage.done_at).is_(None)
+    )
+    return session.exec(waiting.with_for_update()).one_or_none() is not None
 
 
 def complete(session: Session, message: Message, *, now: datetime) -> None:

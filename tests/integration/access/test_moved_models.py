@@ -1,6 +1,9 @@
 """A model goes behind another gate: who could download it and cannot now is told, once, whatever happens meanwhile."""
 
+import asyncio
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,10 +21,13 @@ from registry.identity.domain import Principal
 from registry.kernel import mail, outbox
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
+from registry.parts import build_parts
+from registry.settings import Settings
+from registry.worker import Worker
 from tests.clock import SettableClock
 from tests.integration.access.covers import Scene as Covered
 from tests.integration.access.covers import cover_scene
-from tests.world import ANSWERS, BASE_URL, World
+from tests.world import ANSWERS, BASE_URL, MASTER_SECRET, World, presigning_store, run
 
 
 @dataclass
@@ -73,6 +79,14 @@ class Scene:
     def told(self, who: Principal) -> list[str]:
         notices = self.world.read(list_notices, person_id=who.person_id, sealer=self.world.sealer)
         return [one.message.subject for one in notices if one.message.kind == "model-moved"]
+
+
+def worker_of(world: World, folder: Path) -> Worker:
+    settings = Settings(
+        base_url=BASE_URL, data_dir=folder, master_key=MASTER_SECRET.hex(), worker_inline=False
+    )
+    store = presigning_store(world.clock)
+    return Worker(build_parts(settings, store=store, database=world.database, clock=world.clock))
 
 
 @pytest.fixture
@@ -198,3 +212,42 @@ def test_who_was_granted_access_without_any_license_is_told(scene: Scene) -> Non
     scene.move()
     scene.work_off()
     assert scene.told(anna) == [SUBJECT]
+
+
+def test_two_workers_that_hold_the_same_message_bring_it_about_once(scene: Scene, tmp_path: Path) -> None:
+    world, person = scene.world, scene.world.person("a@uni.example")
+    world.accept(person, scene.covered.model)
+    scene.work_off()
+    scene.move()
+    (message,) = world.write(outbox.claim, now=world.now)
+    worker = worker_of(world, tmp_path)
+
+    async def both() -> None:
+        await asyncio.gather(worker.deliver(message), worker.deliver(message))
+
+    run(both())
+    assert scene.told(person) == [SUBJECT]
+    following = [one for one in world.write(outbox.claim, now=world.now) if one.topic == catalog.MODEL_MOVED]
+    assert len(following) == 1, "the rest of the work is queued once"
+
+
+def test_what_cannot_be_settled_was_not_brought_about(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, person = scene.world, scene.world.person("a@uni.example")
+    world.accept(person, scene.covered.model)
+    scene.work_off()
+    scene.move()
+    (message,) = world.write(outbox.claim, now=world.now)
+    worker = worker_of(world, tmp_path)
+
+    def die(*_given: object, **_named: object) -> None:
+        raise OSError("the power is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "complete", die)
+        run(worker.deliver(message))
+    assert scene.told(person) == []
+    world.clock.advance(timedelta(hours=1))
+    scene.work_off()
+    assert scene.told(person) == [SUBJECT]
