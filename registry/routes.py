@@ -12,6 +12,7 @@ from registry.access.queue_pages import QueuePages
 from registry.access.request_api import QueueApi, RequestsApi
 from registry.access.request_pages import AskPages, RequestPages
 from registry.audit.api import AcceptancesAuditApi
+from registry.audit.equivalence_pages import EquivalencePages
 from registry.audit.gate_pages import GatePages
 from registry.audit.look_pages import LookPages
 from registry.audit.pages import LogPages
@@ -88,6 +89,7 @@ ROUTES: tuple[Any, ...] = (
     MustUpdatePages,
     GatePages,
     SharingPages,
+    EquivalencePages,
     ModelAccessApi,
     WhoamiApi,
     ServiceAccountsApi,

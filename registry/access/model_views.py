@@ -310,6 +310,7 @@ def license_view(
     head: SimpleNamespace,
     *,
     previous: Mapping[UUID, str | None],
+    inherited: Sequence[SimpleNamespace],
 ) -> SimpleNamespace:
     """Return what the gate asks for; `previous` has the number of the version before each required one."""
     accepted = {
@@ -326,6 +327,7 @@ def license_view(
             )
             for version, terms in shown.requirements
         ],
+        inherited=inherited,
         declared=_declared(card, shown.requirements) if card else None,
         asked=[
             *(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from registry.access import facts, giving_up, model_views, views
 from registry.access.domain import decide
 from registry.access.model_views import ModelShown
 from registry.access.permitted import Narrowing, list_permitted, list_visible
+from registry.access.restriction_views import view_terms
+from registry.catalog import inherited_terms
 from registry.catalog.domain import DEFAULT_BRANCH, SEARCH_MAX_CHARACTERS, GateKind
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk, Visit
@@ -126,10 +129,14 @@ class ModelPages(Controller):
         if isinstance(opened, Refusal):
             return refuse(request, opened)
         visit, shown, head = opened
-        card, previous = await desk.database.read(
-            lambda session: (_card(session, shown), _previous_numbers(session, shown))
+        card, previous, inherited = await desk.database.read(
+            lambda session: (
+                _card(session, shown),
+                _previous_numbers(session, shown),
+                _inherited(session, desk, visit, shown),
+            )
         )
-        view = model_views.license_view(shown, card, head, previous=previous)
+        view = model_views.license_view(shown, card, head, previous=previous, inherited=inherited)
         return respond(desk.pages.render("catalog/license.html", page=visit.page, view=view))
 
     @get("/{publisher:str}/{model:str}/releases", operation_id="show_releases")
@@ -254,6 +261,13 @@ def load_model(
 
 def _card(session: Session, shown: ModelShown) -> catalog.Card | None:
     return catalog.find_card(session, release_id=shown.release.id) if shown.release else None
+
+
+def _inherited(session: Session, desk: Desk, visit: Visit, shown: ModelShown) -> Sequence[SimpleNamespace]:
+    """Return what the model's licenses carry on of those of its bases."""
+    bases = inherited_terms.find_asking(session, [], visit.principal, model_id=shown.model.id)
+    compared = inherited_terms.compare(session, inherited_terms.of_model(shown.model), bases)
+    return view_terms(session, compared, desk.sealer)
 
 
 def _previous_numbers(session: Session, shown: ModelShown) -> dict[UUID, str | None]:

@@ -73,6 +73,13 @@ ASKED = {
 FORMS: dict[str, dict[str, str]] = {
     "/authorize": {**ASKED, "decision": "allow"},
     "/requests/{request_id}/{event}": {"note": "because"},
+    "/{publisher}/{model}/equivalences": {
+        "model": "meadow/loam-1b",
+        "base_license": "sample-openrail-m@1.0",
+        "own_license": "other-m@1.0",
+        "reason": "it says the same",
+        "name": "Ada Quarry",
+    },
     "/updates": {"mark": "{mark_id}", "state": "acknowledged"},
 }
 QUERIES = {

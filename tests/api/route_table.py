@@ -342,6 +342,8 @@ GET    /{publisher}/{model}/gate                                staff or read
 POST   /{publisher}/{model}/gate                                staff +quiet
 POST   /{publisher}/{model}/gate/bases                          maintainer
 POST   /{publisher}/{model}/gate/sharing                        maintainer
+GET    /{publisher}/{model}/equivalences                        staff or read
+POST   /{publisher}/{model}/equivalences                        maintainer
 GET    /{publisher}/{model}/license                             known
 GET    /{publisher}/{model}/must-updates                        staff or read
 POST   /{publisher}/{model}/must-updates                        maintainer

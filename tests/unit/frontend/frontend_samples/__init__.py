@@ -3,6 +3,7 @@
 from frontend_samples import (
     acceptances,
     catalog,
+    equivalences,
     gates,
     identity,
     inbox,
@@ -26,6 +27,7 @@ CASES: list[Case] = [
     *manage.CASES,
     *requests.CASES,
     *gates.CASES,
+    *equivalences.CASES,
     *ledger.CASES,
     *rest.CASES,
     *updates.CASES,

@@ -4,6 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from frontend_samples import equivalences
 from frontend_samples.shared import (
     ACCEPT_AGAIN,
     ANONYMOUS,
@@ -292,12 +293,13 @@ CASES = [
     Case(name="model-license", template="catalog/license.html", page=MEMBER,
          view={"head": head("granted"), "requirements": [_REQUIREMENT, _REQUIREMENT | {"title": "Fenland RAIL", "compare_url": None,
                "policies": [], "change": None, "mine": None, "restrictions": 0}],
+               "inherited": [equivalences.DECIDED, equivalences.terms()],
                "declared": {"identifier": "other", "name": "kelp-forest-openrail-m", "link": "LICENSE",
                             "note": "The card names another text than the gate. The gate decides."},
                "asked": [{"label": "Affiliation", "why": None}, {"label": RTL, "why": "So that we know."}],
                "revision": {"number": 3, "since": ago(days=17), "entry": Link(label="entry 9", url="/log/9")}}),
     Case(name="model-license-none", template="catalog/license.html", page=ANONYMOUS,
-         view={"head": head("open", licenses=[]), "requirements": [], "declared": None, "asked": [],
+         view={"head": head("open", licenses=[]), "requirements": [], "inherited": [], "declared": None, "asked": [],
                "revision": None}),
     Case(name="releases", template="catalog/releases.html", page=MEMBER,
          view={"head": head(), "pager": NEWEST,
