@@ -20,9 +20,25 @@ PAGES = (
     "/licenses/gatehouse-openrail-m/1.1",
     "/log",
     "/records",
+    "/requests",
+    "/inbox",
+    "/updates",
+    "/organisations",
+    "/device",
+    "/sign-in",
     "/settings/tokens",
+    "/settings/sessions",
+    "/settings/identities",
+    "/settings/passkeys",
+    "/settings/email",
+    "/settings/declarations",
+    "/settings/service-accounts",
+    "/settings/ci",
+    "/problems",
     "/privacy",
 )
+MODEL_PARTS = ("", "/files", "/releases", "/license", "/accept", "/gate", "/must-updates")
+MANAGE_PARTS = ("", "/acceptances", "/downloads", "/roles", "/blocks", "/requests", "/looks", "/decisions")
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -136,14 +152,18 @@ async def test_axe_finds_nothing_on_the_real_pages(
     await page.set_viewport_size({"width": width, "height": 900})
     await sign_in(page, demo.maintainer.sign_in_url)
     model, publisher = demo.models[1], demo.models[1].partition("/")[0]
-    manage = [
-        f"/manage/{publisher}{part}" for part in ("", "/acceptances", "/downloads", "/roles", "/blocks")
-    ]
+    manage = [f"/manage/{publisher}{part}" for part in MANAGE_PARTS]
     found = {}
-    for path in (*PAGES, f"/{model}", f"/{model}/files", f"/{model}/accept", f"/{model}/gate", *manage):
+    for path in (*PAGES, *(f"/{model}{part}" for part in MODEL_PARTS), *manage):
         answer = await page.goto(demo.base_url + path)
         assert answer.status == 200, path
         if problems := await violations(page):
             found[path] = problems
+    await page.goto(f"{demo.base_url}/{model}/gate")
+    await page.get_by_label("Model whose gate this one is to share").select_option(demo.models[0])
+    await page.get_by_role("button", name="Share its gate").click()
+    assert await page.get_by_text("may download as before").count() == 1
+    if problems := await violations(page):
+        found["what sharing a gate does"] = problems
     assert found == {}
     assert troubles == []
