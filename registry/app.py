@@ -24,6 +24,7 @@ from registry.identity.ci_domain import read_issuers
 from registry.identity.ci_issuers import CIIssuers
 from registry.identity.device_polling import DevicePolls
 from registry.identity.oauth_api import OAuthDesk
+from registry.identity.poll_route import polls_first
 from registry.identity.standing_domain import Reach
 from registry.identity.visits import Desk
 from registry.kernel.deadlines import bodies_in_time
@@ -119,7 +120,8 @@ class MountedRoutes:
         # Outside the framework, so that requests without a route are counted and named too.
         files = hub_api.FileRoute(resolver=given["resolver"], desk=desk)
         guarded = head_as_get(refuse_nul(_refuse_nul_in_kind, self._mounted))
-        handler = RequestTelemetry()(hub_api.files_first(files, guarded))
+        polled = polls_first(given["oauth"].polls, HEADERS, guarded)
+        handler = RequestTelemetry()(hub_api.files_first(files, polled))
         handler = bodies_in_time(handler, seconds=settings.request_seconds)
         if headers := transport_headers(settings.base_url):
             handler = with_headers(handler, headers)

@@ -170,6 +170,7 @@ EXTRA_FILES = {
         "standing_domain": "its words and rules",
         "consent_pages": "allowing a program in the browser that it opened",
         "device_pages": "allowing a program that waits with a code",
+        "poll_route": "polls of programs that wait, answered before the web framework",
         "device_polling": "answers for programs that ask whether they are allowed yet",
         "oauth_api": "the routes that programs call",
         "oauth_domain": "rules of the authorization server",

@@ -123,6 +123,7 @@ class OAuthApi(Controller):
         fields = await read_fields(request)
         if fields is None:
             return answer(oauth_error("invalid_request", _MALFORMED))
+        # Who has to wait was answered before (`poll_route`), unless the body came in pieces.
         if fields.get("grant_type") == DEVICE_GRANT and fields.get("device_code"):
             waits = await oauth.polls.answer(
                 device_code=fields["device_code"], client_id=fields.get("client_id", "")
@@ -204,9 +205,16 @@ async def read_fields(request: AnyRequest) -> Mapping[str, str] | None:
         body += chunk
         if len(body) > BODY_MAX_BYTES:
             return None
+    return parse_fields(bytes(body), request.headers.get("content-type", ""))
+
+
+def parse_fields(body: bytes, content_type: str) -> Mapping[str, str] | None:
+    """Return the parameters in a body; None if they cannot be read, are too many, or one stands twice."""
+    if len(body) > BODY_MAX_BYTES:
+        return None
     try:
-        if request.headers.get("content-type", "").startswith("application/json"):
-            given = msgspec.json.decode(bytes(body), type=dict[str, str | int | bool | None])
+        if content_type.startswith("application/json"):
+            given = msgspec.json.decode(body, type=dict[str, str | int | bool | None])
             pairs = [(name, value) for name, value in given.items() if isinstance(value, str)]
         else:
             pairs = parse_qsl(

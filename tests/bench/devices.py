@@ -92,8 +92,8 @@ def _result(
         bound=f"≥ {1 - LOSS_MAX:.2f}",
         met=met,
         cost="1,000 programs at the interval of the protocol are 200 requests a second. They share one read of the "
-        "database per tenth of a second; what they take is the web framework's part of a request, about a "
-        "millisecond each, and the asking process itself, which has no core of its own here.",
+        "database per tenth of a second and are answered before the web framework; what they take is a new "
+        "connection each, and the asking process itself, which has no core of its own here.",
         remarks=(remark,) if remark else (),
     )
 
