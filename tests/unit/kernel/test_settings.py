@@ -31,7 +31,8 @@ def test_an_unknown_setting_is_refused_by_name(name: str) -> None:
 
 
 def test_variables_of_the_client_and_of_others_are_left_alone() -> None:
-    load_settings({"GATEHOUSE_TOKEN": "t", "GATEHOUSE_ENDPOINT": "e", "PATH": "/bin", "HF_TOKEN": "t"})
+    others = {"GATEHOUSE_TOKEN": "t", "GATEHOUSE_ENDPOINT": "e", "PATH": "/bin", "HF_TOKEN": "t"}
+    assert load_settings(others) == load_settings({})
 
 
 @pytest.mark.parametrize(
