@@ -14,6 +14,7 @@ from registry import acceptances, access, catalog, identity, ledger, licenses
 from registry.acceptances.domain import AcceptLicense, Context, Ticket, write_ticket
 from registry.acceptances.sd_jwt import TYP, decode
 from registry.acceptances.service import TICKET_SECRET
+from registry.catalog import equivalences
 from registry.catalog.domain import ModelView, StatedFile
 from registry.catalog.manifests import GitBlobHasher
 from registry.catalog.tables import Blob, BlobPossession
@@ -167,6 +168,20 @@ class World:
         )
         assert not isinstance(outcome, Refusal), outcome
         return f"{slug}@{number}"
+
+    def equivalent(self, owner: Principal, base: str, **claim: Any) -> Any:
+        """A decision at a base that a license carries its own on."""
+        publisher, _, name = base.partition("/")
+        given = {"restrictions": (), "reason": "It says the same.", "name": "Ada Quarry", **claim}
+        return self.write(
+            equivalences.decide,
+            publisher=publisher,
+            name=name,
+            claim=equivalences.Claim(**given),
+            principal=owner,
+            sealer=self.sealer,
+            now=self.now,
+        )
 
     def publisher(self, owner: Principal, name: str = "quarry") -> Any:
         outcome = self.write(

@@ -17,7 +17,7 @@ from registry import catalog, identity
 from registry.access import requesting, templates
 from registry.access import service as access_service
 from registry.access.requesting import Office
-from registry.catalog import equivalences, must_updates
+from registry.catalog import must_updates
 from registry.catalog.domain import GateMode, Role, UploadState
 from registry.catalog.tables import Upload
 from registry.delivery.tables import UpdateNotice
@@ -383,23 +383,13 @@ def _mark_release(world: World, owner: Principal, publisher: Any, holder: Princi
 
 def _decide(world: World, owner: Principal) -> Any:
     """A decision at a base about a model that is not there."""
-    claim = equivalences.Claim(
-        model="meadow/made-1b",
-        base_license="sample-openrail-m@1.0",
-        own_license=world.restricting("other-m"),
-        restrictions=(),
-        reason="it says the same",
-        name="Ada Quarry",
-    )
     return _must(
-        world.write(
-            equivalences.decide,
-            publisher="quarry",
-            name="auto-1b",
-            claim=claim,
-            principal=owner,
-            sealer=world.sealer,
-            now=world.now,
+        world.equivalent(
+            owner,
+            "quarry/auto-1b",
+            model="meadow/made-1b",
+            base_license="sample-openrail-m@1.0",
+            own_license=world.restricting("other-m"),
         )
     )
 

@@ -68,6 +68,8 @@ def family(world: World) -> tuple[Principal, ModelView]:
     for name in ("quarry-15b", "marl"):
         files = {"README.md": BASE_CARD, "model.safetensors": name.encode() * 4000}
         world.release(owner, publisher, name=name, files=files)
+        decided = {"base_license": "sample-openrail-m@1.0", "own_license": "slate-m@2.0"}
+        world.equivalent(owner, f"quarry/{name}", model="quarry/slate", **decided)
     files = {"README.md": OWN_CARD, "model.safetensors": b"slate" * 4000}
     slate = world.release(owner, publisher, name="slate", requires=("slate-m@2.0",), files=files)
     return owner, slate

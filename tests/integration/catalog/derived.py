@@ -5,7 +5,6 @@ from typing import Any
 from registry import catalog
 from registry.catalog import equivalences, inherited_terms
 from registry.catalog.domain import GateMode
-from registry.catalog.equivalences import Claim
 from registry.identity.domain import ANONYMOUS, Principal
 from registry.kernel.outcomes import Refusal
 from tests.world import World
@@ -34,27 +33,15 @@ class Scene:
         }
         return self.world.try_release(self.maker, self.meadow, name=name, requires=requires, files=files)
 
-    def claim(self, **changes: Any) -> Claim:
-        given: dict[str, Any] = {
+    def decide(self, who: Principal | None = None, **changes: Any) -> Any:
+        given = {
             "model": "meadow/slate",
             "base_license": self.asked,
             "own_license": "own-m@1.0",
             "restrictions": (MEDICINE,),
             "reason": "Clause 4 forbids any use on patients.",
-            "name": "Ada Quarry",
         }
-        return Claim(**{**given, **changes})
-
-    def decide(self, who: Principal | None = None, **changes: Any) -> Any:
-        return self.world.write(
-            equivalences.decide,
-            publisher="quarry",
-            name="quarry-15b",
-            claim=self.claim(**changes),
-            principal=who or self.owner,
-            sealer=self.world.sealer,
-            now=self.world.now,
-        )
+        return self.world.equivalent(who or self.owner, BASE, **{**given, **changes})
 
     def withdraw(self, decision: Any, who: Principal | None = None, reason: str = "It does not.") -> Any:
         return self.world.write(
