@@ -109,6 +109,9 @@ async def test_what_somebody_accepted_at_another_publisher_is_theirs_to_tell(sit
         now=world.now,
         by=None,
     )
+    quarry = world.person("owner@quarry.example")
+    decided = {"base_license": "sample-openrail-m@1.0", "own_license": "kelp-m@1.0"}
+    world.equivalent(quarry, "quarry/quarry-15b", model="kelp/frond", **decided)
     frond = world.release(owner, kelp, name="frond", files=files, requires=("kelp-m@1.0",))
     theirs = world.accept(person, base)
     mine = world.accept(person, frond, answers={})
