@@ -97,6 +97,13 @@ def test_bases_elsewhere_and_bases_without_a_license_ask_for_nothing(scene: Scen
     assert code(scene.publish(own, bases=("quarry/free", "elsewhere/unknown", "no-slash"))) is None
 
 
+def test_a_model_is_no_base_of_itself_and_a_circle_is_told_as_one(scene: Scene) -> None:
+    own = scene.world.restricting("own-m", LAW)
+    assert code(scene.publish(own, bases=("MEADOW/Slate", "meadow/slate"))) is None
+    assert code(scene.publish(own, name="shale", bases=("meadow/slate",))) is None
+    assert code(scene.publish(bases=("meadow/shale",), note="again")) == "lineage-circular"
+
+
 def test_every_base_and_its_bases_count_however_they_are_written(scene: Scene) -> None:
     own = scene.world.restricting("own-m", LAW)
     assert code(scene.publish(scene.asked, name="middle")) is None
