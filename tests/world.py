@@ -15,6 +15,7 @@ from registry.acceptances.domain import AcceptLicense, Context, Ticket, write_ti
 from registry.acceptances.sd_jwt import TYP, decode
 from registry.acceptances.service import TICKET_SECRET
 from registry.catalog import equivalences
+from registry.catalog.api import MANIFEST_TYPE
 from registry.catalog.domain import ModelView, StatedFile
 from registry.catalog.manifests import GitBlobHasher
 from registry.catalog.tables import Blob, BlobPossession
@@ -253,7 +254,7 @@ class World:
                 purposes=PURPOSES if files.get("README.md") == CARD else {},
             ),
             principal=owner,
-            sign=self.sign,
+            sign=lambda payload: self.keys.sign_jws(payload, {"typ": MANIFEST_TYPE}),
             now=self.now,
         )
 

@@ -223,6 +223,13 @@ def _oneself(principal: Principal) -> str:
     return "Its sponsor" if principal.account else "You do"
 
 
+def _accepter(facts: Facts) -> str:
+    """Return who decides when a license is to be accepted, and whether anybody does after it."""
+    if facts.mode is GateMode.MANUAL and facts.grant is None:
+        return f"You do; then the reviewers of {facts.publisher}"
+    return "You do; no review follows"
+
+
 def _maintainers(facts: Facts) -> str:
     return f"The maintainers of {facts.publisher}"
 
@@ -345,7 +352,7 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
     if reason.code is ReasonCode.RELEASE and facts.update is not None:
         return refusals.update_required(repo, facts.update, decider=_maintainers(facts))
     if reason.code is ReasonCode.SIGNED_IN:
-        return refusals.sign_in_needed(repo, f"/{repo}/accept")
+        return refusals.sign_in_needed(repo, f"/{repo}/accept", decider=_accepter(facts))
     if reason.code is ReasonCode.SCOPE:
         return refusals.read_scope_missing()
     if reason.code is ReasonCode.GATE_OPEN:
@@ -429,7 +436,7 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
         title=title,
         detail=detail,
         remedy=Remedy(text=text, url=url),
-        decider=_maintainers(facts) if missing.source == "" else "You do; no review follows",
+        decider=_maintainers(facts) if missing.source == "" else _accepter(facts),
         since=reason.since,
     )
 

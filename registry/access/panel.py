@@ -176,6 +176,8 @@ def _to_accept(
     elif len(missing) > 1:
         label = f"Read and accept the {len(missing)} licenses"
         say = f"{len(missing)} licenses are to be accepted; one page takes them all."
+    elif any(reason.code is ReasonCode.REVIEW and not reason.met for reason in denial.reasons):
+        say = "Accept the license first; then ask for access."
     return AccessPanel(
         tone=tone,
         title=title,

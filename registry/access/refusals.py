@@ -22,7 +22,7 @@ def blocked(
     )
 
 
-def sign_in_needed(repo: str, accept: str) -> Refusal:
+def sign_in_needed(repo: str, accept: str, *, decider: str) -> Refusal:
     """Return the refusal of nobody in particular at a gate."""
     return Refusal(
         code="sign-in-needed",
@@ -33,7 +33,7 @@ def sign_in_needed(repo: str, accept: str) -> Refusal:
             text="Create a token of this registry at /settings/tokens, then accept the license",
             url=accept,
         ),
-        decider="You do; no review follows",
+        decider=decider,
     )
 
 

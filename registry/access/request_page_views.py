@@ -328,25 +328,29 @@ def _who(
 def _answers(
     questions: Sequence[Question], answers: Mapping[str, str], before: Mapping[str, str] | None
 ) -> Sequence[SimpleNamespace]:
-    labels = {question.key: question.label for question in questions}
-    keys = [*(key for key in labels if key in answers), *(key for key in answers if key not in labels)]
-    return [
-        SimpleNamespace(label=labels.get(key, key), now=answers[key], was=(before or {}).get(key))
-        for key in keys
-    ]
+    asked = {question.key: question for question in questions}
+    keys = [*(key for key in asked if key in answers), *(key for key in answers if key not in asked)]
+    return [_answer(asked.get(key), key, now=answers[key], was=(before or {}).get(key)) for key in keys]
 
 
 def _changes(
     questions: Sequence[Question], before: Mapping[str, str], after: Mapping[str, str]
 ) -> Sequence[SimpleNamespace]:
     """Return the answers that differ, in the order of the form."""
-    labels = {question.key: question.label for question in questions}
-    keys = dict.fromkeys([*labels, *before, *after])
+    asked = {question.key: question for question in questions}
+    keys = dict.fromkeys([*asked, *before, *after])
     return [
-        SimpleNamespace(label=labels.get(key, key), was=before.get(key), now=after.get(key))
+        _answer(asked.get(key), key, now=after.get(key), was=before.get(key))
         for key in keys
         if before.get(key) != after.get(key)
     ]
+
+
+def _answer(question: Question | None, key: str, *, now: str | None, was: str | None) -> SimpleNamespace:
+    if question is None:
+        return SimpleNamespace(label=key, now=now, was=was)
+    words = [None if value is None else question.in_words(value) for value in (now, was)]
+    return SimpleNamespace(label=question.label, now=words[0], was=words[1])
 
 
 def _accepted(opened: acceptances.OpenedAcceptance) -> SimpleNamespace:

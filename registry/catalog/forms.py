@@ -92,6 +92,17 @@ class FormField:
         """Whether it says why it is asked; what takes no answer needs no reason."""
         return bool(self.purpose) or self.type is FieldType.IP_LOCATION
 
+    def in_words(self, value: str) -> str:
+        """Return how an answer reads: the name of a country, the label of an option, `yes` for a box."""
+        match self.type:
+            case FieldType.COUNTRY:
+                return COUNTRIES.get(value, value)
+            case FieldType.SELECT:
+                return next((option.label for option in self.options if option.value == value), value)
+            case FieldType.CHECKBOX:
+                return "yes" if value == "on" else value
+        return value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanAnswers:

@@ -97,6 +97,16 @@ class LoopbackProvider:
         }
         return "[[provider]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 
+    def preset(self, name: str) -> str:
+        """The table of a known provider whose part it plays."""
+        values = {
+            "preset": name,
+            "issuer": self.issuer,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+        }
+        return "[[provider]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+
     def count(self, path: str) -> int:
         return sum(asked == path for asked, _ in self.requests)
 

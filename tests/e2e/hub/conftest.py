@@ -35,6 +35,7 @@ from registry.kernel.database import Database
 from registry.licenses import ChangeClass, PublishVersion, publish_version
 from tests.e2e.hub.proxy import Proxy
 from tests.e2e.hub.scene import HubWorld, same_weights_everywhere
+from tests.servers.providers import Account, LoopbackProvider
 from tests.world import MASTER_SECRET, TEXT_10
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -249,11 +250,24 @@ print(json.dumps(answer))
 
 
 @pytest.fixture(scope="session")
+def provider() -> Iterator[LoopbackProvider]:
+    """Where people have an account that gives away a name and no address."""
+    running = LoopbackProvider(clock=SystemClock(), account=Account(email=None, name="newcomer"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
 def registry(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, object_store_address: StoreAddress
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_template: Path,
+    object_store_address: StoreAddress,
+    provider: LoopbackProvider,
 ) -> Iterator[Registry]:
     """The registry, served as `gatehouse serve` serves it."""
     folder = tmp_path_factory.mktemp("registry")
+    providers = folder / "providers.toml"
+    providers.write_text(provider.preset("huggingface"))
     store = urlsplit(object_store_address.endpoint)
     assert store.hostname is not None
     assert store.port is not None
@@ -263,6 +277,7 @@ def registry(
     settings = {
         "BASE_URL": front.url,
         "DATA_DIR": str(folder),
+        "PROVIDERS_FILE": str(providers),
         "MASTER_KEY": MASTER_SECRET.hex(),
         "S3_ENDPOINT": object_store_address.endpoint,
         "S3_PUBLIC_ENDPOINT": storage.url,
