@@ -37,6 +37,7 @@ from registry.identity.device_pages import DevicePages, LoginPages
 from registry.identity.identity_pages import IdentityPages
 from registry.identity.inbox_pages import InboxPages
 from registry.identity.oauth_api import IntrospectionApi, OAuthApi
+from registry.identity.organisation_api import OrganisationsApi
 from registry.identity.organisation_pages import OrganisationPages
 from registry.identity.pages import CredentialPages, SignInPages
 from registry.identity.passkey_pages import PasskeyPages, PasskeySignInPages
@@ -92,6 +93,7 @@ ROUTES: tuple[Any, ...] = (
     EquivalencePages,
     ModelAccessApi,
     WhoamiApi,
+    OrganisationsApi,
     ServiceAccountsApi,
     RequestsApi,
     QueueApi,

@@ -19,10 +19,11 @@ from registry.access import changed_terms, moved_models
 from registry.access.jobs import run_lapsing
 from registry.catalog.jobs import run_verification
 from registry.delivery import updates
-from registry.identity import membership
+from registry.identity import membership, organisation_telling
 from registry.identity.jobs import run_digests
 from registry.identity.notices import note_mail
 from registry.identity.organisation_domain import DOMAIN_PROVED
+from registry.identity.organisation_telling import ORGANISATION_STOPPED
 from registry.kernel import mail, outbox
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.sealing import Sealer
@@ -58,6 +59,7 @@ class Worker:
             catalog.MODEL_MOVED: self._tell_of_move,
             catalog.MUST_UPDATE_MARKED: self._tell_of_update,
             DOMAIN_PROVED: self._join_known_people,
+            ORGANISATION_STOPPED: self._tell_members,
         }
 
     async def start(self) -> None:
@@ -206,6 +208,10 @@ class Worker:
     def _join_known_people(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=membership.Task)
         membership.join_known_people(session, task, **self._telling, now=now)
+
+    def _tell_members(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=organisation_telling.Task)
+        organisation_telling.tell_members(session, task, **self._telling, now=now)
 
     async def _send_mail(self, message: outbox.Message) -> None:
         """Hand the letter to the mail server; where that is not settled afterwards, it goes out once more."""

@@ -181,6 +181,8 @@ EXTRA_FILES = {
         "oauth_views": "what their pages show",
         "membership": "who belongs to an organisation by the domain of an address",
         "organisation_ending": "suspension and end of an organisation",
+        "organisation_telling": "what members are told of it",
+        "organisation_api": "suspension and end over JSON",
         "organisation_domain": "words and rules of organisations",
         "organisation_pages": "organisations, their domains and members",
         "organisation_store": "rows of organisations",

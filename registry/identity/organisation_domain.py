@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from registry.identity.domain import Message
@@ -22,6 +23,14 @@ MAILBOXES = ("postmaster", "hostmaster", "admin", "administrator", "webmaster")
 """Addresses that belong to who runs a domain (RFC 2142; CA/Browser Forum baseline requirements §3.2.2.4.4)."""
 
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
+
+
+class Act(StrEnum):
+    """What may be done to an organisation as a whole."""
+
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    END = "end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

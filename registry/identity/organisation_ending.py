@@ -1,8 +1,7 @@
 """Suspension and end of an organisation: its covers end with time for members, its service accounts at once."""
 
 from datetime import datetime
-from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 from sqlmodel import Session
@@ -12,12 +11,14 @@ from registry.identity import organisation_store as store
 from registry.identity.domain import Principal, not_signed_in
 from registry.identity.organisation_domain import (
     MEMBERS_GRACE,
+    Act,
     no_such_organisation,
     officer_needed,
     operator_suspended,
     organisation_suspended,
 )
 from registry.identity.organisation_tables import Organisation
+from registry.identity.organisation_telling import Task, put_task
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.outcomes import Refusal
@@ -26,20 +27,13 @@ ORGANISATION_CHANGED = "organisation"
 """Kind of the log's entries about it."""
 
 
-class Act(StrEnum):
-    """What may be done to an organisation as a whole."""
-
-    SUSPEND = "suspend"
-    RESUME = "resume"
-    END = "end"
-
-
 def change_organisation(
     session: Session, organisation_id: UUID, *, act: Act, principal: Principal, now: datetime
 ) -> Organisation | Refusal:
     """Suspend, resume or end an organisation, as one of its officers or an operator; it is in the log.
 
-    What an operator suspended, only an operator resumes. An end is for good.
+    What an operator suspended, only an operator resumes; one that goes on already stays as it is. An end is for
+    good. All members but who did it are told.
     """
     row = _lock(session, organisation_id, principal=principal, now=now)
     if isinstance(row, Refusal):
@@ -49,12 +43,14 @@ def change_organisation(
         case Act.SUSPEND:
             if row.suspended_at is not None:
                 return organisation_suspended(row.name, page, since=row.suspended_at)
-            values: dict[str, object] = {
+            values: dict[str, Any] = {
                 "suspended_at": now,
                 "suspended_by_operator": principal.is_operator,
                 "members_until": now + MEMBERS_GRACE,
             }
         case Act.RESUME:
+            if row.suspended_at is None:
+                return row
             if row.suspended_by_operator and not principal.is_operator:
                 return operator_suspended(row.name, page)
             values = {"suspended_at": None, "suspended_by_operator": False, "members_until": None}
@@ -64,8 +60,15 @@ def change_organisation(
         case _:
             assert_never(act)
     store.update_organisation(session, organisation_id, values)
-    leaf = organisation_leaf(organisation_id, act, until=values["members_until"], now=now)
+    until = values["members_until"]
+    leaf = organisation_leaf(organisation_id, act, until=until, now=now)
     ledger.append(session, kind=ORGANISATION_CHANGED, leaf=leaf, now=now)
+    if principal.person_id is not None:
+        put_task(
+            session,
+            Task(organisation_id=organisation_id, act=act, by=principal.person_id, until=until),
+            now=now,
+        )
     return store.get_organisation(session, organisation_id)
 
 

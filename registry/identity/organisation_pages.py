@@ -13,8 +13,8 @@ from sqlmodel import Session
 from registry.identity import organisation_views as views
 from registry.identity import organisations, service
 from registry.identity.domain import not_signed_in
-from registry.identity.organisation_domain import OrganisationView
-from registry.identity.organisation_ending import Act, change_organisation
+from registry.identity.organisation_domain import Act, OrganisationView
+from registry.identity.organisation_ending import change_organisation
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import respond

@@ -184,6 +184,7 @@ POST   /api/v1/models/{publisher}/{name}/releases               maintainer or to
 GET    /api/v1/models/{publisher}/{name}/releases/{revision}/files     known
 GET    /api/v1/models/{publisher}/{name}/releases/{revision}/manifest  known
 POST   /api/v1/models/{publisher}/{name}/uploads                maintainer or token +creates
+POST   /api/v1/organisations/{organisation_id}/{act}            officer or operator with act=suspend
 POST   /api/v1/publishers                                       publishes
 GET    /api/v1/publishers/{publisher}/blocks                    denier +record
 POST   /api/v1/publishers/{publisher}/blocks                    denier

@@ -4,20 +4,25 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
+from sqlmodel import Session
 
 from registry import catalog
 from registry.delivery.domain import FileRefused, UrlIssued
-from registry.identity import organisations
+from registry.identity import list_notices, organisations
 from registry.identity import service_accounts as accounts
 from registry.identity.domain import Principal, Scope
-from registry.identity.organisation_domain import MEMBERS_GRACE
-from registry.identity.organisation_ending import Act, change_organisation
+from registry.identity.organisation_domain import MEMBERS_GRACE, Act
+from registry.identity.organisation_ending import change_organisation
+from registry.identity.organisation_telling import ORGANISATION_STOPPED, Task, tell_members
 from registry.identity.service_account_domain import NewToken
+from registry.kernel import outbox
 from registry.kernel.database import Database
 from tests.clock import SettableClock
 from tests.integration.access.covers import Scene, cover_scene
+from tests.world import BASE_URL
 
 
 @pytest.fixture
@@ -30,6 +35,34 @@ def change(scene: Scene, who: Principal, act: Act) -> Any:
     return world.write(
         change_organisation, organisation_id=scene.organisation.id, act=act, principal=who, now=world.now
     )
+
+
+def inbox(scene: Scene, who: Principal) -> list[str]:
+    notices = scene.world.read(list_notices, person_id=who.person_id, sealer=scene.world.sealer)
+    return [one.message.kind for one in reversed(notices)]
+
+
+def deliver(scene: Scene, members_per_step: int = 2) -> int:
+    """Tell members what is due; return in how many steps."""
+    world = scene.world
+
+    def work(session: Session) -> int:
+        due = outbox.claim(session, now=world.now, most=1000)
+        steps = [one for one in due if one.topic == ORGANISATION_STOPPED]
+        for step in steps:
+            task = msgspec.json.decode(step.payload, type=Task)
+            tell_members(
+                session,
+                task,
+                base_url=BASE_URL,
+                sealer=world.sealer,
+                now=world.now,
+                members_per_step=members_per_step,
+            )
+            outbox.complete(session, step, now=world.now)
+        return len(steps)
+
+    return world.write(work)
 
 
 def machine(scene: Scene) -> str:
@@ -124,3 +157,27 @@ def test_what_an_operator_suspends_only_an_operator_lets_go_on(scene: Scene) -> 
         now=scene.world.now,
     )
     assert named.code == "officer-needed"
+
+
+def test_members_are_told_once_of_each_turn_and_who_did_it_is_not(scene: Scene) -> None:
+    members = [scene.join(f"{name}@nordlab.example") for name in ("per", "siv", "tor", "una")]
+    outsider = scene.world.person("noor@else.example")
+    for act in (Act.SUSPEND, Act.RESUME, Act.RESUME, Act.END):
+        change(scene, scene.officer, act)
+        while deliver(scene):
+            pass
+    said = ["organisation-suspended", "organisation-resumed", "organisation-ended"]
+    assert [inbox(scene, member) for member in members] == [said] * 4
+    assert inbox(scene, scene.officer) == []
+    assert inbox(scene, outsider) == []
+    notices = scene.world.read(list_notices, person_id=members[0].person_id, sealer=scene.world.sealer)
+    until = f"{scene.world.now + MEMBERS_GRACE:%-d %B %Y}"
+    assert until in notices[0].message.subject
+    assert "accept the licenses" in notices[0].message.text
+
+
+def test_nobody_is_told_what_did_not_happen(scene: Scene) -> None:
+    member = scene.join()
+    assert change(scene, member, Act.END).code == "officer-needed"
+    assert change(scene, scene.officer, Act.RESUME).suspended_at is None
+    assert deliver(scene) == 0

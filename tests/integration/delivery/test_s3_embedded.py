@@ -23,7 +23,9 @@ from registry.kernel.outcomes import GatehouseError, Unavailable
 
 WAIT_S = 90
 PARENT = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell has put into the background
 from pathlib import Path
 from registry.delivery.seaweedfs import EmbeddedStore
 store = EmbeddedStore(Path(sys.argv[1]))

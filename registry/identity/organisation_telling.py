@@ -1,0 +1,75 @@
+"""What members are told when their organisation is suspended, goes on, or ends: page by page, from the outbox."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlmodel import Session
+
+from registry.identity import organisation_store as store
+from registry.identity.domain import Message
+from registry.identity.notices import notify
+from registry.identity.organisation_domain import Act
+from registry.kernel import outbox
+from registry.kernel.sealing import Sealer
+
+ORGANISATION_STOPPED = "organisation.stopped"
+"""Outbox topic: members are told of a suspension, of its end, or of the organisation's end."""
+MEMBERS_PER_STEP = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A step of the telling: members whose memberships come after `after`, but not who did it."""
+
+    organisation_id: UUID
+    act: Act
+    by: UUID
+    until: datetime | None = None
+    """Until when what the officers accepted covers members; None when it goes on."""
+    after: UUID | None = None
+
+
+def put_task(session: Session, task: Task, *, now: datetime) -> None:
+    """Let the worker do the step once the transaction has committed."""
+    outbox.put(session, ORGANISATION_STOPPED, msgspec.json.encode(task), now=now)
+
+
+def tell_members(
+    session: Session,
+    task: Task,
+    *,
+    base_url: str,
+    sealer: Sealer,
+    now: datetime,
+    members_per_step: int = MEMBERS_PER_STEP,
+) -> None:
+    """Tell a page of the members, and put in the next step where there are more."""
+    page = store.list_members_of(session, [task.organisation_id], after=task.after, limit=members_per_step)
+    name = store.get_organisation(session, task.organisation_id).name
+    people = [person_id for _, person_id in page if person_id != task.by]
+    notify(session, people, _message(task, name), base_url=base_url, sealer=sealer, now=now)
+    if len(page) == members_per_step:
+        put_task(session, replace(task, after=page[-1][0]), now=now)
+
+
+def _message(task: Task, name: str) -> Message:
+    if task.until is None:
+        return Message(
+            kind="organisation-resumed",
+            subject=f"{name} goes on",
+            text=f"What the officers of {name} accepted covers you again. Nothing is to be done.",
+            page=f"/organisations/{task.organisation_id}",
+        )
+    ends = task.act is Act.END
+    date = f"{task.until:%-d %B %Y}"
+    return Message(
+        kind="organisation-ended" if ends else "organisation-suspended",
+        subject=f"{name} {'has ended' if ends else 'is suspended'}: accept for yourself by {date}",
+        text=(
+            f"What the officers of {name} accepted covers you until {date}, no longer. Its service accounts have "
+            "stopped.\nTo keep downloading, accept the licenses of the models that you use yourself before that day."
+        ),
+        page="/?mine=true",
+    )
