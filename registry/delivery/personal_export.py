@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from registry import acceptances, access, catalog, identity
 from registry.acceptances.domain import AcceptanceSummary
-from registry.delivery import reading, schemas, store
+from registry.delivery import reading, schemas, store, updates
 from registry.delivery.store import Filter
 from registry.identity.visits import Desk
 from registry.kernel.clock import iso
@@ -29,6 +29,8 @@ async def write_personal_data(desk: Desk, person_id: UUID) -> AsyncIterator[byte
         ("downloads", _downloads),
         ("refused_requests", _refused),
         ("looks", _looks),
+        ("notices", _notices),
+        ("releases_to_give_up", _releases_to_give_up),
     ):
         yield f',"{name}":['.encode()
         async for piece in _write_list(desk, person_id, load):
@@ -216,6 +218,48 @@ def _looks(session: Session, desk: Desk, person_id: UUID, after: UUID | None) ->
                 "what": row.what.value,
                 "only_you": row.subject_id is not None,
                 "export": row.export,
+            },
+        )
+        for row in rows
+    ]
+
+
+def _notices(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
+    """What stands in the person's inbox, newest first."""
+    rows = identity.list_notices(
+        session, person_id=person_id, sealer=desk.sealer, after=after, limit=ROWS_PER_READ
+    )
+    return [
+        (
+            row.id,
+            {
+                "at": iso(row.at),
+                "read_at": iso(row.read_at) if row.read_at else None,
+                "kind": row.message.kind,
+                "subject": row.message.subject,
+                "text": row.message.text,
+                "page": row.message.page,
+            },
+        )
+        for row in rows
+    ]
+
+
+def _releases_to_give_up(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
+    del desk
+    rows = updates.list_told_to(session, person_id=person_id, after=after, limit=ROWS_PER_READ)
+    return [
+        (
+            row.mark.id,
+            {
+                "model": row.repo_id,
+                "release": row.mark.commit,
+                "replacement": row.mark.replacement,
+                "reason": row.mark.reason,
+                "update_by": iso(row.mark.update_by),
+                "told_at": iso(row.told.told_at),
+                "downloaded": row.told.downloaded,
+                "answers": {state.value: iso(at) for state, at in row.told.answers.items()},
             },
         )
         for row in rows

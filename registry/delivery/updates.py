@@ -159,12 +159,25 @@ def list_mine(session: Session, principal: Principal) -> list[Mine] | Refusal:
         .limit(MINE_MOST)
     ).all()
     marks = [mark for mark in (must_updates.get_mark(session, one) for one in ids) if mark.ended_at is None]
+    return _mine(session, marks, principal.person_id)
+
+
+def list_told_to(session: Session, *, person_id: UUID, after: UUID | None, limit: int) -> list[Mine]:
+    """Return what a person was ever told to give up, also where the mark has ended, with marks after `after`."""
+    statement = select(UpdateNotice.must_update_id).where(UpdateNotice.person_id == person_id)
+    if after is not None:
+        statement = statement.where(UpdateNotice.must_update_id > after)
+    ids = session.exec(statement.order_by(col(UpdateNotice.must_update_id)).limit(limit)).all()
+    return _mine(session, [must_updates.get_mark(session, one) for one in ids], person_id)
+
+
+def _mine(session: Session, marks: Sequence[Mark], person_id: UUID) -> list[Mine]:
     names = catalog.name_models(session, [mark.model_id for mark in marks])
     return [
         Mine(
             mark=mark,
             repo_id="/".join(names[mark.model_id]),
-            told=_list_told(session, mark.id, person_id=principal.person_id, after=None, limit=1)[0],
+            told=_list_told(session, mark.id, person_id=person_id, after=None, limit=1)[0],
         )
         for mark in marks
     ]

@@ -70,3 +70,9 @@ async def test_a_maintainer_marks_holders_answer_and_the_maintainer_sees_it(site
     ended = await maintainer.post(page, seen_on=page, take_back=item["id"], reason="It was wrong.")
     assert ended.status_code == 303
     assert "Nothing to give up" in await holder.page("/updates")
+    whole = (await holder.get("/records/export.json")).json()
+    (given_up,) = whole["releases_to_give_up"]
+    assert (given_up["model"], given_up["release"]) == (model.repo_id, old)
+    assert set(given_up["answers"]) == {"acknowledged", "confirmed_deleted"}
+    assert any("Images were taken out." in notice["text"] for notice in whole["notices"])
+    assert (await maintainer.get("/records/export.json")).json()["releases_to_give_up"] == []
