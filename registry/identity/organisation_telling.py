@@ -49,12 +49,12 @@ def tell_members(
     page = store.list_members_of(session, [task.organisation_id], after=task.after, limit=members_per_step)
     name = store.get_organisation(session, task.organisation_id).name
     people = [person_id for _, person_id in page if person_id != task.by]
-    notify(session, people, _message(task, name), base_url=base_url, sealer=sealer, now=now)
+    notify(session, people, _message(task, name, now), base_url=base_url, sealer=sealer, now=now)
     if len(page) == members_per_step:
         put_task(session, replace(task, after=page[-1][0]), now=now)
 
 
-def _message(task: Task, name: str) -> Message:
+def _message(task: Task, name: str, now: datetime) -> Message:
     if task.until is None:
         return Message(
             kind="organisation-resumed",
@@ -63,13 +63,16 @@ def _message(task: Task, name: str) -> Message:
             page=f"/organisations/{task.organisation_id}",
         )
     ends = task.act is Act.END
+    is_over = task.until <= now  # a suspension before it has used up the time of members
     date = f"{task.until:%-d %B %Y}"
+    what = "has ended" if ends else "is suspended"
+    covers = "does not cover you any more" if is_over else f"covers you until {date}, no longer"
     return Message(
         kind="organisation-ended" if ends else "organisation-suspended",
-        subject=f"{name} {'has ended' if ends else 'is suspended'}: accept for yourself by {date}",
+        subject=f"{name} {what}: accept for yourself{'' if is_over else f' by {date}'}",
         text=(
-            f"What the officers of {name} accepted covers you until {date}, no longer. Its service accounts have "
-            "stopped.\nTo keep downloading, accept the licenses of the models that you use yourself before that day."
+            f"What the officers of {name} accepted {covers}. Its service accounts have stopped.\n"
+            "To keep downloading, accept the licenses of the models that you use yourself."
         ),
         page="/?mine=true",
     )

@@ -181,3 +181,14 @@ def test_nobody_is_told_what_did_not_happen(scene: Scene) -> None:
     assert change(scene, member, Act.END).code == "officer-needed"
     assert change(scene, scene.officer, Act.RESUME).suspended_at is None
     assert deliver(scene) == 0
+
+
+def test_who_has_had_their_time_is_told_of_no_day_that_is_past(scene: Scene, clock: SettableClock) -> None:
+    member = scene.join()
+    change(scene, scene.officer, Act.SUSPEND)
+    clock.advance(MEMBERS_GRACE)
+    change(scene, scene.officer, Act.END)
+    deliver(scene)
+    newest, *_ = scene.world.read(list_notices, person_id=member.person_id, sealer=scene.world.sealer)
+    assert newest.message.subject.endswith("has ended: accept for yourself")
+    assert "does not cover you any more" in newest.message.text
