@@ -22,7 +22,7 @@ from registry.catalog.domain import MUST_UPDATE_MARKED, Command, ModelView
 from registry.catalog.must_updates import Mark
 from registry.delivery.domain import NOTIFIED, UpdateAnswered
 from registry.delivery.tables import DownloadRecord, UpdateAnswer, UpdateNotice
-from registry.identity.domain import Message, Principal, Scope, not_signed_in, scope_missing
+from registry.identity.domain import Channel, Message, Principal, Scope, not_signed_in, scope_missing
 from registry.kernel import outbox
 from registry.kernel.inserting import insert_many
 from registry.kernel.outcomes import Refusal
@@ -113,8 +113,12 @@ def tell_holders(session: Session, task: Task, *, sealer: Sealer, base_url: str,
 def answer(
     session: Session, *, mark_id: UUID, state: UpdateAnswered, principal: Principal, now: datetime
 ) -> Told | Refusal:
-    """Record what a holder says; a confirmed deletion acknowledges too, and what was said before stays."""
-    if principal.person_id is None:
+    """Record what a holder says; a confirmed deletion acknowledges too, and what was said before stays.
+
+    That copies are deleted a person says in a browser: no token says it for them.
+    """
+    deleted = state is UpdateAnswered.CONFIRMED_DELETED
+    if principal.person_id is None or (deleted and principal.channel is not Channel.SESSION):
         return not_signed_in(UPDATES)
     if not principal.may(Scope.READ):
         return scope_missing(Scope.READ)
@@ -122,11 +126,7 @@ def answer(
     mine = _list_told(session, mark_id, person_id=principal.person_id, after=None, limit=1)
     if mark is None or mark.ended_at is not None or not mine:
         return must_updates.no_such_mark("this registry")
-    said = (
-        (UpdateAnswered.ACKNOWLEDGED, state)
-        if state is UpdateAnswered.CONFIRMED_DELETED
-        else (UpdateAnswered.ACKNOWLEDGED,)
-    )
+    said = (UpdateAnswered.ACKNOWLEDGED, state) if deleted else (UpdateAnswered.ACKNOWLEDGED,)
     for one in said:
         if one not in mine[0].answers:
             _put_answer(session, mark_id, principal.person_id, one, now)

@@ -58,6 +58,13 @@ async def test_a_maintainer_marks_holders_answer_and_the_maintainer_sees_it(site
     assert "I have deleted my copies" in shown
     (item,) = (await site.api("/api/v1/updates", world.token(anna, Scope.READ))).json()["items"]
     assert (item["release"], item["replacement"], item["state"]) == (old, new, "notified")
+    token = world.token(anna, Scope.READ)
+    by_token = await site.client.post(
+        f"/api/v1/updates/{item['id']}/answers",
+        json={"state": "confirmed_deleted"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert (by_token.status_code, by_token.json()["code"]) == (401, "not-signed-in")
     answered = await holder.post("/updates", seen_on="/updates", mark=item["id"], state="confirmed_deleted")
     assert answered.status_code == 303
     assert "I have deleted my copies" not in await holder.page("/updates")
