@@ -17,6 +17,8 @@ from registry.acceptances.copies import note_copy
 from registry.acceptances.domain import CopyEvent
 from registry.access import changed_terms, moved_models
 from registry.access.jobs import run_lapsing
+from registry.catalog import equivalence_telling
+from registry.catalog.domain import EQUIVALENCE_TOLD
 from registry.catalog.jobs import run_verification
 from registry.delivery import updates
 from registry.identity import membership, organisation_telling
@@ -58,6 +60,7 @@ class Worker:
             catalog.TERMS_CHANGED: self._tell_holders,
             catalog.MODEL_MOVED: self._tell_of_move,
             catalog.MUST_UPDATE_MARKED: self._tell_of_update,
+            EQUIVALENCE_TOLD: self._tell_of_equivalence,
             DOMAIN_PROVED: self._join_known_people,
             ORGANISATION_STOPPED: self._tell_members,
         }
@@ -204,6 +207,10 @@ class Worker:
     def _tell_of_update(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=updates.Task)
         updates.tell_holders(session, task, **self._telling, now=now)
+
+    def _tell_of_equivalence(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=equivalence_telling.Task)
+        equivalence_telling.tell_maintainers(session, task, **self._telling, now=now)
 
     def _join_known_people(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=membership.Task)

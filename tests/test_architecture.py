@@ -110,6 +110,7 @@ EXTRA_FILES = {
         "inherited_terms": "whether a model's licenses carry on what comes with its bases",
         "equivalences": "decisions that they do so in other words",
         "equivalence_store": "rows of them",
+        "equivalence_telling": "what the derived model's maintainers are told of them",
         "equivalence_api": "routes of both",
         "revisions": "which release a branch, a tag or a commit names",
         "must_updates": "releases that are to be given up by a day",

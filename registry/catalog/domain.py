@@ -41,6 +41,8 @@ ROLE_CHANGED = "role"
 LINEAGE_CHANGED = "lineage"
 MUST_UPDATE = "must-update"
 EQUIVALENCE = "equivalence"
+EQUIVALENCE_TOLD = "equivalence.told"
+"""Outbox topic: a decision about a license was made or withdrawn; the payload names it."""
 MUST_UPDATE_MARKED = "release.must-update"
 """Outbox topic: a release is to be given up; the payload names the mark."""
 LEASE = timedelta(seconds=60)

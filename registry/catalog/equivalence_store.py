@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from registry import licenses
@@ -47,6 +48,36 @@ def list_standing(
     if lock:
         query = query.with_for_update(read=True).execution_options(populate_existing=True)
     return session.exec(query).all()
+
+
+def get_row(session: Session, decision_id: UUID) -> Equivalence:
+    """Return a decision, which must exist."""
+    return session.exec(select(Equivalence).where(Equivalence.id == decision_id)).one()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A decision, and what somebody did of it."""
+
+    decision: Decision
+    decided: bool
+    withdrew: bool
+
+
+def list_parts_of(
+    session: Session, *, person_id: UUID, sealer: Sealer, before: UUID | None, limit: int
+) -> list[Part]:
+    """Return a page of the decisions that a person made or withdrew, newest first."""
+    theirs = or_(col(Equivalence.decided_by) == person_id, col(Equivalence.ended_by) == person_id)
+    query = select(Equivalence.id, Equivalence.decided_by, Equivalence.ended_by).where(theirs)
+    if before is not None:
+        query = query.where(col(Equivalence.id) < before)
+    rows = session.exec(query.order_by(col(Equivalence.id).desc()).limit(limit)).all()
+    described = describe(session, [decision_id for decision_id, _, _ in rows], sealer)
+    return [
+        Part(decision=one, decided=decided_by == person_id, withdrew=ended_by == person_id)
+        for one, (_, decided_by, ended_by) in zip(described, rows, strict=True)
+    ]
 
 
 def describe(session: Session, ids: Sequence[UUID], sealer: Sealer) -> list[Decision]:

@@ -15,7 +15,7 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from registry import ledger, licenses
-from registry.catalog import equivalence_store, gates, refusals, service, store
+from registry.catalog import equivalence_store, equivalence_telling, gates, refusals, service, store
 from registry.catalog.domain import EQUIVALENCE, Command, ModelView
 from registry.catalog.equivalence_store import Decision, sealing_context
 from registry.catalog.forms import is_clean_text
@@ -102,6 +102,7 @@ def decide(
         entry_id=new_id(),
     )
     _insert(session, row, key, name=_one_line(claim.name), now=now)
+    equivalence_telling.queue(session, row.id, "decided", now=now)
     return equivalence_store.describe(session, [row.id], sealer)[0]
 
 
@@ -141,6 +142,7 @@ def withdraw(
         .values(ended_at=now, ended_by=principal.person_id, end_reason=said, end_entry_id=entry_id)
     )
     session.expire(row)
+    equivalence_telling.queue(session, decision_id, "withdrawn", now=now)
     return equivalence_store.describe(session, [decision_id], sealer)[0]
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from registry import acceptances, access, catalog, identity
 from registry.acceptances.domain import AcceptanceSummary
+from registry.catalog import equivalence_store
 from registry.delivery import reading, schemas, store, updates
 from registry.delivery.store import Filter
 from registry.identity.visits import Desk
@@ -31,6 +32,7 @@ async def write_personal_data(desk: Desk, person_id: UUID) -> AsyncIterator[byte
         ("looks", _looks),
         ("notices", _notices),
         ("releases_to_give_up", _releases_to_give_up),
+        ("equivalence_decisions", _equivalence_decisions),
     ):
         yield f',"{name}":['.encode()
         async for piece in _write_list(desk, person_id, load):
@@ -260,6 +262,36 @@ def _releases_to_give_up(session: Session, desk: Desk, person_id: UUID, after: U
                 "told_at": iso(row.told.told_at),
                 "downloaded": row.told.downloaded,
                 "answers": {state.value: iso(at) for state, at in row.told.answers.items()},
+            },
+        )
+        for row in rows
+    ]
+
+
+def _equivalence_decisions(
+    session: Session, desk: Desk, person_id: UUID, after: UUID | None
+) -> Sequence[Item]:
+    """Decisions about licenses that the person made or withdrew; the name is theirs only where they made it."""
+    rows = equivalence_store.list_parts_of(
+        session, person_id=person_id, sealer=desk.sealer, before=after, limit=ROWS_PER_READ
+    )
+    return [
+        (
+            row.decision.id,
+            {
+                "base": row.decision.base,
+                "base_license": row.decision.base_license,
+                "model": row.decision.model,
+                "own_license": row.decision.own_license,
+                "restrictions": row.decision.restrictions,
+                "reason": row.decision.reason,
+                "name": row.decision.name if row.decided else None,
+                "decided_at": iso(row.decision.decided_at),
+                "ended_at": iso(row.decision.ended_at) if row.decision.ended_at else None,
+                "end_reason": row.decision.end_reason,
+                "you": [
+                    act for act, theirs in (("decided", row.decided), ("withdrew", row.withdrew)) if theirs
+                ],
             },
         )
         for row in rows

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from registry import catalog
 from registry.identity.domain import Principal
 from tests.api.conftest import Site
 from tests.integration.catalog.derived import LAW, MEDICINE, Scene, code
@@ -44,6 +45,11 @@ async def test_a_maintainer_compares_decides_and_withdraws_on_the_page(site: Sit
         await browser.post(PAGE, seen_on=PAGE, withdraw=decision_id, reason="It does not.")
     ).status_code == 303
     assert "It does not." in (await browser.get(PAGE)).text
+    (made,) = (await browser.get("/records/export.json")).json()["equivalence_decisions"]
+    assert (made["model"], made["name"], made["restrictions"]) == ("meadow/slate", "Ada Quarry", [MEDICINE])
+    assert (made["end_reason"], made["you"]) == ("It does not.", ["decided", "withdrew"])
+    others = (await site.browser(scene.maker).get("/records/export.json")).json()
+    assert others["equivalence_decisions"] == []
     public = await site.client.get("/meadow/slate/license", headers={"Accept": "text/html"})
     assert "Ada Quarry" not in public.text
     assert "Not carried on" in public.text
@@ -57,6 +63,25 @@ async def test_who_has_no_role_at_the_base_sees_no_decision(site: Site) -> None:
     assert (await site.browser(stranger).get(PAGE)).status_code == 403
     assert (await site.browser(scene.maker).get(PAGE)).status_code == 403
     assert (await site.client.get(PAGE, headers={"Accept": "text/html"})).status_code == 401
+
+
+async def test_an_export_has_the_name_under_which_another_decided_not(site: Site) -> None:
+    scene = Scene(site.world)
+    site.world.restricting("own-m", LAW)
+    decision = scene.decide()
+    second = site.world.person("second@quarry.example")
+    given = site.world.write(
+        catalog.add_role,
+        publisher="quarry",
+        person_id=second.person_id,
+        role=catalog.Role.MAINTAINER,
+        principal=scene.owner,
+        now=site.world.now,
+    )
+    assert code(given) is None
+    assert code(scene.withdraw(decision, second)) is None
+    (ended,) = (await site.browser(second).get("/records/export.json")).json()["equivalence_decisions"]
+    assert (ended["name"], ended["you"]) == (None, ["withdrew"])
 
 
 async def test_names_that_lead_nowhere_compare_nothing(site: Site) -> None:

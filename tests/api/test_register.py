@@ -311,7 +311,14 @@ async def test_records_show_what_one_did_and_export_all_of_it(site: Site, owner:
 
 async def test_an_empty_record_exports_as_one_document(site: Site, owner: Principal) -> None:
     whole = (await site.browser(site.world.person("new@lab.example")).get("/records/export.json")).json()
-    for name in ("acceptances", "downloads", "refused_requests", "notices", "releases_to_give_up"):
+    for name in (
+        "acceptances",
+        "downloads",
+        "refused_requests",
+        "notices",
+        "releases_to_give_up",
+        "equivalence_decisions",
+    ):
         assert whole[name] == [], name
 
 
