@@ -41,6 +41,7 @@ EXTRA_FILES = {
         "accept_page": "what the acceptance page is loaded with",
         "accept_views": "what that page shows",
         "acceptor": "acts that arrive together, in one commit",
+        "earlier": "which acceptance the text of today is compared with",
         "accepting": "the use case of accepting, for many people at once",
         "figures": "counts over many acceptances",
         "receipt_page": "a receipt as its page shows it",

@@ -10,8 +10,10 @@ from sqlmodel import Session
 from registry import catalog, identity, licenses
 from registry.acceptances import service, store
 from registry.acceptances.domain import Offer, Ticket
+from registry.acceptances.earlier import Known, find_known
 from registry.acceptances.refusals import nothing_to_accept, rest_not_public
 from registry.acceptances.service import Offered
+from registry.acceptances.store import PastAcceptance
 from registry.acceptances.together import TEXTS_MAX_AT_ONCE
 from registry.catalog.cards import GatePrompt
 from registry.catalog.domain import ModelView
@@ -108,6 +110,7 @@ def load(
                 model,
                 sorted(open_ones, key=lambda one: not _is_wanted(one, wanted)),
                 acts_for,
+                bodies=bodies,
                 others=officer_of,
                 hidden=len(hidden),
             )
@@ -146,14 +149,21 @@ def _show(
     offered: Sequence[Offered],
     organisation: OrganisationView | None,
     *,
+    bodies: Sequence[OrganisationView],
     others: Sequence[OrganisationView],
     hidden: int,
 ) -> Shown:
     now_shown = offered[:TEXTS_MAX_AT_ONCE]
-    person_id = visit.principal.person_id if organisation is None else None
+    known = find_known(
+        session,
+        person_id=visit.principal.person_id if organisation is None else None,
+        organisation_ids=[body.id for body in ([organisation] if organisation else bodies)],
+        gate_ids=[one.offer.gate_id for one in now_shown],
+    )
+    names = {body.id: body.name for body in bodies}
     return Shown(
         model=model,
-        texts=[_text(session, one, person_id) for one in now_shown],
+        texts=[_text(session, one, known, names) for one in now_shown],
         prompts=[
             (one, _find_prompt(session, one))
             for one in {item.model.id: item.model for item in now_shown}.values()
@@ -165,17 +175,11 @@ def _show(
     )
 
 
-def _text(session: Session, one: Offered, person_id: UUID | None) -> ShownText:
-    earlier_id = (
-        service.earlier_version_id(
-            session, person_id=person_id, gate_id=one.offer.gate_id, license_id=one.offer.license_id
-        )
-        if person_id
-        else None
-    )
+def _text(session: Session, one: Offered, known: Known, names: Mapping[UUID, str]) -> ShownText:
+    past = known.get((one.offer.gate_id, one.offer.license_id))
     earlier = (
-        licenses.get_version_by_id(session, earlier_id)
-        if earlier_id and earlier_id != one.version.id
+        licenses.get_version_by_id(session, past.license_version_id)
+        if past and past.license_version_id != one.version.id
         else None
     )
     return ShownText(
@@ -184,8 +188,14 @@ def _text(session: Session, one: Offered, person_id: UUID | None) -> ShownText:
         version=one.version,
         policies=licenses.find_terms(session, one.version.id).policies,
         earlier=earlier,
-        earlier_says=f"You accepted {earlier.name} before." if earlier else "",
+        earlier_says=_say_earlier(past, earlier, names) if past and earlier else "",
     )
+
+
+def _say_earlier(past: PastAcceptance, earlier: Version, names: Mapping[UUID, str]) -> str:
+    """Return who accepted which text before, and whether that still stands."""
+    who = names[past.organisation_id] if past.organisation_id else "You"
+    return f"{who} accepted {earlier.name} before{', and took it back' if past.is_withdrawn else ''}."
 
 
 def _judge_beforehand(

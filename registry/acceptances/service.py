@@ -150,12 +150,6 @@ def _may_withdraw(session: Session, acceptance: Acceptance, principal: Principal
     return not isinstance(found, Refusal)
 
 
-def earlier_version_id(session: Session, *, person_id: UUID, gate_id: UUID, license_id: UUID) -> UUID | None:
-    """Return the version of the license that the person accepted last at this gate."""
-    latest = store.latest_of_license(session, person_id=person_id, gate_id=gate_id, license_id=license_id)
-    return latest.license_version_id if latest else None
-
-
 def get_acceptance(session: Session, acceptance_id: UUID) -> AcceptanceSummary | None:
     """Return the acceptance, whoever's it is; who may see it is the caller's question."""
     found = store.find_acceptance(session, acceptance_id)

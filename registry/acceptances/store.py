@@ -42,7 +42,13 @@ class PastAcceptance:
     series: int
     license_version_id: UUID
     organisation_id: UUID | None
-    is_withdrawn: bool
+    accepted_at: datetime
+    withdrawn_at: datetime | None
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it was taken back."""
+        return self.withdrawn_at is not None
 
 
 # Made once, since every acceptance asks this. Not ordered by the acceptance's id: SQLite would then read all
@@ -56,7 +62,8 @@ _PAST_EVERYWHERE = (
         Acceptance.series,
         Acceptance.license_version_id,
         Acceptance.organisation_id,
-        col(Withdrawal.acceptance_id).is_not(None),
+        Acceptance.accepted_at,
+        Withdrawal.withdrawn_at,
     )
     .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
     .where(
@@ -88,7 +95,7 @@ def list_past_of_organisations(
 ) -> Sequence[PastAcceptance]:
     """Return all that was accepted for these organisations at these gates, oldest first for each."""
     rows = session.exec(
-        select(Acceptance, col(Withdrawal.acceptance_id))
+        select(Acceptance, col(Withdrawal.withdrawn_at))
         .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
         .where(col(Acceptance.organisation_id).in_(organisation_ids), col(Acceptance.gate_id).in_(gate_ids))
         .order_by(col(Acceptance.organisation_id), col(Acceptance.accepted_at), col(Acceptance.id))
@@ -102,9 +109,10 @@ def list_past_of_organisations(
             series=row.series,
             license_version_id=row.license_version_id,
             organisation_id=row.organisation_id,
-            is_withdrawn=withdrawn is not None,
+            accepted_at=row.accepted_at,
+            withdrawn_at=withdrawn_at,
         )
-        for row, withdrawn in rows
+        for row, withdrawn_at in rows
     ]
 
 
@@ -142,22 +150,6 @@ def list_sealed(session: Session, acceptance_ids: Sequence[UUID]) -> Sequence[tu
         .order_by(col(Acceptance.id))
     )
     return rows.all()
-
-
-def latest_of_license(
-    session: Session, *, person_id: UUID, gate_id: UUID, license_id: UUID
-) -> Acceptance | None:
-    """Return the person's newest acceptance of any version of the license at this gate."""
-    return session.exec(
-        select(Acceptance)
-        .where(
-            Acceptance.person_id == person_id,
-            Acceptance.gate_id == gate_id,
-            Acceptance.license_id == license_id,
-        )
-        .order_by(col(Acceptance.accepted_at).desc(), col(Acceptance.id).desc())
-        .limit(1)
-    ).one_or_none()
 
 
 def insert_acceptances(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
