@@ -29,7 +29,9 @@ class Task:
 
 def join_by_domain(session: Session, *, person_id: UUID, email: str, now: datetime) -> None:
     """Make somebody who has just shown that an address is theirs a member of who has proved its domain."""
-    for claim in store.find_proved_domains(session, domain_of(email), now=now):
+    domain = domain_of(email)
+    store.hold_claimants(session, domain=domain)
+    for claim in store.find_proved_domains(session, domain, now=now):
         _join(session, claim, person_id, now=now)
 
 
@@ -52,6 +54,7 @@ def join_known_people(
     Addresses are sealed, so each is opened and compared; one step looks at some hundred people and puts in
     the next. A step that is done twice changes nothing the second time.
     """
+    store.hold_claimants(session, domain_id=task.domain_id)
     claim = store.find_proved_domain(session, task.domain_id, now=now)
     organisation = store.find_organisation(session, claim.organisation_id) if claim else None
     if claim is None or organisation is None:

@@ -161,7 +161,7 @@ class OrganisationPages(Controller):
         """Say what the link would prove; opening it changes nothing."""
         visit = await desk.visits.begin(request)
         now = desk.clock.now()
-        found = await desk.database.write(
+        found = await desk.database.read(
             lambda session: organisations.find_claim(session, secret=secret, now=now)
         )
         if isinstance(found, Refusal):

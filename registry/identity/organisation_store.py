@@ -71,13 +71,34 @@ def list_domains(session: Session, organisation_id: UUID) -> Sequence[Organisati
     ).all()
 
 
-def lock_domain_by_secret(session: Session, digest: str) -> OrganisationDomain | None:
-    """Return the claim that a mailed secret belongs to; locked until the commit."""
+def find_claimant(session: Session, digest: str) -> UUID | None:
+    """Return whose claim a mailed secret belongs to."""
     return session.exec(
-        select(OrganisationDomain)
-        .where(OrganisationDomain.secret_digest == digest, col(OrganisationDomain.ended_at).is_(None))
-        .with_for_update()
+        select(OrganisationDomain.organisation_id).where(OrganisationDomain.secret_digest == digest)
     ).one_or_none()
+
+
+def find_domain_by_secret(session: Session, digest: str) -> OrganisationDomain | None:
+    """Return the claim that a mailed secret belongs to, unless it has ended."""
+    return session.exec(
+        select(OrganisationDomain).where(
+            OrganisationDomain.secret_digest == digest, col(OrganisationDomain.ended_at).is_(None)
+        )
+    ).one_or_none()
+
+
+def hold_claimants(session: Session, *, domain: str | None = None, domain_id: UUID | None = None) -> None:
+    """Let no organisation that claims the domain prove it, or prove it again, before the commit."""
+    claimants = select(OrganisationDomain.organisation_id).where(
+        OrganisationDomain.id == domain_id if domain_id else OrganisationDomain.domain == domain,
+        col(OrganisationDomain.ended_at).is_(None),
+    )
+    session.exec(
+        select(Organisation.id)
+        .where(col(Organisation.id).in_(claimants))
+        .order_by(col(Organisation.id))
+        .with_for_update(read=True)
+    ).all()
 
 
 def prove_domain(

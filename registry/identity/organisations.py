@@ -109,7 +109,7 @@ def claim_domain(
 
 def find_claim(session: Session, *, secret: str, now: datetime) -> tuple[str, str] | Refusal:
     """Return the domain and the organisation's name that a mailed secret would prove; nothing is changed."""
-    claim = store.lock_domain_by_secret(session, digest_of(secret))
+    claim = store.find_domain_by_secret(session, digest_of(secret))
     owner = store.find_organisation(session, claim.organisation_id) if claim else None
     if (
         claim is None
@@ -123,8 +123,13 @@ def find_claim(session: Session, *, secret: str, now: datetime) -> tuple[str, st
 
 def prove_domain(session: Session, *, secret: str, now: datetime) -> tuple[str, str] | Refusal:
     """Note that the domain is the organisation's, for a year; who has an address there is let in after it."""
+    claimant = store.find_claimant(session, digest_of(secret))
+    if claimant is None:
+        return proof_unknown()
+    # Two proofs of one domain end each other's claims, and who joins meanwhile must not keep the one that ends.
+    store.lock_organisation(session, claimant)
     found = find_claim(session, secret=secret, now=now)
-    claim = store.lock_domain_by_secret(session, digest_of(secret))
+    claim = store.find_domain_by_secret(session, digest_of(secret))
     if isinstance(found, Refusal) or claim is None:
         return found
     store.prove_domain(session, claim, now=now, valid_until=now + PROOF_LIFETIME)
