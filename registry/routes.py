@@ -111,7 +111,7 @@ ROUTES: tuple[Any, ...] = (
     ReceiptsApi,
     AcceptancesAuditApi,
     DownloadsAuditApi,
-    ledger_api.CheckpointApi,
+    ledger_api.TileLogApi,
     ledger_api.LedgerApi,
     ledger_api.KeysApi,
 )

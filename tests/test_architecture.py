@@ -222,6 +222,7 @@ EXTRA_FILES = {
         "notes": "C2SP signed notes and checkpoints",
         "signing": "keys and JWS",
         "stored_rows": "rows as fsck reads them",
+        "tiles": "addresses of tiles and the bytes of entry bundles (C2SP tlog-tiles)",
         "tree": "RFC 6962 hashing over C2SP tiles",
     },
     "licenses": {

@@ -38,7 +38,7 @@ from registry.acceptances.domain import (
 )
 from registry.acceptances.refusals import nothing_to_accept, organisation_not_verified
 from registry.acceptances.remembered import Texts
-from registry.acceptances.sd_jwt import Sign, read_disclosures
+from registry.acceptances.sd_jwt import Sign, read_disclosure
 from registry.acceptances.service import (
     TICKET_SECRET,
     choose_version,
@@ -297,6 +297,7 @@ def _decide(session: Session, act: Act, loaded: _Loaded) -> AcceptanceSummary | 
         version=version,
         policies=loaded.texts[version.id][1],
         gate=act.model.gate,
+        private=act.model.private,
         release=loaded.releases[act.model.id],
         principal=act.principal,
         profile=profile,
@@ -341,11 +342,12 @@ def _judge_capacity(session: Session, act: Act, offer: Offer) -> OrganisationVie
 
 
 def _earlier_names(sealed: Sequence[tuple[UUID, bytes]], key: SubjectKey) -> list[str]:
-    stated = (
-        read_disclosures(json.loads(key.open(disclosures, disclosures_context(acceptance_id))))
-        for acceptance_id, disclosures in sealed
-    )
-    return [name for name in (one.get("name") for one in stated) if isinstance(name, str)]
+    names = []
+    for acceptance_id, disclosures in sealed:
+        stated = map(read_disclosure, json.loads(key.open(disclosures, disclosures_context(acceptance_id))))
+        # The person's name stands before all answers, one of which may be called so too.
+        names.append(next((value for name, value in stated if name == "name"), None))
+    return [name for name in names if isinstance(name, str)]
 
 
 def _repeated(session: Session, act: Act, ticket: Ticket | None, loaded: _Loaded) -> AcceptanceSummary | None:
@@ -361,7 +363,7 @@ def _repeated(session: Session, act: Act, ticket: Ticket | None, loaded: _Loaded
     for past in loaded.past_of(act):
         if past.license_version_id == ticket.license_version_id and not past.is_withdrawn:
             found = store.find_acceptance(session, past.id)
-            return summarise(*found) if found else None
+            return summarise(session, [found])[0] if found else None
     return None
 
 

@@ -14,8 +14,8 @@ from sqlmodel import Session
 from registry import ledger
 from registry.acceptances import service, store
 from registry.acceptances.domain import AcceptanceSummary
-from registry.acceptances.sd_jwt import read_disclosures
-from registry.acceptances.statement import OWN_CLAIMS
+from registry.acceptances.sd_jwt import open_claims, read_payload
+from registry.acceptances.statement import ANSWERS
 from registry.acceptances.store import Filter
 from registry.acceptances.tables import Acceptance
 from registry.kernel.canonical import Json
@@ -47,15 +47,16 @@ def list_opened(
     keys = sealer.find_subject_keys(session, list({row.person_id for row, _ in rows}))
     indices = ledger.find_indices(session, [row.entry_id for row, _ in rows])
     opened = []
-    for row, withdrawal in rows:
+    summaries = service.summarise(session, rows)
+    for (row, _), summary in zip(rows, summaries, strict=True):
         stated = _stated(row, keys.get(row.person_id))
         opened.append(
             OpenedAcceptance(
-                summary=service.summarise(row, withdrawal),
+                summary=summary,
                 language=row.language,
                 name=_text(stated.get("name")),
                 email=_text(stated.get("email")),
-                answers={key: str(value) for key, value in stated.items() if key not in OWN_CLAIMS},
+                answers=_answers(stated.get(ANSWERS)),
                 circumstances={key: str(stated[key]) for key in _CIRCUMSTANCES if key in stated},
                 entry_index=indices.get(row.entry_id),
             )
@@ -92,9 +93,15 @@ def first_accepted(session: Session, *, person_id: UUID) -> Mapping[UUID, dateti
 
 
 def _stated(row: Acceptance, key: SubjectKey | None) -> Mapping[str, Json]:
+    """Return the claims with all that is sealed; nothing at all once the person is erased."""
     if key is None:
         return {}
-    return read_disclosures(json.loads(key.open(row.sealed_disclosures, service.disclosures_context(row.id))))
+    disclosures = json.loads(key.open(row.sealed_disclosures, service.disclosures_context(row.id)))
+    return open_claims(read_payload(row.statement), disclosures)
+
+
+def _answers(stated: Json) -> dict[str, str]:
+    return {key: str(value) for key, value in stated.items()} if isinstance(stated, Mapping) else {}
 
 
 def _text(value: Json) -> str | None:

@@ -15,8 +15,8 @@ from registry.acceptances import service
 from registry.acceptances.copies import find_copies
 from registry.acceptances.domain import AcceptanceSummary, CopyEvent, Grade, act_text
 from registry.acceptances.refusals import no_such_acceptance
-from registry.acceptances.sd_jwt import decode, digest, hidden_digests, read_disclosures, read_payload
-from registry.acceptances.statement import OWN_CLAIMS
+from registry.acceptances.sd_jwt import decode, digest, hidden_digests, open_claims, read_payload
+from registry.acceptances.statement import ANSWERS
 from registry.acceptances.together import TEXTS_MAX_AT_ONCE
 from registry.catalog.domain import Command
 from registry.identity.domain import how_signed_in
@@ -64,8 +64,7 @@ def receipt_view(
     if opened is None:
         return no_such_acceptance()
     statement, disclosures = opened
-    claims: Any = read_payload(statement)
-    hidden: dict[str, Any] = read_disclosures(disclosures)
+    claims: Any = open_claims(read_payload(statement), disclosures)
     version = licenses.get_version_by_id(session, summary.license_version_id)
     owner = summary.person_id == visit.principal.person_id
     proof = ledger.prove_entry(session, summary.entry_id)
@@ -74,7 +73,7 @@ def receipt_view(
     live = owner and not summary.withdrawn_at
     towards = _find_goal(session, summary, visit, act)
     return SimpleNamespace(
-        **_statement_parts(summary, claims, hidden),
+        **_statement_parts(summary, claims),
         owner=owner,
         notice=_new_notice(towards, act) if act and owner else None,
         also=_list_also(session, act, visit) if act else [],
@@ -94,7 +93,7 @@ def receipt_view(
     )
 
 
-def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[str, Any]) -> dict[str, Any]:
+def _statement_parts(summary: AcceptanceSummary, claims: Any) -> dict[str, Any]:
     """Return what the signed statement and its disclosures say, group by group."""
     end = claims["times"]["end_reached"]
     return {
@@ -105,10 +104,10 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[st
             file_name=f"receipt-{summary.slug}-{summary.number}.json",
         ),
         "statement": SimpleNamespace(
-            who=hidden.get("name", "A person whose details were erased"),
+            who=claims.get("name", "A person whose details were erased"),
             license=summary.title,
             number=summary.number,
-            capacity=_capacity(claims, hidden),
+            capacity=_capacity(claims),
             model=f"{summary.publisher}/{summary.model}",
             at=summary.accepted_at,
         ),
@@ -128,13 +127,13 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any, hidden: Mapping[st
             accepted_at=summary.accepted_at,
             clock=claims["times"].get("synchronisation", ClockState.NOT_KNOWN.value),
         ),
-        "person": _person(claims, hidden),
-        "answers": _answers(hidden),
+        "person": _person(claims),
+        "answers": _answers(claims),
         "answers_digest": claims["gate"]["answers"],
         "form_version": f"{claims['gate']['number']}",
         "scope": SimpleNamespace(
-            model=claims["scope"]["model"],
-            model_url=f"/{claims['scope']['model']}",
+            model=f"{summary.publisher}/{summary.model}",
+            model_url=f"/{summary.publisher}/{summary.model}",
             commit=claims["scope"]["release"] or "",
             manifest_digest=claims["scope"]["manifest"] or "",
         ),
@@ -298,32 +297,28 @@ def _list_also(session: Session, act: JustNow, visit: Visit) -> Sequence[Link]:
     ]
 
 
-def _person(claims: Any, hidden: Mapping[str, Any]) -> SimpleNamespace | None:
-    if "email" not in hidden:
+def _person(claims: Any) -> SimpleNamespace | None:
+    if "email" not in claims:
         return None
     identity = claims["identity"]
     auth_time, provider = identity["auth_time"], identity["provider"]
     return SimpleNamespace(
-        label=hidden["email"],
+        label=claims["email"],
         how=how_signed_in(identity["amr"], None if provider == claims["iss"] else provider),
         sign_in_at=parse_iso(auth_time) if auth_time else None,
     )
 
 
-def _answers(hidden: Mapping[str, Any]) -> Sequence[object]:
-    return [
-        SimpleNamespace(label=name, value=str(value))
-        for name, value in hidden.items()
-        if name not in OWN_CLAIMS
-    ]
+def _answers(claims: Any) -> Sequence[object]:
+    return [SimpleNamespace(label=name, value=str(value)) for name, value in claims[ANSWERS].items()]
 
 
-def _capacity(claims: Any, hidden: Mapping[str, Any]) -> str:
+def _capacity(claims: Any) -> str:
     """Return for whom the person accepted."""
     organisation = claims["capacity"].get("organisation")
     if organisation is None:
         return "for themself"
-    title = hidden.get("officer_title")
+    title = claims.get("officer_title")
     return f"for {organisation['name']}" + (f", as {title}" if title else "")
 
 

@@ -61,8 +61,8 @@ def issue(
 ) -> Issued:
     """Sign `claims` with the digests of `hidden` claims.
 
-    Names in `groups` are mappings whose members are hidden one by one under a visible name (RFC 9901 §6.2);
-    every other hidden claim is one disclosure at the top.
+    Names in `groups` are mappings whose members are hidden one by one under a visible name (RFC 9901 §6.2),
+    beside those of its members that stand in `claims`; every other hidden claim is one disclosure at the top.
     """
     disclosures: list[str] = []
     payload: dict[str, Json] = dict(claims)
@@ -70,7 +70,8 @@ def issue(
     for name, value in hidden.items():
         if name in groups and isinstance(value, Mapping):
             members = [_hide(member, given, disclosures) for member, given in value.items()]
-            payload[name] = {"_sd": sorted(members)}
+            beside = claims.get(name, {})
+            payload[name] = {**(beside if isinstance(beside, Mapping) else {}), "_sd": sorted(members)}
         else:
             digests.append(_hide(name, value, disclosures))
     payload["_sd"] = sorted(digests)
@@ -100,16 +101,36 @@ def read_payload(jwt: str) -> dict[str, Json]:
     return payload
 
 
-def read_disclosures(disclosures: Sequence[str]) -> dict[str, Json]:
-    """Return name to value of the given disclosures."""
-    opened: dict[str, Json] = {}
-    for encoded in disclosures:
-        try:
-            _salt, name, value = json.loads(decode(encoded))
-        except (ValueError, TypeError):
-            raise CorruptRecord("a disclosure is not a JSON array of salt, name and value") from None
-        opened[name] = value
+def open_claims(payload: Mapping[str, Json], disclosures: Sequence[str]) -> dict[str, Json]:
+    """Return the claims with those that the disclosures open in their places, and no digests (RFC 9901 §7.1).
+
+    For statements of our own, whose signature and disclosures are known to fit.
+    """
+    by_digest = {digest(encoded): encoded for encoded in disclosures}
+    return _open_object(payload, by_digest)
+
+
+def _open_object(members: Mapping[str, Json], by_digest: Mapping[str, str]) -> dict[str, Json]:
+    opened: dict[str, Json] = {
+        name: _open_object(value, by_digest) if isinstance(value, Mapping) else value
+        for name, value in members.items()
+        if name not in {"_sd", "_sd_alg"}
+    }
+    digests = members.get("_sd")
+    for one in digests if isinstance(digests, list) else ():
+        if isinstance(one, str) and one in by_digest:
+            name, value = read_disclosure(by_digest[one])
+            opened[name] = value
     return opened
+
+
+def read_disclosure(encoded: str) -> tuple[str, Json]:
+    """Return name and value of a disclosure."""
+    try:
+        _salt, name, value = json.loads(decode(encoded))
+    except (ValueError, TypeError):
+        raise CorruptRecord("a disclosure is not a JSON array of salt, name and value") from None
+    return name, value
 
 
 def hidden_digests(payload: Json) -> frozenset[str]:

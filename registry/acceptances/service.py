@@ -1,7 +1,7 @@
 """Use cases: offer a text, accept it, read and withdraw acceptances, hand out receipts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import identity, ledger, licenses
+from registry import catalog, identity, ledger, licenses
 from registry.acceptances import store
 from registry.acceptances.domain import (
     AcceptanceSummary,
@@ -137,7 +137,7 @@ def withdraw(
             attempt.rollback()
     if not recorded:
         return already_withdrawn(now)
-    return summarise(acceptance, withdrawal)
+    return summarise(session, [(acceptance, withdrawal)])[0]
 
 
 def _may_withdraw(session: Session, acceptance: Acceptance, principal: Principal, now: datetime) -> bool:
@@ -153,7 +153,7 @@ def _may_withdraw(session: Session, acceptance: Acceptance, principal: Principal
 def get_acceptance(session: Session, acceptance_id: UUID) -> AcceptanceSummary | None:
     """Return the acceptance, whoever's it is; who may see it is the caller's question."""
     found = store.find_acceptance(session, acceptance_id)
-    return summarise(*found) if found else None
+    return summarise(session, [found])[0] if found else None
 
 
 def list_acceptances(
@@ -161,7 +161,7 @@ def list_acceptances(
 ) -> Sequence[AcceptanceSummary]:
     """Return a page of acceptances, newest first, strictly older than `after`."""
     rows = store.list_acceptances(session, wanted, after=after, limit=min(limit, PAGE_MOST))
-    return [summarise(acceptance, withdrawal) for acceptance, withdrawal in rows]
+    return summarise(session, rows)
 
 
 def open_disclosures(
@@ -180,10 +180,30 @@ def open_disclosures(
     return acceptance.statement, disclosures
 
 
-def summarise(acceptance: Acceptance, withdrawal: Withdrawal | None) -> AcceptanceSummary:
-    """Return the acceptance as lists show it; names and digests come from the signed statement."""
-    claims: Any = read_payload(acceptance.statement)
-    publisher, _, model = claims["scope"]["model"].partition("/")
+def summarise(
+    session: Session, rows: Sequence[tuple[Acceptance, Withdrawal | None]]
+) -> list[AcceptanceSummary]:
+    """Return acceptances as lists show them; names and digests come from the signed statements.
+
+    The name of a model that was private is sealed there; it is that of the model's row.
+    """
+    claims: list[Any] = [read_payload(acceptance.statement) for acceptance, _ in rows]
+    unnamed = [UUID(one["scope"]["model_id"]) for one in claims if "model" not in one["scope"]]
+    named = catalog.name_models(session, unnamed) if unnamed else {}
+    return [
+        _summary(acceptance, withdrawal, stated, named)
+        for (acceptance, withdrawal), stated in zip(rows, claims, strict=True)
+    ]
+
+
+def _summary(
+    acceptance: Acceptance,
+    withdrawal: Withdrawal | None,
+    claims: Any,
+    named: Mapping[UUID, tuple[str, str]],
+) -> AcceptanceSummary:
+    scope = claims["scope"]
+    publisher, model = scope["model"].split("/", 1) if "model" in scope else named[UUID(scope["model_id"])]
     return AcceptanceSummary(
         id=acceptance.id,
         person_id=acceptance.person_id,

@@ -32,12 +32,12 @@ from registry.kernel.mail import Mail
 from registry.kernel.synchronisation import ClockState
 from registry.licenses.domain import Policy, Version
 
-STATEMENT_VERSION = 3
-"""2: the comparison of the typed name, and whether the clock was synchronised. 3: how many texts the act was on."""
+STATEMENT_VERSION = 4
+"""2: the comparison of the typed name, and whether the clock was synchronised. 3: how many texts the act was on.
+4: the name of a private model is disclosed, not in the clear: the leaf is public."""
 WITHDRAWAL_VERSION = 1
 ANSWERS = "answers"
-OWN_CLAIMS = frozenset({"name", "email", "officer_title", "ip_address", "user_agent", "answers_salt"})
-"""Disclosures that are not answers to the publisher's questions."""
+SCOPE = "scope"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ class Evidence:
     version: Version
     policies: Sequence[Policy]
     gate: GateView
+    private: bool
+    """Whether the model is; then only the acceptor and the registry know for which model the act was."""
     release: ReleaseView | None
     principal: Principal
     profile: Profile
@@ -69,7 +71,7 @@ class Evidence:
 
 def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
     """Return the signed statement and the disclosures that belong to it."""
-    return issue(_clear_claims(evidence), _hidden_claims(evidence), groups=(ANSWERS,), sign=sign)
+    return issue(_clear_claims(evidence), _hidden_claims(evidence), groups=(ANSWERS, SCOPE), sign=sign)
 
 
 def _clear_claims(evidence: Evidence) -> dict[str, Json]:
@@ -104,9 +106,9 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
             "form": gate.form_digest,
             "answers": answers_digest(evidence.answers, evidence.salt),
         },
-        "scope": {
+        SCOPE: {
             "model_id": str(offer.model_id),
-            "model": f"{offer.publisher}/{offer.model}",
+            **({} if evidence.private else _model_claim(offer)),
             "release": evidence.release.commit if evidence.release else None,
             "manifest": evidence.release.manifest_digest if evidence.release else None,
         },
@@ -194,7 +196,12 @@ def _hidden_claims(evidence: Evidence) -> dict[str, Json | Mapping[str, Json]]:
         "user_agent": context.user_agent[:300],
         "answers_salt": encode(evidence.salt),
         ANSWERS: answers,
+        **({SCOPE: _model_claim(evidence.offer)} if evidence.private else {}),
     }
+
+
+def _model_claim(offer: Offer) -> dict[str, Json]:
+    return {"model": f"{offer.publisher}/{offer.model}"}
 
 
 def _client_offset_ms(evidence: Evidence) -> int | None:

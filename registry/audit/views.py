@@ -29,20 +29,15 @@ _KINDS = {
     "must-update": "Release to be given up",
     "equivalence": "Decision that a license is equivalent",
 }
-_WITHHELD = (
-    "The leaf is not shown: it speaks of a private model. Its hash is public, so that the log can be checked; "
-    "the acceptor has the leaf in the receipt."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """An entry in words; `shown` is False where the leaf names what the visitor may not know."""
+    """An entry in words, and what of it the visitor may see."""
 
     kind: str
     detail: str | None = None
     about: tuple[Link, ...] = ()
-    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +68,10 @@ def _acceptance(session: Session, kind: str, leaf: bytes, principal: Principal) 
     license_claims, scope = claims["license"], claims["scope"]
     named = f"{license_claims['title']} {license_claims['number']}"
     about = [Link(label=named, url=f"/licenses/{license_claims['slug']}/{license_claims['number']}")]
-    publisher, _, name = scope["model"].partition("/")
-    model = catalog.find_model(session, publisher=publisher, name=name, principal=principal)
-    visible = not isinstance(model, Refusal)
-    if visible:
-        about.append(Link(label=scope["model"], url=model_url(publisher, name)))
-    return Described(
-        kind=kind, detail=f"{named} · grade {claims['grade']}", about=tuple(about), shown=visible
-    )
+    model = _visible_model(session, UUID(scope["model_id"]), principal)
+    if model is not None:
+        about.append(Link(label=model.repo_id, url=model_url(model.publisher, model.name)))
+    return Described(kind=kind, detail=f"{named} · grade {claims['grade']}", about=tuple(about))
 
 
 def _license(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
@@ -93,10 +84,8 @@ def _license(session: Session, kind: str, leaf: bytes, principal: Principal) -> 
 
 def _release(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
     fact = json.loads(leaf)
-    model: ModelView | Refusal = catalog.get_model(session, UUID(fact["model"]))
-    if isinstance(model, ModelView):
-        model = catalog.find_model(session, publisher=model.publisher, name=model.name, principal=principal)
-    if isinstance(model, Refusal):
+    model = _visible_model(session, UUID(fact["model"]), principal)
+    if model is None:
         return Described(kind=kind)
     url = f"{model_url(model.publisher, model.name)}/files?revision={fact['commit']}"
     return Described(
@@ -113,6 +102,13 @@ def _gate(session: Session, kind: str, leaf: bytes, principal: Principal) -> Des
     count = len(fact["license_versions"])
     asked = "no license" if not count else "1 license" if count == 1 else f"{count} licenses"
     return Described(kind=kind, detail=f"revision {fact['number']}: {fact['mode']}, {asked}")
+
+
+def _visible_model(session: Session, model_id: UUID, principal: Principal) -> ModelView | None:
+    """Return the model if the visitor may know of it; leaves name models by their ids."""
+    model = catalog.get_model(session, model_id)
+    found = catalog.find_model(session, publisher=model.publisher, name=model.name, principal=principal)
+    return None if isinstance(found, Refusal) else found
 
 
 def _claims(leaf: bytes) -> Any:
@@ -189,7 +185,7 @@ def entry_view(
             size=len(entry.leaf),
             leaf_url=f"/log/{entry.index}/leaf",
         ),
-        leaf=entry.leaf.decode("utf-8", "replace") if described.shown else _WITHHELD,
+        leaf=entry.leaf.decode("utf-8", "replace"),
         events=[
             Event(what="Recorded", at=entry.recorded_at, detail="with the act itself, in one transaction"),
             Event(what="Given its number", said="within a second", detail=f"entry {entry.index:,}"),

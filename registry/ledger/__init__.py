@@ -20,6 +20,7 @@ from registry.ledger.fsck import find_departure, find_discrepancies
 from registry.ledger.service import (
     answer_consistency,
     answer_inclusion,
+    answer_tile,
     append,
     append_all,
     find_entry_by_index,
@@ -64,6 +65,7 @@ __all__ = [
     "SignedCheckpoint",
     "answer_consistency",
     "answer_inclusion",
+    "answer_tile",
     "append",
     "append_all",
     "end_compromised_key",

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from litestar import Controller, MediaType, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal, Remedy
@@ -33,8 +33,8 @@ _PROBLEM = ResponseSpec(
 )
 
 
-class CheckpointApi(Controller):
-    """The signed tree head, at the address that C2SP tlog-tiles gives it."""
+class TileLogApi(Controller):
+    """The log as C2SP tlog-tiles serves it: signed tree head, hash tiles, bundles of entries."""
 
     path = "/ledger"
 
@@ -57,6 +57,22 @@ class CheckpointApi(Controller):
             media_type=MediaType.TEXT,
             headers={"Cache-Control": f"public, max-age={CHECKPOINT_MAX_AGE_SECONDS}"},
         )
+
+    @get(
+        "/tile/{address:path}",
+        operation_id="get_ledger_tile",
+        media_type="application/octet-stream",
+        responses={404: _PROBLEM},
+        tags=["ledger"],
+    )
+    async def tile(
+        self, request: Request[Any, Any, Any], database: NamedDependency[Database], address: FromPath[str]
+    ) -> Response[bytes]:
+        """Answer a tile of hashes, `<level>/<number>`, or a bundle of entries, `entries/<number>`; whole or `.p/<width>`."""
+        answer = await database.read(lambda session: service.answer_tile(session, address.removeprefix("/")))
+        if isinstance(answer, Refusal):
+            return refuse(request, answer)
+        return Response(answer, media_type="application/octet-stream", headers=_FOR_EVER)
 
 
 class LedgerApi(Controller):

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import CorruptRecord, GatehouseError, Refusal, Remedy
-from registry.ledger import notes, signing, store, tree
+from registry.ledger import notes, signing, store, tiles, tree
 from registry.ledger.domain import (
     BATCH_MAX_ENTRIES,
     LEAF_MAX_BYTES,
@@ -82,12 +82,12 @@ def integrate(session: Session, *, keys: signing.KeyRing, origin: str, now: date
             raise CorruptRecord(f"waiting ledger entry {entry_id} does not fit its leaf hash")
     # 3. Indices, then tree, then checkpoint; all commit together or not at all.
     store.insert_leaves(session, size, [entry_id for entry_id, _, _ in pending])
-    tiles = tree.grow(
+    changed = tree.grow(
         size,
         [leaf_hash for _, _, leaf_hash in pending],
         read_tile=store.tile_reader(session),
     )
-    store.write_tiles(session, tiles, growing=tree.tile_widths(size))
+    store.write_tiles(session, changed, growing=tree.tile_widths(size))
     checkpoint = _sign_checkpoint(session, size + len(pending), last, keys=keys, origin=origin, now=now)
     store.insert_checkpoint(session, checkpoint)
     return Integrated(first_index=size, count=len(pending), tree_size=checkpoint.size, root=checkpoint.root)
@@ -201,6 +201,34 @@ def answer_consistency(session: Session, *, old: int, new: int) -> list[bytes] |
             remedy=Remedy(text="Ask again with old at most as large as new"),
         )
     return prove_consistency(session, old=old, new=new)
+
+
+def answer_tile(session: Session, path: str) -> bytes | Refusal:
+    """Return the hash tile or the bundle of entries at an address below `tile/` (C2SP tlog-tiles).
+
+    It is given as soon as a checkpoint covers it: tiles, indices and checkpoint commit together.
+    """
+    address = tiles.parse_tile_address(path)
+    if address is None:
+        return _no_such_tile(path)
+    if address.level is None:
+        leaves = store.list_leaves_from(session, address.number * tree.TILE_WIDTH_HASHES, limit=address.width)
+        return tiles.pack_entries(leaves) if len(leaves) == address.width else _no_such_tile(path)
+    wanted = address.width * tree.HASH_BYTES
+    hashes = store.read_tile(session, address.level, address.number)[:wanted]
+    return hashes if len(hashes) == wanted else _no_such_tile(path)
+
+
+def _no_such_tile(path: str) -> Refusal:
+    return Refusal(
+        code="ledger-tile-unknown",
+        status=404,
+        title="The log has no such tile",
+        detail=f"Got {path[:80]!r}, expected a tile that the newest checkpoint covers.",
+        remedy=Remedy(
+            text="Read the newest checkpoint, and ask for tiles of its size", url="/ledger/checkpoint"
+        ),
+    )
 
 
 def find_entry_by_index(session: Session, index: int) -> Entry | None:

@@ -192,6 +192,22 @@ def find_entry(session: Session, index: int) -> Entry | None:
     )
 
 
+def read_tile(session: Session, level: int, number: int) -> bytes:
+    """Return the hashes of a tile, as many as are stored; empty where there are none."""
+    found = session.connection().execute(_SELECT_TILE, {"tile_level": level, "tile_number": number})
+    return bytes(found.scalar() or b"")
+
+
+def list_leaves_from(session: Session, first_index: int, *, limit: int) -> Sequence[bytes]:
+    """Return the leaves with an index, from `first_index` on, in their order."""
+    return session.exec(
+        select(LedgerEntry.leaf)
+        .join(LedgerLeaf, col(LedgerLeaf.entry_id) == col(LedgerEntry.id))
+        .where(LedgerLeaf.index >= first_index, LedgerLeaf.index < first_index + limit)
+        .order_by(col(LedgerLeaf.index))
+    ).all()
+
+
 def list_entries(session: Session, *, before: int | None, limit: int) -> list[ListedEntry]:
     """Return the newest sequenced entries with an index below `before`."""
     statement = (

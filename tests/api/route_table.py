@@ -233,6 +233,7 @@ POST   /inbox/read                                              signed in +quiet
 GET    /kernels                                                 nobody
 GET    /kernels/{rest}                                          nobody
 GET    /ledger/checkpoint                                       known
+GET    /ledger/tile/{address}                                   known
 GET    /licenses                                                known
 GET    /licenses/{slug}                                         known
 GET    /licenses/{slug}/compare                                 known

@@ -117,9 +117,10 @@ def accepted(world: World, person: Principal) -> list[acceptances.AcceptanceSumm
 
 
 def answers_of(world: World, one: acceptances.AcceptanceSummary) -> dict[str, str]:
-    _, disclosures = world.read(acceptances.open_disclosures, acceptance_id=one.id, sealer=world.sealer)
-    found = sd_jwt.read_disclosures(disclosures)
-    return {key: value for key, value in found.items() if key in {"Affiliation", "Country"}}
+    statement, disclosures = world.read(
+        acceptances.open_disclosures, acceptance_id=one.id, sealer=world.sealer
+    )
+    return sd_jwt.open_claims(sd_jwt.read_payload(statement), disclosures)["answers"]
 
 
 async def test_one_act_accepts_what_the_model_and_its_bases_ask_for_each_at_its_gate(site: Site) -> None:

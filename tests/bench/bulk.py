@@ -272,6 +272,7 @@ def _evidence(scene: Scene) -> Evidence:
         version=version,
         policies=world.read(licenses.find_terms, version_id=version.id).policies,
         gate=model.gate,
+        private=False,
         release=world.read(catalog.find_current_release, model_id=model.id),
         principal=person,
         profile=Profile(

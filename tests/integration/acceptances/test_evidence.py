@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from sqlalchemy import event
 
-from registry import acceptances, licenses
+from registry import acceptances, catalog, licenses
 from registry.acceptances import receipts
-from registry.catalog.domain import ModelView
+from registry.catalog.domain import GateMode, ModelView
+from registry.catalog.forms import FieldType, FormField
 from registry.client.receipt import parse_receipt
 from registry.client.verify import Trust, TrustedKeys, verify_receipt
 from registry.identity.domain import Principal
@@ -143,3 +144,35 @@ def accept_through_acceptor(world: World, model: ModelView, person: Principal, s
         return outcome[0]
 
     return run(accept())
+
+
+def test_a_question_called_like_a_claim_of_ours_changes_neither(world: World) -> None:
+    _ = world.keys
+    publish(world)
+    owner = world.person("owner@quarry.example")
+    world.publisher(owner)
+    questions = [
+        FormField(key=key, label=key, type=FieldType.TEXT, purpose="To know more")
+        for key in ("name", "email", "model", "answers_salt")
+    ]
+    demand = catalog.GateDemand(
+        mode=GateMode.AUTO, licenses=("sample-openrail-m@1.0",), fields=tuple(questions)
+    )
+    model = world.write(
+        catalog.create_model,
+        publisher="quarry",
+        name="slate",
+        demand=demand,
+        private=True,
+        principal=owner,
+        now=world.now,
+    )
+    given = {key: f"another {key}" for key in ("name", "email", "model", "answers_salt")}
+    world.accept(owner, model, answers=given)
+    (opened,) = world.read(
+        acceptances.list_opened, wanted=acceptances.Filter(gate_ids=[model.gate.id]), sealer=world.sealer
+    )
+    assert opened.answers == given
+    assert opened.email == "owner@quarry.example"
+    assert opened.name != "another name"
+    assert (opened.summary.publisher, opened.summary.model) == ("quarry", "slate")

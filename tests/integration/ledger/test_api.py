@@ -13,8 +13,8 @@ from litestar.testing import AsyncTestClient
 
 from registry import ledger
 from registry.kernel.problems import handle_http_exception
-from registry.ledger import notes, tree
-from registry.ledger.api import CheckpointApi, KeysApi, LedgerApi
+from registry.ledger import notes, tiles, tree
+from registry.ledger.api import KeysApi, LedgerApi, TileLogApi
 from registry.ledger.domain import KeyPurpose
 from tests.integration.ledger.conftest import ORIGIN, Log
 
@@ -24,7 +24,7 @@ Client = AsyncTestClient[Litestar]
 @pytest.fixture
 async def client(log: Log) -> AsyncIterator[Client]:
     app = Litestar(
-        [CheckpointApi, LedgerApi, KeysApi],
+        [TileLogApi, LedgerApi, KeysApi],
         dependencies={"database": Provide(lambda: log.database, sync_to_thread=False)},
         exception_handlers={HTTPException: handle_http_exception},
         state=State({"settings": SimpleNamespace(base_url="https://registry.example")}),
@@ -104,6 +104,83 @@ async def test_questions_without_an_answer_are_problems(
     answer = await client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def fetch_tile(client: Client, level: int | None, number: int, width: int) -> bytes:
+    path = tiles.TileAddress(level=level, number=number, width=width).path()
+    answer = await client.get(f"/ledger/tile/{path}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    return answer.content
+
+
+async def test_the_whole_log_can_be_read_from_its_tiles(log: Log, client: Client) -> None:
+    log.append(300)
+    while log.integrate():
+        pass
+    head = notes.parse_checkpoint_text(
+        notes.parse_note((await client.get("/ledger/checkpoint")).content).text
+    )
+    bundles = [await fetch_tile(client, None, 0, 256), await fetch_tile(client, None, 1, 44)]
+    leaves = [leaf for bundle in bundles for leaf in unpack(bundle)]
+    assert len(leaves) == head.size == 300
+    hashes = [tree.hash_leaf(leaf) for leaf in leaves]
+    assert tree.root_of(hashes) == head.root
+    assert await fetch_tile(client, 0, 0, 256) == b"".join(hashes[:256])
+    assert await fetch_tile(client, 0, 1, 44) == b"".join(hashes[256:])
+    assert await fetch_tile(client, 1, 0, 1) == tree.root_of(hashes[:256])
+
+
+async def test_a_partial_tile_of_an_older_checkpoint_stays(log: Log, client: Client) -> None:
+    log.append(3)
+    log.integrate()
+    before = [await fetch_tile(client, level, 0, 3) for level in (0, None)]
+    log.append(20)
+    log.integrate()
+    assert [await fetch_tile(client, level, 0, 3) for level in (0, None)] == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "0/000",
+        "0/000.p/4",
+        "0/000.p/0",
+        "0/000.p/256",
+        "0/000.p/03",
+        "0/001.p/1",
+        "1/000.p/1",
+        "00/000.p/3",
+        "64/000.p/1",
+        "0/x000/000.p/3",
+        "0/0000.p/3",
+        "0/0.p/3",
+        "-1/000.p/3",
+        "entries/000",
+        "entries/000.p/4",
+        "entries/001.p/1",
+        "entries/x999/x999/x999/x999/x999/x999/999",
+        "entries/000.p/3/x",
+        "0/000.p/3%0A",
+        "..%2f..%2fcheckpoint",
+        "0/%F0%9D%9F%8E00.p/3",
+    ],
+)
+async def test_what_is_no_tile_is_a_problem(log: Log, client: Client, path: str) -> None:
+    log.append(3)
+    log.integrate()
+    answer = await client.get(f"/ledger/tile/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "ledger-tile-unknown")
+
+
+def unpack(bundle: bytes) -> list[bytes]:
+    leaves, at = [], 0
+    while at < len(bundle):
+        end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
+        leaves.append(bundle[at + 2 : end])
+        at = end
+    return leaves
 
 
 async def test_pages_of_the_log_follow_each_other_to_its_first_entry(log: Log, client: Client) -> None:
