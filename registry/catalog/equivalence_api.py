@@ -30,6 +30,7 @@ from registry.kernel.problems import AnyRequest, Problem, refuse
 from registry.kernel.sealing import Sealer
 
 CARD_MAX_CHARACTERS = 1 << 20
+LICENSE_MAX_CHARACTERS = 1 << 20
 SLUGS_MOST = 100
 _PROBLEM = ResponseSpec(
     Problem, media_type="application/problem+json", description="Refused; says what to do."
@@ -92,12 +93,32 @@ class BaseTermsItems(msgspec.Struct, frozen=True, kw_only=True):
     items: list[BaseTermsOut]
 
 
+class NewLicenseInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new license that would be published with the release."""
+
+    slug: Annotated[str, msgspec.Meta(max_length=64)]
+    number: Annotated[str, msgspec.Meta(max_length=32)]
+    title: Annotated[str, msgspec.Meta(max_length=200)]
+    text: Annotated[str, msgspec.Meta(max_length=LICENSE_MAX_CHARACTERS)]
+
+
 class PlanInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A card and the licenses that a release would have."""
 
     card: Annotated[str, msgspec.Meta(max_length=CARD_MAX_CHARACTERS)]
     licenses: Annotated[list[Reference], msgspec.Meta(max_length=20)] = []
-    """Of a new model; empty: those of the model's gate."""
+    """Of a new model; without any, those of the model's gate."""
+    new_license: NewLicenseInput | None = None
+    """One more, which is not published yet: it is judged by its text, and nothing is stored."""
+
+
+class NewLicenseOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What the registry knows of a license that is not published yet."""
+
+    recognised_as: str | None
+    """Id of the known license whose text it is."""
+    restrictions: list[str] | None
+    """Slugs; null: nobody has said what it restricts."""
 
 
 class PlanOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +127,7 @@ class PlanOut(msgspec.Struct, frozen=True, kw_only=True):
     items: list[BaseTermsOut]
     unknown_bases: list[str]
     """Names in the card that are no model here, as far as you may see: nothing is known of them."""
+    new_license: NewLicenseOut | None
 
 
 class ClaimInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,11 +203,16 @@ class RestrictionsApi(Controller):
                 card=data.card.encode(),
                 references=data.licenses,
                 principal=principal,
+                now=desk.clock.now(),
+                new_license=_read_license(data.new_license) if data.new_license else None,
             )
             if isinstance(planned, Refusal):
                 return planned
-            compared, unknown = planned
-            return PlanOut(items=_view_terms(session, compared, desk.sealer), unknown_bases=list(unknown))
+            return PlanOut(
+                items=_view_terms(session, planned.terms, desk.sealer),
+                unknown_bases=list(planned.unknown_bases),
+                new_license=_view_draft(planned.draft) if planned.draft else None,
+            )
 
         found = await desk.database.read(load)
         return refuse(request, found) if isinstance(found, Refusal) else Response(found)
@@ -283,6 +310,24 @@ class EquivalencesApi(Controller):
             )
         )
         return refuse(request, ended) if isinstance(ended, Refusal) else Response(_view(ended))
+
+
+def _read_license(stated: NewLicenseInput) -> licenses.PublishVersion:
+    return licenses.PublishVersion(
+        slug=stated.slug,
+        number=stated.number,
+        change_class=licenses.ChangeClass.INITIAL,
+        title=stated.title,
+        # A lone surrogate, which JSON can carry, stays what it is: bytes that are not UTF-8, refused by their check.
+        text=stated.text.encode("utf-8", "surrogatepass"),
+    )
+
+
+def _view_draft(draft: licenses.Draft) -> NewLicenseOut:
+    return NewLicenseOut(
+        recognised_as=draft.version.recognised_as,
+        restrictions=None if draft.restrictions is None else sorted({one.slug for one in draft.restrictions}),
+    )
 
 
 def _view_terms(session: Session, compared: Sequence[BaseTerms], sealer: Sealer) -> list[BaseTermsOut]:

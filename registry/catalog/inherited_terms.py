@@ -23,6 +23,8 @@ class Derived:
     publisher: str
     name: str
     license_version_ids: Sequence[UUID]
+    draft: licenses.Draft | None = None
+    """One of them that is not published yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,16 @@ def compare(
     own_ids = derived.license_version_ids
     if not own_ids or not bases:
         return []
-    own = [licenses.get_version_by_id(session, one) for one in own_ids]
-    found = [licenses.find_restrictions(session, one) for one in own_ids]
+    stated = [
+        derived.draft
+        if derived.draft and derived.draft.version.id == one
+        else licenses.Draft(
+            version=licenses.get_version_by_id(session, one),
+            restrictions=licenses.find_restrictions(session, one),
+        )
+        for one in own_ids
+    ]
+    own, found = [one.version for one in stated], [one.restrictions for one in stated]
     standing = equivalence_store.list_standing(
         session, publisher_id=derived.publisher_id, name=derived.name, own_ids=own_ids, lock=lock
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import ledger
+from registry import ledger, licenses
 from registry.catalog import copies, gates, inherited_terms, lineage_store, refusals, service, store
 from registry.catalog.cards import Card, parse_card
 from registry.catalog.domain import LINEAGE_CHANGED, Command, ModelView
@@ -46,6 +46,17 @@ class Declared:
     relation: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a release that is not published yet would have to carry on."""
+
+    terms: Sequence[inherited_terms.BaseTerms]
+    unknown_bases: Sequence[str]
+    """Named in the card, and not known here."""
+    draft: licenses.Draft | None = None
+    """The license that would be published with it."""
+
+
 def find_bases(session: Session, card: Card | None, *, but: str, principal: Principal) -> Declared:
     """Return the models of this registry that a card names as bases, as far as `principal` may see them.
 
@@ -75,10 +86,13 @@ def plan_restrictions(
     card: bytes,
     references: Sequence[str],
     principal: Principal,
-) -> tuple[Sequence[inherited_terms.BaseTerms], Sequence[str]] | Refusal:
-    """Return what a release with this card would have to carry on, and the bases in it that are not known here.
+    now: datetime,
+    new_license: licenses.PublishVersion | None = None,
+) -> Planned | Refusal:
+    """Return what a release with this card would have to carry on.
 
-    Without `references`, with the licenses of the model's gate.
+    `new_license` is published only with the release, beside `references`. Without any license, those of the model's
+    gate count.
     """
     found = service.authorise(session, publisher, Command.PUBLISH_RELEASE, principal=principal)
     if isinstance(found, Refusal):
@@ -86,19 +100,35 @@ def plan_restrictions(
     versions = gates.find_versions(session, references)
     if isinstance(versions, Refusal):
         return versions
+    draft = _draft_license(session, new_license, principal, now=now)
+    if isinstance(draft, Refusal):
+        return draft
+    own = [*versions, draft.version] if draft else versions
     model = store.find_model(session, publisher=found.name, name=name, person_id=principal.answering_id)
-    own = [version.id for version in versions] or (model.gate.license_version_ids if model else ())
+    own_ids = [version.id for version in own] or (model.gate.license_version_ids if model else ())
     stated, itself = parse_card(card), f"{found.name}/{name}"
     declared = find_bases(session, stated, but=itself, principal=principal)
     derived = inherited_terms.Derived(
-        publisher_id=found.id, publisher=found.name, name=name, license_version_ids=own
+        publisher_id=found.id, publisher=found.name, name=name, license_version_ids=own_ids, draft=draft
     )
     asking = inherited_terms.find_asking(
         session, declared.bases, principal, model_id=model.id if model else None
     )
     known = {itself.lower(), *(base.repo_id.lower() for base in declared.bases)}
     unknown = [base for base in stated.base_models if base.lower() not in known]
-    return inherited_terms.compare(session, derived, asking), unknown
+    return Planned(
+        terms=inherited_terms.compare(session, derived, asking), unknown_bases=unknown, draft=draft
+    )
+
+
+def _draft_license(
+    session: Session, command: licenses.PublishVersion | None, principal: Principal, *, now: datetime
+) -> licenses.Draft | Refusal | None:
+    if command is None or principal.person_id is None:
+        return None
+    return licenses.draft_version(
+        session, command, now=now, by=principal.person_id, is_operator=principal.is_operator
+    )
 
 
 def list_asked(session: Session, bases: Sequence[ModelView], *, model_id: UUID | None = None) -> list[UUID]:

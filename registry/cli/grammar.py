@@ -265,7 +265,7 @@ def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
     publish.add_argument(
         "--dry-run",
         action="store_true",
-        help="send nothing but the card; show what the licenses carry on of those of the bases",
+        help="send nothing but the card and the text of a new license; show what the licenses carry on of those of the bases",
     )
 
 

@@ -1,8 +1,8 @@
 """`gatehouse publish`: a folder becomes a release.
 
-1. walk the folder and hash every file
-2. where a license text was given, publish that license version first
-3. ask whether the licenses carry on what comes with the bases (`restrictions`)
+1. ask whether the licenses carry on what comes with the bases (`restrictions`)
+2. where a license text was given, publish that license version
+3. walk the folder and hash every file
 4. ask the registry which bytes it lacks, and send those to the store (`upload`)
 5. wait until the registry has hashed what arrived
 6. publish the release: one commit over the whole folder
@@ -22,6 +22,7 @@ from registry.client.api import Registry, parse_license_version
 from registry.client.errors import ClientError, Malformed, NotFound, UnsafePath, UsageProblem, printable
 from registry.client.folder import STATE_FOLDER, check_relative_path
 from registry.client.progress import Progress
+from registry.client.restrictions import NewLicense
 from registry.client.upload import CONNECTIONS, LocalFile, Uploading, await_verification
 
 FILES_MAX_COUNT = 100_000
@@ -82,11 +83,14 @@ def publish(
     started = time.monotonic()
     for reference in order.licenses:
         parse_license_version(reference)
-    if order.license_file is not None:
-        ensure_license(registry, order, progress=progress)
+    new_license = find_new_license(registry, order)
     if not order.licenses:
         _require_model(registry, order)
-    restrictions.check(registry, order.publisher, order.name, compare_restrictions(registry, order))
+    # Before the license is published: what it restricts cannot be stated afterwards.
+    comparison = _compare(registry, order, new_license)
+    restrictions.check(registry, order.publisher, order.name, comparison, license_file=order.license_file)
+    if new_license is not None:
+        publish_license(registry, new_license, progress=progress)
     try:
         files = hash_files(find_files(order.folder), progress=progress)
         lacking = _plan(registry, order, files)
@@ -120,9 +124,22 @@ def publish(
 
 
 def compare_restrictions(registry: Registry, order: PublishOrder) -> restrictions.Comparison:
-    """Return what the release would have to carry on of its bases' licenses; nothing is sent but the card."""
+    """Return what the release would have to carry on; nothing is sent but the card and a new license's text."""
+    for reference in order.licenses:
+        parse_license_version(reference)
+    return _compare(registry, order, find_new_license(registry, order))
+
+
+def _compare(
+    registry: Registry, order: PublishOrder, new_license: NewLicense | None
+) -> restrictions.Comparison:
     return restrictions.compare(
-        registry, order.publisher, order.name, folder=order.folder, licenses=order.licenses
+        registry,
+        order.publisher,
+        order.name,
+        folder=order.folder,
+        licenses=order.licenses,
+        new_license=new_license,
     )
 
 
@@ -220,14 +237,16 @@ def _plan(
     return lacking
 
 
-def ensure_license(registry: Registry, order: PublishOrder, *, progress: Progress) -> None:
-    """Return when the registry has exactly the given text as the license version that the gate demands.
+def find_new_license(registry: Registry, order: PublishOrder) -> NewLicense | None:
+    """Return the license version that has to be published first; None where the registry has exactly this text.
 
     Raises:
         UsageProblem: it is not clear which version the text belongs to.
-        ClientError: the version exists with another text, or belongs to a license that has other versions.
+        ClientError: the version exists with another text.
     """
-    if order.license_file is None or len(order.licenses) != 1:
+    if order.license_file is None:
+        return None
+    if len(order.licenses) != 1:
         raise UsageProblem("--license-file goes with exactly one --license")
     slug, number = parse_license_version(order.licenses[0])
     data = read_license_text(order.license_file)
@@ -235,23 +254,19 @@ def ensure_license(registry: Registry, order: PublishOrder, *, progress: Progres
     try:
         known = registry.get_license_version(slug, number).text("sha256")
     except NotFound:
-        known = None
-    if known is not None and known != digest:
+        return NewLicense(slug=slug, number=number, title=title_of(data), text=data.decode(), digest=digest)
+    if known != digest:
         raise ClientError(
             f"{slug}@{number} is published with another text: got {digest}, expected {known}",
             advice=("A published text never changes. Give your text the next number.",),
         )
-    if known is None:
-        registry.add_license_version(
-            {
-                "slug": slug,
-                "number": number,
-                "change_class": "initial",
-                "title": title_of(data),
-                "text": data.decode(),
-            }
-        )
-        progress.say(f"Published the license {slug}@{number}, {digest}")
+    return None
+
+
+def publish_license(registry: Registry, license_: NewLicense, *, progress: Progress) -> None:
+    """Return when the registry has the text as the first version of a license."""
+    registry.add_license_version({**license_.body(), "change_class": "initial"})
+    progress.say(f"Published the license {license_.reference}, {license_.digest}")
 
 
 def read_license_text(path: Path) -> bytes:

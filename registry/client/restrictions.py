@@ -1,5 +1,6 @@
 """What a release would have to carry on of its bases' licenses: asked before anything is sent."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from urllib.parse import urlencode
 
 from registry.client.api import Registry
 from registry.client.errors import Invalid, printable
-from registry.client.wire import Fields
+from registry.client.wire import Fields, JsonObject
 
 CARD = "README.md"
 CARD_MAX_BYTES = 1 << 20
@@ -26,11 +27,35 @@ class BaseTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewLicense:
+    """The first version of a license, with its text, that the registry does not have yet."""
+
+    slug: str
+    number: str
+    title: str
+    text: str
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        """How people name it: `slug@1.0`."""
+        return f"{self.slug}@{self.number}"
+
+    def body(self) -> JsonObject:
+        """Return it as the registry takes it."""
+        return {"slug": self.slug, "number": self.number, "title": self.title, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What comes with the bases that a card names."""
 
-    terms: tuple[BaseTerms, ...]
-    unknown_bases: tuple[str, ...]
+    terms: tuple[BaseTerms, ...] = ()
+    unknown_bases: tuple[str, ...] = ()
+    new_license: str | None = None
+    """The license that is not published yet, by whose text this was judged."""
+    new_restrictions: tuple[str, ...] | None = None
+    """What it restricts, as far as the registry knows its text; None: nobody has said."""
 
     @property
     def publishable(self) -> bool:
@@ -39,7 +64,10 @@ class Comparison:
 
     def lines(self) -> list[str]:
         """Return the comparison, to be read."""
-        found = [f"{name}: not in this registry, not compared" for name in self.unknown_bases]
+        found = []
+        if self.new_license is not None:
+            found.append(f"{self.new_license}: not published yet, judged by its text; {self._says()}")
+        found += [f"{name}: not in this registry, not compared" for name in self.unknown_bases]
         for one in self.terms:
             verdict = "fine" if one.publishable else "not carried on"
             found += [
@@ -48,25 +76,47 @@ class Comparison:
             ]
         return found
 
+    def _says(self) -> str:
+        if self.new_restrictions is None:
+            return "nobody has said what it restricts"
+        return f"known to restrict {', '.join(self.new_restrictions) or 'nothing'}"
+
 
 def compare(
-    registry: Registry, publisher: str, name: str, *, folder: Path, licenses: Sequence[str]
+    registry: Registry,
+    publisher: str,
+    name: str,
+    *,
+    folder: Path,
+    licenses: Sequence[str],
+    new_license: NewLicense | None,
 ) -> Comparison:
-    """Return what the release would have to carry on; nothing where the folder's card names no base."""
+    """Return what the release would have to carry on; nothing where the folder's card names no base.
+
+    `new_license` is the one of the licenses that is not published yet.
+    """
     card = folder / CARD
     if not card.is_file() or card.stat().st_size > CARD_MAX_BYTES:
-        return Comparison(terms=(), unknown_bases=())
+        return Comparison()
     text = card.read_bytes().decode(errors="replace")
     if "base_model" not in text:
-        return Comparison(terms=(), unknown_bases=())
-    answer = registry.plan_restrictions(publisher, name, {"card": text, "licenses": list(licenses)})
+        return Comparison()
+    body: JsonObject = {"card": text, "licenses": list(licenses)}
+    if new_license is not None:
+        body = {"card": text, "new_license": new_license.body()}
+    answer = registry.plan_restrictions(publisher, name, body)
+    drafted = answer.maybe_member("new_license")
     return Comparison(
+        new_license=new_license.reference if new_license else None,
+        new_restrictions=_read_slugs(drafted) if drafted else None,
         terms=tuple(_read(one) for one in answer.members("items")),
         unknown_bases=tuple(printable(one, limit=200) for one in answer.texts("unknown_bases")),
     )
 
 
-def check(registry: Registry, publisher: str, name: str, comparison: Comparison) -> None:
+def check(
+    registry: Registry, publisher: str, name: str, comparison: Comparison, *, license_file: Path | None
+) -> None:
     """Raise what `publish` would be refused for, before anything is uploaded.
 
     Raises:
@@ -78,10 +128,17 @@ def check(registry: Registry, publisher: str, name: str, comparison: Comparison)
     first = open_terms[0]
     query = urlencode({"model": f"{publisher}/{name}", "base_license": first.license})
     url = registry.session.absolute(f"/{first.base}/equivalences?{query}")
+    stating: tuple[str, ...] = ()
+    if comparison.new_license is not None:
+        add = f"gatehouse license add {comparison.new_license} {shlex.quote(str(license_file))}"
+        stating = (
+            f"Nothing was published. Say what your license restricts as you publish it: {add} --restriction SLUG",
+        )
     raise Invalid(
         f"the license of {publisher}/{name} does not carry on what comes with {first.base}",
         advice=(
             *comparison.lines(),
+            *stating,
             f"Ask for the base's license too: --license {first.license}",
             f"Or ask the maintainers of {first.base} to decide that yours is equivalent: {url}",
         ),
@@ -105,3 +162,9 @@ def _line(row: Fields) -> str:
     asked, found = row.maybe_text("base") or "nothing", row.maybe_text("own") or "nothing"
     said = f"{carried}: {row.text('says')} [{row.text('slug')}], expected {asked}, found {found}"
     return printable(said, limit=400)
+
+
+def _read_slugs(drafted: Fields) -> tuple[str, ...] | None:
+    if drafted.value.get("restrictions") is None:
+        return None
+    return tuple(printable(one, limit=64) for one in drafted.texts("restrictions"))

@@ -11,6 +11,7 @@ from registry.licenses.compatibility import (
 )
 from registry.licenses.domain import (
     ChangeClass,
+    Draft,
     LicenseSummary,
     Policy,
     PublishVersion,
@@ -37,6 +38,7 @@ from registry.licenses.known import (
 )
 from registry.licenses.service import (
     compare_versions,
+    draft_version,
     find_restrictions,
     find_terms,
     find_version,
@@ -63,6 +65,7 @@ __all__ = [
     "ClauseKind",
     "ComparedRestriction",
     "Comparison",
+    "Draft",
     "KnownIndex",
     "KnownLicense",
     "LicenseSummary",
@@ -91,6 +94,7 @@ __all__ = [
     "compare_versions",
     "decode",
     "describe_restriction",
+    "draft_version",
     "exact_digest",
     "find_bundled",
     "find_discrepancies",

@@ -190,6 +190,15 @@ class Terms:
     restrictions: tuple[Restriction, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A version as it would be published, or is already, and what it restricts."""
+
+    version: Version
+    restrictions: tuple[Restriction, ...] | None
+    """None where nobody has said."""
+
+
 # --- references and numbers ---
 
 

@@ -17,6 +17,7 @@ from registry.licenses.comparison import Comparison, compare
 from registry.licenses.domain import (
     LEDGER_KIND,
     PAGE_MAX_LICENSES,
+    Draft,
     LicenseSummary,
     Policy,
     PublishVersion,
@@ -44,10 +45,7 @@ def publish_version(
     `by` None means the registry itself. A new version of a license comes from somebody who published one of
     its versions, or from an operator. The version, its rows and its ledger entry commit together.
     """
-    refusal = (
-        publication.judge_command(command, now=now) or check_text(command.text) or _judge_policies(command)
-    )
-    if refusal is not None:
+    if (refusal := _judge_alone(command, now=now)) is not None:
         return refusal
     for _ in range(_ATTEMPTS):
         try:
@@ -58,47 +56,95 @@ def publish_version(
     raise GatehouseError(f"license {command.slug}@{command.number}: its number is taken again and again")
 
 
+def draft_version(
+    session: Session, command: PublishVersion, *, now: datetime, by: UUID, is_operator: bool = False
+) -> Draft | Refusal:
+    """Return what `publish_version` would give now; nothing is stored."""
+    if (refusal := _judge_alone(command, now=now)) is not None:
+        return refusal
+    published = store.list_versions(session, command.slug)
+    judged = _judge_beside(session, command, published, by=by, is_operator=is_operator)
+    if isinstance(judged, Refusal):
+        return judged
+    if judged is not None:
+        return Draft(version=judged, restrictions=find_restrictions(session, judged.id))
+    license_id = published[-1].license_id if published else new_id()
+    version, terms = _draft(command, published, license_id=license_id, now=now, by=by)
+    return Draft(version=version, restrictions=_restrictions_of(version.recognised_as, terms))
+
+
+def _judge_alone(command: PublishVersion, *, now: datetime) -> Refusal | None:
+    return publication.judge_command(command, now=now) or check_text(command.text) or _judge_policies(command)
+
+
+def _judge_beside(
+    session: Session,
+    command: PublishVersion,
+    published: list[VersionSummary],
+    *,
+    by: UUID | None,
+    is_operator: bool,
+) -> Version | Refusal | None:
+    """Return the version that is the command's already, or why it may not follow those that are published."""
+    sha256 = exact_digest(command.text)
+    if same := next((one for one in published if (one.number, one.sha256) == (command.number, sha256)), None):
+        return get_version_by_id(session, same.id)
+    if not published:
+        return publication.judge_new_license(command)
+    if (
+        by is not None
+        and not is_operator
+        and not store.has_published(session, license_id=published[-1].license_id, person_id=by)
+    ):
+        return publication.not_yours(command.slug)
+    standing = store.terms_of(session, published[-1].id).restrictions
+    return publication.judge_next_version(command, sha256=sha256, published=published, standing=standing)
+
+
 def _publish(
     session: Session, command: PublishVersion, *, now: datetime, by: UUID | None, is_operator: bool
 ) -> Version | Refusal:
-    sha256 = exact_digest(command.text)
     published = store.list_versions(session, command.slug)
-    if same := next((one for one in published if (one.number, one.sha256) == (command.number, sha256)), None):
-        return get_version_by_id(session, same.id)
-    if published:
-        license_id = published[-1].license_id
-        if (
-            by is not None
-            and not is_operator
-            and not store.has_published(session, license_id=license_id, person_id=by)
-        ):
-            return publication.not_yours(command.slug)
-        standing = store.terms_of(session, published[-1].id).restrictions
-        refusal = publication.judge_next_version(
-            command, sha256=sha256, published=published, standing=standing
-        )
-    else:
-        refusal = publication.judge_new_license(command)
-    if refusal is not None:
-        return refusal
-    return _record(session, command, sha256=sha256, published=published, now=now, by=by)
+    judged = _judge_beside(session, command, published, by=by, is_operator=is_operator)
+    return _record(session, command, published, now=now, by=by) if judged is None else judged
 
 
 def _record(
     session: Session,
     command: PublishVersion,
-    *,
-    sha256: str,
     published: list[VersionSummary],
+    *,
     now: datetime,
     by: UUID | None,
 ) -> Version:
     """Store a judged command. The entry comes before the row that refers to it; appending takes no lock."""
-    published_at = _whole_milliseconds(now)
     owner = store.find_license(session, command.slug) or store.insert_license(
-        session, slug=command.slug, title=command.title.strip(), publisher=command.publisher, now=published_at
+        session,
+        slug=command.slug,
+        title=command.title.strip(),
+        publisher=command.publisher,
+        now=_whole_milliseconds(now),
     )
-    normalised = normalised_digest(command.text)
+    version, terms = _draft(command, published, license_id=owner.id, now=now, by=by)
+    version = replace(version, slug=owner.slug, title=owner.title, publisher=owner.publisher)
+    entry_id = ledger.append(
+        session, kind=LEDGER_KIND, leaf=leaf_of(version, terms), now=version.published_at
+    )
+    version = replace(version, entry_id=entry_id)
+    store.insert_version(session, version, terms)
+    return version
+
+
+def _draft(
+    command: PublishVersion,
+    published: list[VersionSummary],
+    *,
+    license_id: UUID,
+    now: datetime,
+    by: UUID | None,
+) -> tuple[Version, Terms]:
+    """Return the version that a judged command makes, without an entry in the log yet."""
+    sha256, normalised = exact_digest(command.text), normalised_digest(command.text)
     known = known_index().find_by_digest(sha256=sha256, normalised=normalised)
     terms = Terms(
         policies=tuple(_with_digest(policy) for policy in command.policies),
@@ -107,10 +153,10 @@ def _record(
     ordinal = len(published) + 1
     version = Version(
         id=new_id(),
-        license_id=owner.id,
-        slug=owner.slug,
-        title=owner.title,
-        publisher=owner.publisher,
+        license_id=license_id,
+        slug=command.slug,
+        title=command.title.strip(),
+        publisher=command.publisher,
         number=command.number,
         ordinal=ordinal,
         series=series_of(
@@ -124,15 +170,12 @@ def _record(
         normalised_digest=normalised,
         language=command.language,
         effective_at=_whole_milliseconds(command.effective_at or now),
-        published_at=published_at,
+        published_at=_whole_milliseconds(now),
         published_by=by,
         recognised_as=known.id if known is not None else None,
         entry_id=UUID(int=0),
     )
-    entry_id = ledger.append(session, kind=LEDGER_KIND, leaf=leaf_of(version, terms), now=published_at)
-    version = replace(version, entry_id=entry_id)
-    store.insert_version(session, version, terms)
-    return version
+    return version, terms
 
 
 def _judge_policies(command: PublishVersion) -> Refusal | None:
@@ -224,9 +267,13 @@ def find_restrictions(session: Session, version_id: UUID) -> tuple[Restriction, 
 
     They are those stated with it, and those known of its text and of its policies' texts.
     """
-    terms, index = store.terms_of(session, version_id), known_index()
     version = store.find_version_by_id(session, version_id)
-    known = index.find(version.recognised_as) if version and version.recognised_as else None
+    return _restrictions_of(version.recognised_as if version else None, store.terms_of(session, version_id))
+
+
+def _restrictions_of(recognised_as: str | None, terms: Terms) -> tuple[Restriction, ...] | None:
+    index = known_index()
+    known = index.find(recognised_as) if recognised_as else None
     policies = [index.find_by_exact_digest(policy.sha256) for policy in terms.policies if policy.sha256]
     texts = [
         *([known, *index.list_policies(known.id)] if known else []),

@@ -7,7 +7,7 @@ import pytest
 from registry import catalog, licenses
 from registry.catalog import sharing
 from registry.catalog.domain import GateMode
-from registry.catalog.lineage import plan_restrictions
+from registry.catalog.lineage import Planned, plan_restrictions
 from registry.kernel.database import Database
 from tests.clock import SettableClock
 from tests.integration.catalog.derived import BASE, LAW, MEDICINE, Scene, card, code
@@ -194,10 +194,14 @@ def test_a_base_that_the_publisher_may_not_see_is_neither_compared_nor_revealed(
             card=card(base),
             references=(own,),
             principal=scene.maker,
+            now=scene.world.now,
         )
         for base in ("quarry/secret", "quarry/absent")
     ]
-    assert plans == [([], ["quarry/secret"]), ([], ["quarry/absent"])]
+    assert plans == [
+        Planned(terms=[], unknown_bases=["quarry/secret"]),
+        Planned(terms=[], unknown_bases=["quarry/absent"]),
+    ]
 
 
 def test_an_ancestor_that_became_private_is_not_named(scene: Scene) -> None:
@@ -214,16 +218,18 @@ def test_an_ancestor_that_became_private_is_not_named(scene: Scene) -> None:
 
 def test_a_plan_is_told_to_who_may_publish_before_anything_is_uploaded(scene: Scene) -> None:
     own = scene.world.restricting("own-m", LAW)
-    (compared,), unknown = scene.world.read(
+    planned = scene.world.read(
         plan_restrictions,
         publisher="meadow",
         name="slate",
         card=card(BASE, "elsewhere/unknown"),
         references=(own,),
         principal=scene.maker,
+        now=scene.world.now,
     )
+    (compared,) = planned.terms
     assert compared.is_open
-    assert unknown == ["elsewhere/unknown"]
+    assert planned.unknown_bases == ["elsewhere/unknown"]
     refused = scene.world.read(
         plan_restrictions,
         publisher="meadow",
@@ -231,5 +237,6 @@ def test_a_plan_is_told_to_who_may_publish_before_anything_is_uploaded(scene: Sc
         card=card(BASE),
         references=(own,),
         principal=scene.owner,
+        now=scene.world.now,
     )
     assert code(refused) == "role-missing"

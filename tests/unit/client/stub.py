@@ -111,6 +111,7 @@ class Stub:
         self.verify: Callable[[UploadRow, bytes], str | None] = lambda _row, _data: None
         self.releases: list[dict[str, Any]] = []
         self.licenses: dict[str, dict[str, Any]] = {}
+        self.plans: list[dict[str, Any]] = []
         self.publishers: list[dict[str, Any]] = []
         self.same_origin_store = False
         self._lock = threading.Lock()

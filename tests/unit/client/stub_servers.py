@@ -93,6 +93,8 @@ class _API(_Handler):
         path = self.note()
         stub = self.stub
         body = self.read_json()
+        if path.endswith("/bases/restrictions/plan"):
+            stub.plans.append(body)
         if self._special(path):
             return
         if path.endswith("/uploads"):

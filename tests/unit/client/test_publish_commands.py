@@ -112,6 +112,28 @@ def test_a_dry_run_shows_what_is_not_carried_on_and_sends_the_card_alone(
     assert "equivalent by decision" in capsys.readouterr().out
 
 
+def test_a_dry_run_with_a_new_license_judges_its_text_and_publishes_nothing(
+    signed_in: Stub, derived: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "LICENSE.md"
+    text.write_text("# Tarn\n\nNo traps.\n")
+    order = ["publish", derived, "tarn/otter", "--license", "tarn@1.0", "--license-file", str(text)]
+    known = {"recognised_as": "tarn", "restrictions": ["no-traps"]}
+    signed_in.api_answers.append((PLAN, 200, {}, planned(publishable=True) | {"new_license": known}))
+    assert cli.main([*order, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "tarn@1.0: not published yet, judged by its text; known to restrict no-traps" in said
+    unknown = {"recognised_as": None, "restrictions": None}
+    for command, status in (([*order, "--dry-run"], 1), ([*order, "--quiet"], ExitCode.FAILURE)):
+        signed_in.api_answers.append((PLAN, 200, {}, planned(publishable=False) | {"new_license": unknown}))
+        assert cli.main(command) == status
+    written = capsys.readouterr()
+    assert "nobody has said what it restricts" in written.out
+    assert f"gatehouse license add tarn@1.0 {text} --restriction SLUG" in written.err
+    assert [plan["new_license"]["text"] for plan in signed_in.plans] == ["# Tarn\n\nNo traps.\n"] * 3
+    assert (signed_in.licenses, signed_in.releases, signed_in.uploads) == ({}, [], {})
+
+
 def test_a_release_that_would_be_refused_uploads_nothing(
     signed_in: Stub, derived: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
