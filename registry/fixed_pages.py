@@ -18,6 +18,7 @@ from registry import identity
 from registry.hub_api.errors import CODES
 from registry.identity.domain import ANONYMOUS
 from registry.identity.visits import Desk, may_read_local_mail
+from registry.kernel import mail
 from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import Refusal, Remedy, Unavailable
 from registry.kernel.page_parts import Badge, Link, Page, Pager, Shape
@@ -28,6 +29,7 @@ from registry.problem_codes import GROUPS, find_problem
 from registry.problem_kinds import ProblemCode
 
 MAIL_SHOWN_MOST = 100
+RELOAD_SECONDS = 2
 _MAIL_ID = re.compile(r"[0-9a-f-]{36}\Z")
 
 
@@ -266,6 +268,8 @@ class OutboxView:
     """`outbox/index.html`."""
 
     messages: list[MailRow]
+    is_more_coming: bool
+    """Mail was queued and is not here yet; the page loads itself again."""
     pager: Pager | None = None
 
 
@@ -300,6 +304,9 @@ class LocalMailPages(Controller):
         if not may_read_local_mail(request, desk.settings):
             return refuse(request, _nothing_here())
         visit = await desk.visits.begin(request)
+        now = desk.clock.now()
+        # Asked before looking into the folder, so that a letter that arrives in between is seen there.
+        coming = await desk.database.read(lambda session: mail.is_on_its_way(session, now=now))
         rows = []
         for path in sorted(mail_folder(desk.settings).glob("*.eml"), reverse=True)[:MAIL_SHOWN_MOST]:
             message = _read_mail(path)
@@ -312,8 +319,9 @@ class LocalMailPages(Controller):
                     state=Badge(word="Kept here", shape=Shape.DONE),
                 )
             )
-        view = OutboxView(messages=rows)
-        return respond(desk.pages.render("outbox/index.html", page=visit.page, view=view))
+        view = OutboxView(messages=rows, is_more_coming=coming)
+        html = desk.pages.render("outbox/index.html", page=visit.page, view=view)
+        return respond(html, headers={"Refresh": str(RELOAD_SECONDS)} if coming else None)
 
     @get("/{mail_id:str}", operation_id="show_local_mail_message")
     async def message(

@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -27,6 +27,7 @@ from registry.kernel.sealing import Sealer
 
 TOPIC = "mail.send"
 SMTP_TIMEOUT_S = 20
+JUST_NOW = timedelta(minutes=1)
 PERMANENT = 500
 NO_SUCH_MAILBOX = frozenset({550, 551, 553})
 _CONTEXT = b"outbox:mail"
@@ -67,6 +68,11 @@ def queue(session: Session, mail: Mail, *, sealer: Sealer, now: datetime) -> Non
 def queue_all(session: Session, letters: Sequence[tuple[Mail, datetime]], *, sealer: Sealer) -> None:
     """Send each letter, queued at its moment, after the commit; until then it is sealed."""
     outbox.put_all(session, TOPIC, [(_seal(letter, sealer), now) for letter, now in letters])
+
+
+def is_on_its_way(session: Session, *, now: datetime) -> bool:
+    """Whether mail was queued just now that is not delivered yet."""
+    return outbox.is_waiting(session, TOPIC, since=now - JUST_NOW)
 
 
 def _seal(mail: Mail, sealer: Sealer) -> bytes:

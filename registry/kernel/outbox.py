@@ -142,6 +142,17 @@ def count_waiting(session: Session) -> tuple[int, datetime | None]:
     ).one()
 
 
+def is_waiting(session: Session, topic: str, *, since: datetime) -> bool:
+    """Whether a message of this topic that was put in from `since` on is still to be delivered."""
+    waiting = (
+        select(OutboxMessage.id)
+        .where(OutboxMessage.topic == topic, OutboxMessage.created_at >= since)
+        .where(col(OutboxMessage.done_at).is_(None), OutboxMessage.attempts < GIVE_UP_AFTER_ATTEMPTS)
+        .limit(1)
+    )
+    return session.exec(waiting).one_or_none() is not None
+
+
 def pause_after(attempts: int) -> timedelta:
     """Return how long to wait after the given number of failed attempts; grows, up to an hour."""
     doubled: timedelta = FIRST_PAUSE * (2 ** min(max(attempts, 1) - 1, 16))

@@ -2,12 +2,14 @@
 
 import re
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from litestar.exceptions import HTTPException
 
 from registry.delivery.record_views import _through
+from registry.kernel import mail, outbox
 from registry.kernel.outcomes import Refusal, Remedy
 from registry.kernel.page_parts import language_name
 from registry.kernel.problems import describe, refusal_of
@@ -112,9 +114,9 @@ def local(world: World, tmp_path: Path):
         given = {"base_url": LOCAL_URL, "data_dir": tmp_path, "master_key": MASTER_SECRET.hex(), **changes}
         settings = Settings(worker_inline=False, **given)  # type: ignore[arg-type] # by name, from a table
         assert world.store is not None
-        mail = mail_folder(settings)
-        mail.mkdir(exist_ok=True)
-        (mail / "01a213d3-36bf-7000-80a1-ee0ff989044d.eml").write_text(
+        folder = mail_folder(settings)
+        folder.mkdir(exist_ok=True)
+        (folder / "01a213d3-36bf-7000-80a1-ee0ff989044d.eml").write_text(
             "From: a@b.example\nTo: c@d.example\nSubject: Your sign-in link\n"
             "Date: Wed, 25 Nov 2026 10:00:00 +0000\n\nhttp://127.0.0.1:8400/sign-in/link?token=t\n"
         )
@@ -150,6 +152,32 @@ async def test_local_mail_and_the_link_to_it_are_shown_to_the_same_visitors(
         answer = await ask(app, "GET", path, client=client, **headers)
         assert answer.status == (200 if shown else 404)
         assert ("Your sign-in link" in answer.text) is shown
+
+
+async def test_the_page_of_local_mail_waits_for_what_is_on_its_way(local, world: World) -> None:
+    app = local()
+    (mail_folder(app.state.settings) / "01a213d3-36bf-7000-80a1-ee0ff989044d.eml").unlink()
+
+    async def look():
+        return await ask(app, "GET", "/outbox", client="127.0.0.1", accept="text/html", host=LOCAL_HOST)
+
+    answer = await look()
+    assert "No mail yet" in answer.text
+    assert "refresh" not in answer.headers
+    letter = mail.Mail(to="c@d.example", subject="Your sign-in link", text="…")
+    world.write(mail.queue, mail=letter, sealer=world.sealer, now=world.now)
+    answer = await look()
+    assert "Mail is on its way" in answer.text
+    assert answer.headers["refresh"] == "2"
+    (message,) = world.write(outbox.claim, now=world.now)
+    assert "Mail is on its way" in (await look()).text, "a worker has it, it is not here yet"
+    world.clock.advance(timedelta(minutes=2))
+    answer = await look()
+    assert "refresh" not in answer.headers, "what does not get through loads no page for ever"
+    world.write(outbox.complete, message=message, now=world.now)
+    world.write(mail.queue, mail=letter, sealer=world.sealer, now=world.now)
+    world.write(outbox.give_up, message=world.write(outbox.claim, now=world.now)[0], error="refused")
+    assert "No mail yet" in (await look()).text
 
 
 # P10: what to do next, on every refusal.

@@ -87,7 +87,9 @@ def test_static_files_are_found_under_the_digest_that_pages_link_to_and_no_other
 def test_the_frontend_folder_is_found_beside_the_package() -> None:
     engine = pages.Pages(Site())
     html = engine.render(
-        "outbox/index.html", page=Page(csrf_token="t", path="/"), view={"messages": [], "pager": None}
+        "outbox/index.html",
+        page=Page(csrf_token="t", path="/"),
+        view={"messages": [], "is_more_coming": False, "pager": None},
     )
     assert "<title>Local mail · Gatehouse</title>" in html
     assert len(engine.template_digest) == 64

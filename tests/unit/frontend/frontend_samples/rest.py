@@ -56,8 +56,11 @@ CASES = [
          view={"code": "unavailable", "title": "A part cannot be reached", "status": 503, "meaning": ["Ours."],
                "actions": ["Try again."], "decider": None, "hub_headers": [], "document": _DOCUMENT}),
     Case(name="outbox", template="outbox/index.html", page=ANONYMOUS,
-         view={"messages": [_SENT, _SENT | {"subject": RTL, "to": f"{LONG_NAME}@kelpforest.example"}], "pager": MORE}),
-    Case(name="outbox-none", template="outbox/index.html", page=ANONYMOUS, view={"messages": [], "pager": None}),
+         view={"messages": [_SENT, _SENT | {"subject": RTL, "to": f"{LONG_NAME}@kelpforest.example"}], "is_more_coming": True, "pager": MORE}),
+    Case(name="outbox-coming", template="outbox/index.html", page=ANONYMOUS,
+         view={"messages": [], "is_more_coming": True, "pager": None}),
+    Case(name="outbox-none", template="outbox/index.html", page=ANONYMOUS,
+         view={"messages": [], "is_more_coming": False, "pager": None}),
     Case(name="outbox-message", template="outbox/message.html", page=ANONYMOUS,
          view={"message": {"to": PERSON, "sender": "Gatehouse <no-reply@kelpforest.example>", "at": NOW,
                            "subject": "Your sign-in link", "text": "Open this link within 15 minutes:\n\n"
