@@ -6,6 +6,9 @@ No option and no environment variable accepts a license; accepting is an act of 
 
 import argparse
 
+from registry.cli.grammar_operation import add_operation, add_registers
+from registry.cli.grammar_parts import Commands, Formatter, command, connections, group, positive
+
 VERSION = "0.1.0"
 
 DESCRIPTION = (
@@ -30,20 +33,11 @@ environment:
   GATEHOUSE_TOKEN     access token, instead of the one that `gatehouse login` has kept
 """
 
-Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the epilog, and leaves room for option names."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=30, width=100)
-
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; `handler` names the function that runs a command."""
     parser = argparse.ArgumentParser(
-        prog="gatehouse", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Formatter
+        prog="gatehouse", description=DESCRIPTION, epilog=EPILOG, formatter_class=Formatter
     )
     parser.add_argument("--version", action="version", version=f"gatehouse {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
@@ -55,44 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_publish(commands)
     _add_license(commands)
     _add_audit(commands)
-    _add_operation(commands)
-    _add_registers(commands)
+    add_operation(commands)
+    add_registers(commands)
     return parser
-
-
-def _command(
-    commands: "Commands[argparse.ArgumentParser]",
-    name: str,
-    handler: str,
-    text: str,
-    *,
-    remote: bool = True,
-    json: bool = True,
-    more: str = "",
-) -> argparse.ArgumentParser:
-    """Return the parser of one command, with the options that all of its kind share."""
-    parser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=more, formatter_class=_Formatter
-    )
-    parser.set_defaults(handler=handler)
-    if remote:
-        parser.add_argument("--endpoint", metavar="URL", help="address of the registry")
-    if json:
-        parser.add_argument("--json", action="store_true", help="write the answer as JSON")
-    return parser
-
-
-def _group(
-    commands: "Commands[argparse.ArgumentParser]", name: str, text: str
-) -> "Commands[argparse.ArgumentParser]":
-    parser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=_Formatter
-    )
-    return parser.add_subparsers(metavar="COMMAND", required=True, dest=f"{name}_command")
 
 
 def _add_account(commands: "Commands[argparse.ArgumentParser]") -> None:
-    login = _command(
+    login = command(
         commands,
         "login",
         "registry.cli.account:login",
@@ -115,29 +78,29 @@ def _add_account(commands: "Commands[argparse.ArgumentParser]") -> None:
         default=["read"],
         help="what the program may do (read)",
     )
-    _command(
+    command(
         commands,
         "logout",
         "registry.cli.account:logout",
         "sign out of a registry and forget its token",
         json=False,
     )
-    _command(commands, "whoami", "registry.cli.account:whoami", "show who the token belongs to")
+    command(commands, "whoami", "registry.cli.account:whoami", "show who the token belongs to")
 
 
 def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
-    models = _command(commands, "models", "registry.cli.models:models", "list models")
+    models = command(commands, "models", "registry.cli.models:models", "list models")
     models.add_argument("--search", metavar="WORDS", help="only models that fit these words")
     models.add_argument("--license", metavar="SLUG", help="only models whose gate demands this license")
     models.add_argument("--gate", choices=("auto", "manual", "closed"), help="only models with such a gate")
     models.add_argument("--mine", action="store_true", help="only models that you may download now")
-    models.add_argument("--limit", type=_positive, default=100, metavar="N", help="at most so many (100)")
-    info = _command(
+    models.add_argument("--limit", type=positive, default=100, metavar="N", help="at most so many (100)")
+    info = command(
         commands, "info", "registry.cli.models:info", "show a model: its files, its terms, your access"
     )
     info.add_argument("model", metavar="PUBLISHER/MODEL")
     info.add_argument("--revision", default="main", help="branch, tag or commit (main)")
-    explain = _command(
+    explain = command(
         commands,
         "explain",
         "registry.cli.models:explain",
@@ -152,7 +115,7 @@ def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _add_pull(commands: "Commands[argparse.ArgumentParser]") -> None:
-    pull = _command(
+    pull = command(
         commands,
         "pull",
         "registry.cli.pull:run",
@@ -174,15 +137,15 @@ def _add_pull(commands: "Commands[argparse.ArgumentParser]") -> None:
     pull.add_argument("--to", metavar="DIR", help="the folder (a new one here, named like the model)")
     pull.add_argument("--wait", action="store_true", help="wait until what is missing is done in the browser")
     pull.add_argument(
-        "--connections", type=_connections, default=8, metavar="N", help="connections to the store (8)"
+        "--connections", type=connections, default=8, metavar="N", help="connections to the store (8)"
     )
     pull.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
-    receipt = _group(commands, "receipt", "your receipts: proof of what you have accepted")
-    _command(receipt, "list", "registry.cli.receipt:list_receipts", "list what you have accepted")
-    get = _command(
+    receipt = group(commands, "receipt", "your receipts: proof of what you have accepted")
+    command(receipt, "list", "registry.cli.receipt:list_receipts", "list what you have accepted")
+    get = command(
         receipt,
         "get",
         "registry.cli.receipt:get",
@@ -191,7 +154,7 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     get.add_argument("receipt", metavar="ID")
     get.add_argument("--output", metavar="FILE", help="where to save it (stdout)")
-    verify = _command(
+    verify = command(
         commands,
         "verify",
         "registry.cli.verify:run",
@@ -210,8 +173,8 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _add_publishers(commands: "Commands[argparse.ArgumentParser]") -> None:
-    publisher = _group(commands, "publisher", "publishers, under which models stand")
-    add = _command(
+    publisher = group(commands, "publisher", "publishers, under which models stand")
+    add = command(
         publisher,
         "add",
         "registry.cli.publisher:add",
@@ -223,7 +186,7 @@ def _add_publishers(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
-    publish = _command(
+    publish = command(
         commands,
         "publish",
         "registry.cli.publish:run",
@@ -259,7 +222,7 @@ def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
     publish.add_argument("--message", default="", metavar="TEXT", help="what the release is")
     publish.add_argument("--ref", default="main", help="branch that points to it (main)")
     publish.add_argument(
-        "--connections", type=_connections, default=6, metavar="N", help="connections to the store (6)"
+        "--connections", type=connections, default=6, metavar="N", help="connections to the store (6)"
     )
     publish.add_argument("--quiet", action="store_true", help="no progress on stderr")
     publish.add_argument(
@@ -270,22 +233,22 @@ def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:
-    license_ = _group(commands, "license", "license texts and their versions")
-    listed = _command(license_, "list", "registry.cli.license:list_licenses", "list licenses")
-    listed.add_argument("--limit", type=_positive, default=1000, metavar="N", help="at most so many (1000)")
-    show = _command(
+    license_ = group(commands, "license", "license texts and their versions")
+    listed = command(license_, "list", "registry.cli.license:list_licenses", "list licenses")
+    listed.add_argument("--limit", type=positive, default=1000, metavar="N", help="at most so many (1000)")
+    show = command(
         license_,
         "show",
         "registry.cli.license:show",
         "write the exact text of a license version, or list the versions of a license",
     )
     show.add_argument("license", metavar="SLUG[@NUMBER]")
-    diff = _command(
+    diff = command(
         license_, "diff", "registry.cli.license:diff", "show what changed between two versions, line by line"
     )
     diff.add_argument("old", metavar="SLUG@NUMBER")
     diff.add_argument("new", metavar="SLUG@NUMBER")
-    add = _command(
+    add = command(
         license_,
         "add",
         "registry.cli.license:add",
@@ -322,12 +285,12 @@ def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _add_audit(commands: "Commands[argparse.ArgumentParser]") -> None:
-    audit = _group(commands, "audit", "exports for maintainers and auditors")
+    audit = group(commands, "audit", "exports for maintainers and auditors")
     for kind, text in (
         ("acceptances", "write who accepted which text, and when"),
         ("downloads", "write which download was permitted to whom"),
     ):
-        export = _command(audit, kind, f"registry.cli.audit:{kind}", text, json=False)
+        export = command(audit, kind, f"registry.cli.audit:{kind}", text, json=False)
         export.add_argument("target", metavar="PUBLISHER[/MODEL]")
         export.add_argument("--license", metavar="SLUG[@NUMBER]", help="only this license")
         export.add_argument(
@@ -340,101 +303,3 @@ def _add_audit(commands: "Commands[argparse.ArgumentParser]") -> None:
             dest="format",
             help="JSON, one document a line (jsonl)",
         )
-
-
-def _add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
-    serve = _command(commands, "serve", "registry.cli.serve:run", "run the service", remote=False, json=False)
-    serve.add_argument("--host", help="address to listen on (that of the base URL)")
-    serve.add_argument("--port", type=_port, metavar="N", help="port to listen on (that of the base URL)")
-    serve.add_argument("--workers", type=_positive, metavar="N", help="worker processes (1)")
-    worker = _command(
-        commands,
-        "worker",
-        "registry.cli.worker:run",
-        "run background jobs in a process of their own",
-        remote=False,
-        json=False,
-    )
-    worker.add_argument(
-        "--metrics-port", type=_port, metavar="N", help="serve /metrics, /health/live and /health/ready here"
-    )
-    worker.add_argument(
-        "--metrics-host", default="127.0.0.1", metavar="HOST", help="address of that port (127.0.0.1)"
-    )
-    _command(
-        commands,
-        "migrate",
-        "registry.cli.migrate:run",
-        "bring the database to the newest schema",
-        remote=False,
-        json=False,
-    )
-    demo = _command(
-        commands,
-        "demo",
-        "registry.cli.demo:run",
-        "run a registry with example models on this machine",
-        remote=False,
-        json=False,
-    )
-    demo.add_argument("--check", action="store_true", help="walk the whole way unattended, then end")
-    demo.add_argument("--info-file", metavar="FILE", help="write addresses, people and tokens here as JSON")
-    demo.add_argument("--data", metavar="DIR", help="where the demo keeps its data")
-    demo.add_argument("--port", type=_port, metavar="N", help="port to listen on")
-
-
-def _add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
-    ledger = _group(commands, "ledger", "the log of this installation")
-    fsck = _command(
-        ledger,
-        "fsck",
-        "registry.cli.ledger:fsck",
-        "derive the whole log anew and name what does not fit",
-        remote=False,
-        more="A database that was set back to an older copy fits in itself. Give a checkpoint that was kept elsewhere\n"
-        "(/ledger/checkpoint), and a log that was set back or rewritten since is named.",
-    )
-    fsck.add_argument("--checkpoint", metavar="FILE", help="a kept checkpoint that the log must go on from")
-    person = _group(commands, "person", "people who use this installation")
-    end = _command(
-        person,
-        "end",
-        "registry.cli.person:end",
-        "end every session and token of a person at once; the log holds it",
-        remote=False,
-        more="Ended are web sessions, access tokens, the logins of programs with their tokens, and links and codes\n"
-        "that were not used yet. Acceptances, receipts, roles and blocks stay. The person can sign in again with\n"
-        "the same address; a block keeps them from a publisher's models. An operator stays one until the address\n"
-        "is gone from GATEHOUSE_OPERATORS and the processes were restarted.",
-    )
-    end.add_argument("email", metavar="EMAIL", help="the address that they sign in with")
-    end.add_argument("--unattended", action="store_true", help="do not ask for confirmation")
-    keys = _group(commands, "keys", "signing keys of this installation")
-    _command(
-        keys, "list", "registry.cli.keys:list_keys", "list all keys, retired ones included", remote=False
-    )
-    rotate = _command(
-        keys, "rotate", "registry.cli.keys:rotate", "make a new key and retire the present one", remote=False
-    )
-    rotate.add_argument("purpose", choices=("statement", "checkpoint"), help="what the key signs")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more: {text}")
-    return number
-
-
-def _connections(text: str) -> int:
-    number = _positive(text)
-    if number > 32:
-        raise argparse.ArgumentTypeError(f"must be 32 or fewer: {text}")
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"must be a port: {text}")
-    return number

@@ -1,0 +1,117 @@
+"""What an operator types after `gatehouse`, and whoever keeps a copy of the log. Imports nothing but argparse."""
+
+import argparse
+
+from registry.cli.grammar_parts import Commands, command, group, port, positive
+
+
+def add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add what runs an installation."""
+    serve = command(commands, "serve", "registry.cli.serve:run", "run the service", remote=False, json=False)
+    serve.add_argument("--host", help="address to listen on (that of the base URL)")
+    serve.add_argument("--port", type=port, metavar="N", help="port to listen on (that of the base URL)")
+    serve.add_argument("--workers", type=positive, metavar="N", help="worker processes (1)")
+    worker = command(
+        commands,
+        "worker",
+        "registry.cli.worker:run",
+        "run background jobs in a process of their own",
+        remote=False,
+        json=False,
+    )
+    worker.add_argument(
+        "--metrics-port", type=port, metavar="N", help="serve /metrics, /health/live and /health/ready here"
+    )
+    worker.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="HOST", help="address of that port (127.0.0.1)"
+    )
+    command(
+        commands,
+        "migrate",
+        "registry.cli.migrate:run",
+        "bring the database to the newest schema",
+        remote=False,
+        json=False,
+    )
+    demo = command(
+        commands,
+        "demo",
+        "registry.cli.demo:run",
+        "run a registry with example models on this machine",
+        remote=False,
+        json=False,
+    )
+    demo.add_argument("--check", action="store_true", help="walk the whole way unattended, then end")
+    demo.add_argument("--info-file", metavar="FILE", help="write addresses, people and tokens here as JSON")
+    demo.add_argument("--data", metavar="DIR", help="where the demo keeps its data")
+    demo.add_argument("--port", type=port, metavar="N", help="port to listen on")
+
+
+def add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add what looks after its log, its people and its keys, and after copies of a log."""
+    ledger = group(commands, "ledger", "the public log: check it, copy it, watch it")
+    fsck = command(
+        ledger,
+        "fsck",
+        "registry.cli.ledger:fsck",
+        "derive the whole log of this installation anew and name what does not fit",
+        remote=False,
+        more="A database that was set back to an older copy fits in itself. Give a checkpoint that was kept elsewhere\n"
+        "(/ledger/checkpoint), and a log that was set back or rewritten since is named.",
+    )
+    fsck.add_argument("--checkpoint", metavar="FILE", help="a kept checkpoint that the log must go on from")
+    _add_copies(ledger)
+    person = group(commands, "person", "people who use this installation")
+    end = command(
+        person,
+        "end",
+        "registry.cli.person:end",
+        "end every session and token of a person at once; the log holds it",
+        remote=False,
+        more="Ended are web sessions, access tokens, the logins of programs with their tokens, and links and codes\n"
+        "that were not used yet. Acceptances, receipts, roles and blocks stay. The person can sign in again with\n"
+        "the same address; a block keeps them from a publisher's models. An operator stays one until the address\n"
+        "is gone from GATEHOUSE_OPERATORS and the processes were restarted.",
+    )
+    end.add_argument("email", metavar="EMAIL", help="the address that they sign in with")
+    end.add_argument("--unattended", action="store_true", help="do not ask for confirmation")
+    keys = group(commands, "keys", "signing keys of this installation")
+    command(keys, "list", "registry.cli.keys:list_keys", "list all keys, retired ones included", remote=False)
+    rotate = command(
+        keys, "rotate", "registry.cli.keys:rotate", "make a new key and retire the present one", remote=False
+    )
+    rotate.add_argument("purpose", choices=("statement", "checkpoint"), help="what the key signs")
+
+
+def _add_copies(ledger: "Commands[argparse.ArgumentParser]") -> None:
+    about = (
+        "Everything is verified before it is kept: the signature, that the log goes on from the copy, each new entry.\n"
+        "The copy has the layout of C2SP tlog-tiles: any static host serves it, and the log outlives the registry.\n"
+    )
+    mirror = command(
+        ledger, "mirror", "registry.cli.mirror:mirror", "copy the log of a registry, or bring a copy up to date",
+        more=about + "Cut off, it goes on when it is run again. For a bucket, boto3 finds the keys as the AWS tools do.",
+    )  # fmt: skip
+    watch = command(
+        ledger, "watch", "registry.cli.mirror:watch", "keep a copy up to date, and say so when the log departs from it",
+        more=about + "Where the log was forked or set back, it says which entry differs, keeps both signed checkpoints, and\n"
+        "ends with 5.",
+    )  # fmt: skip
+    check = command(
+        ledger, "check", "registry.cli.mirror:check", "derive a copy of a log anew, offline", remote=False
+    )
+    for one in (mirror, watch, check):
+        one.add_argument("target", metavar="DIR|s3://BUCKET/PREFIX", help="where the copy is")
+        one.add_argument("--keys", metavar="FILE", help="public keys that you trust (those of the log)")
+        one.add_argument("--s3-endpoint", metavar="URL", help="address of the S3 store (that of AWS)")
+    for one in (mirror, watch):
+        one.add_argument(
+            "--source", metavar="URL", help="read a copy at this address instead of the registry"
+        )
+    watch.add_argument(
+        "--interval", type=positive, default=60, metavar="SECONDS", help="time between looks (60)"
+    )
+    watch.add_argument(
+        "--thorough", action="store_true", help="compare all that the log serves with the copy, each time"
+    )
+    watch.add_argument("--once", action="store_true", help="look once, then end")
