@@ -59,6 +59,7 @@ EXTRA_FILES = {
         "account_refusals": "what a service account is told that lacks a right",
         "asking": "whose acceptances and roles the query asks for",
         "restriction_views": "what a model carries on of its bases, on its pages",
+        "known_terms": "what is known already of terms that are to be accepted, and what changed since",
         "giving_up": "whether a release is to be given up",
         "single_facts": "the facts that a decision rests on, one by one",
         "blocks_api": "routes of the deny list for programs",
@@ -227,6 +228,7 @@ EXTRA_FILES = {
     },
     "licenses": {
         "bundled": "the texts that the project ships",
+        "changes": "what changed between two versions, in figures",
         "compatibility": "whether a license carries on the restrictions of another",
         "comparison": "side-by-side difference of two versions",
         "known": "third-party licenses recognised by digest",

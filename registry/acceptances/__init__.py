@@ -3,6 +3,7 @@
 from registry.acceptances.accepting import Act, Refused, accept, accept_all
 from registry.acceptances.acceptor import Acceptor, PostedForm
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
+from registry.acceptances.earlier import Known, find_known
 from registry.acceptances.reading import (
     Holder,
     OpenedAcceptance,
@@ -29,6 +30,7 @@ __all__ = [
     "Context",
     "Filter",
     "Holder",
+    "Known",
     "Offer",
     "OpenedAcceptance",
     "PostedForm",
@@ -37,6 +39,7 @@ __all__ = [
     "accept_all",
     "answer_name",
     "count_up_to",
+    "find_known",
     "first_accepted",
     "get_acceptance",
     "is_of_license",

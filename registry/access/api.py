@@ -23,6 +23,7 @@ from registry.identity.visits import Desk
 from registry.kernel.clock import iso
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, RemedyView, absolute, refuse
+from registry.licenses.domain import ChangeClass, Changes
 
 REVISION_MAX_CHARACTERS = 120
 Revision = Annotated[str, QueryParameter(min_length=1, max_length=REVISION_MAX_CHARACTERS)]
@@ -75,6 +76,24 @@ class WhoamiOut(msgspec.Struct, frozen=True, kw_only=True):
     """Set where a service account asks; `person` is null then."""
 
 
+class TermsChangedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed in a license since the text that is known already, in figures."""
+
+    slug: str
+    old: str
+    """Number of the version that was accepted: by the caller, or by an organisation of theirs."""
+    new: str
+    change_class: ChangeClass
+    """The gravest among the versions between them."""
+    changed: int
+    """Clauses; `reworded` are those of which only wording or place differ in small things."""
+    added: int
+    removed: int
+    reworded: int
+    url: str
+    """Where both stand side by side."""
+
+
 class ReasonOut(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the decision looked at."""
 
@@ -93,6 +112,8 @@ class ReasonOut(msgspec.Struct, frozen=True, kw_only=True):
     """The base whose gate asks for the license, empty where that is private; null: the model's own gate."""
     remedy: RemedyView | None
     """What to do about it; null where the remedy of the whole says so."""
+    changes: TermsChangedOut | None = None
+    """Of a license that is not accepted, or only until a day: what changed since the text that was accepted before."""
 
 
 class DecisionOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -344,6 +365,22 @@ def _reason(reason: Reason, base_url: str) -> ReasonOut:
             if reason.remedy and not reason.met
             else None
         ),
+        changes=_changes(reason.changes, base_url) if reason.changes else None,
+    )
+
+
+def _changes(changes: Changes, base_url: str) -> TermsChangedOut:
+    figures = changes.figures
+    return TermsChangedOut(
+        slug=changes.slug,
+        old=changes.old,
+        new=changes.new,
+        change_class=changes.change_class,
+        changed=figures.changed,
+        added=figures.added,
+        removed=figures.removed,
+        reworded=figures.reworded,
+        url=f"{base_url}{changes.path}",
     )
 
 

@@ -4,7 +4,6 @@
 and the command line all show or act on what it returns; nothing else grants anything (P1).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +19,7 @@ from registry.catalog.prerequisites import NONE, Checked, Prerequisites, Seen, c
 from registry.identity.domain import ActingAccount, Channel, Principal, Scope
 from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 from registry.kernel.outcomes import Refusal, Remedy
+from registry.licenses.domain import Changes
 
 OPEN_PATHS = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
 """Readable without acceptance, as on the Hub: exactly these names, at the root, and only as small text."""
@@ -60,8 +60,6 @@ class Facts:
     """Only a gate of mode `manual` looks at it."""
     request: RequestFact | None = None
     """Only gathered to explain a refusal."""
-    earlier: tuple[Earlier, ...] = ()
-    """Only gathered to explain a refusal; no right follows from it."""
     contact: str = ""
 
 
@@ -80,6 +78,8 @@ class Reason:
     """The fact that meets it: a grant that stands."""
     until: datetime | None = None
     """Met until then, no longer."""
+    changes: Changes | None = None
+    """Of a license: what changed since the text that is known already."""
     inherited_from: str | None = None
     """The base whose gate asks for it, empty where that is private; None: the model's own gate."""
     decider: str = "You do"
@@ -184,7 +184,7 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
         )
     if signed_in:
         reasons.extend(_prerequisite_reason(one, facts) for one in _checked(facts))
-    reasons.extend(_inherit(_license_reason(one, facts), one) for one in facts.requirements)
+    reasons.extend(_traced(_license_reason(one, facts), one) for one in facts.requirements)
     if facts.mode is GateMode.MANUAL:
         reasons.append(_review_reason(facts))
     return tuple(reasons)
@@ -256,8 +256,10 @@ def _review_reason(facts: Facts) -> Reason:
     return Reason(code=ReasonCode.REVIEW, met=False, title=title, since=since, decider=reviewers)
 
 
-def _inherit(reason: Reason, requirement: Requirement) -> Reason:
-    """Return the reason with where the license comes from, if not from the model's own gate."""
+def _traced(reason: Reason, requirement: Requirement) -> Reason:
+    """Return the reason with what changed, and where the license comes from, if not from the model's own gate."""
+    if requirement.earlier is not None:
+        reason = replace(reason, changes=requirement.earlier.changes)
     if requirement.source is None:
         return reason
     said = f"It comes with the base {requirement.source or 'of this model, which is not public'}."
@@ -268,7 +270,6 @@ def _license_reason(requirement: Requirement, facts: Facts) -> Reason:
     name = f"{requirement.title} {requirement.number}"
     if facts.principal.account is not None:
         return _account_reason(requirement, facts.principal.account, name)
-    earlier = facts.earlier
     if requirement.is_cover:
         until = requirement.reaccept_by
         return Reason(
@@ -298,23 +299,19 @@ def _license_reason(requirement: Requirement, facts: Facts) -> Reason:
             since=requirement.accepted_at,
             acceptance_id=requirement.acceptance_id,
         )
-    past = _find_past(requirement, earlier)
+    past = _find_past(requirement)
     if past is None:
         return Reason(code=ReasonCode.LICENSE, met=False, title=f"{name} not accepted yet")
-    if past.withdrawn_at is not None:
-        return Reason(
-            code=ReasonCode.LICENSE,
-            met=False,
-            title=f"{name} not accepted any more",
-            detail=f"You withdrew your acceptance of {past.number}.",
-            since=past.withdrawn_at,
-        )
+    who, whose = ("Your organisation", "its") if past.is_cover else ("You", "your")
+    withdrawn = past.withdrawn_at is not None
     return Reason(
         code=ReasonCode.LICENSE,
         met=False,
-        title=f"{name} not accepted yet",
-        detail=f"You accepted {past.number}; the text has changed in substance since.",
-        since=past.accepted_at,
+        title=f"{name} not accepted {'any more' if withdrawn else 'yet'}",
+        detail=f"{who} withdrew {whose} acceptance of {past.number}."
+        if withdrawn
+        else f"{who} accepted {past.number}; the text has changed in substance since.",
+        since=past.withdrawn_at or past.accepted_at,
     )
 
 
@@ -335,11 +332,9 @@ def _account_reason(requirement: Requirement, account: ActingAccount, name: str)
     )
 
 
-def _find_past(requirement: Requirement, earlier: Sequence[Earlier]) -> Earlier | None:
-    """Return what the person accepted before at the model's own gate, which says nothing about a base's."""
-    if requirement.source is not None:
-        return None
-    return next((fact for fact in earlier if fact.slug == requirement.slug), None)
+def _find_past(requirement: Requirement) -> Earlier | None:
+    """Return what was accepted before at the model's own gate, which says nothing about a base's."""
+    return requirement.earlier if requirement.source is None else None
 
 
 def _refuse(reason: Reason, facts: Facts) -> Refusal:
@@ -407,20 +402,21 @@ def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
 
 def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
     missing, *others = (item for item in facts.requirements if item.acceptance_id is None)
-    past = _find_past(missing, facts.earlier)
+    past = _find_past(missing)
     name = f"{missing.title} {missing.number}"
     code, title = "license-not-accepted", f"You have not accepted {name}"
     detail = "No file was sent."
     model = f"/{facts.publisher}/{facts.model}"
     url = f"{model}/accept?license={quote(missing.slug)}@{quote(missing.number)}"
     text = f"Read {name} and accept it in a browser"
-    if past is not None and past.withdrawn_at is not None:
+    if past is not None and past.withdrawn_at is not None and not past.is_cover:
         code, title = "acceptance-withdrawn", f"You withdrew your acceptance of {missing.title}"
         detail = "No file was sent. The record of the acceptance and its withdrawal stays."
         text = f"Read {name} and accept it again, if you want to"
-    elif past is not None:
-        code, title = "acceptance-outdated", f"{name} is needed; you accepted {past.number}"
-        detail = "No file was sent. Your earlier acceptance is unchanged."
+    elif past is not None and past.withdrawn_at is None:
+        who = "your organisation" if past.is_cover else "you"
+        code, title = "acceptance-outdated", f"{name} is needed; {who} accepted {past.number}"
+        detail = f"No file was sent. The earlier acceptance is unchanged.{_say_changes(past)}"
         text = f"Read what changed, then accept {missing.number}"
     if facts.principal.account is not None and missing.source != "":
         return account_without_license(facts.principal.account, name=name, url=url)
@@ -439,6 +435,11 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
         decider=_maintainers(facts) if missing.source == "" else _accepter(facts),
         since=reason.since,
     )
+
+
+def _say_changes(past: Earlier) -> str:
+    counted = past.changes.figures.counted if past.changes else ""
+    return f" Clauses since {past.number}: {counted}." if counted else ""
 
 
 def _contact(facts: Facts) -> str:

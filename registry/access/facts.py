@@ -18,7 +18,8 @@ from registry import catalog, identity
 from registry.access import request_store, store
 from registry.access.asking import asked_for, bound
 from registry.access.domain import Facts
-from registry.access.single_facts import BlockFact, Earlier, GrantFact, RequestFact, Requirement
+from registry.access.known_terms import with_earlier
+from registry.access.single_facts import BlockFact, GrantFact, RequestFact, Requirement
 from registry.access.transitions import RequestState
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import NONE, parse_prerequisites
@@ -133,17 +134,6 @@ SELECT m.id AS model_id, q.id AS id, q.state AS state, q.state_since AS since, q
   LEFT JOIN access_grant t ON t.request_id = q.id
  WHERE m.id IN :model_ids
  ORDER BY q.id
-"""
-
-_EARLIER_SQL = """
-SELECT l.slug AS slug, v.number AS number, a.accepted_at AS accepted_at, w.withdrawn_at AS withdrawn_at
-  FROM model m
-  JOIN acceptance a ON a.gate_id = m.gate_id
-  JOIN license_version v ON v.id = a.license_version_id
-  JOIN license l ON l.id = v.license_id
-  LEFT JOIN withdrawal w ON w.acceptance_id = a.id
- WHERE m.id = :model_id AND a.person_id = :person_id
- ORDER BY a.accepted_at DESC, a.id DESC LIMIT 20
 """
 
 
@@ -274,6 +264,7 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
             title=row.title or "",
             number=row.number or "",
             source=row.source,
+            source_id=row.source_id,
             **_satisfied_by(row),
         )
     facts = Facts(
@@ -327,27 +318,16 @@ def _unexplained_grant(grant_id: UUID | None) -> GrantFact | None:
 
 
 def _explained(session: Session, gathered: Gathered, principal: Principal, *, now: datetime) -> Gathered:
-    """Add what only explains: the reason of a block, earlier acceptances that no longer suffice."""
+    """Add what only explains: the reason of a block, the request, what is known of the terms already."""
     facts = gathered.facts
     block = facts.block
-    earlier: tuple[Earlier, ...] = ()
     if block is not None:
         block = store.find_block_fact(session, principal.answering_id, facts.model_id, now=now) or block
-    if principal.person_id and any(item.acceptance_id is None for item in facts.requirements):
-        statement = text(_EARLIER_SQL).bindparams(
-            bindparam("model_id", type_=Uuid()), bindparam("person_id", type_=Uuid())
-        )
-        typed = statement.columns(
-            slug=String, number=String, accepted_at=UTCDateTime, withdrawn_at=UTCDateTime
-        )
-        found = session.connection().execute(
-            typed, {"model_id": facts.model_id, "person_id": principal.person_id}
-        )
-        earlier = tuple(Earlier(**row) for row in found.mappings())
     grant, request = facts.grant, None
     if facts.mode is GateMode.MANUAL and principal.person_id:
         grant, request = _explain_review(session, facts, principal.person_id, now=now)
-    return replace(gathered, facts=replace(facts, block=block, earlier=earlier, grant=grant, request=request))
+    explained = replace(facts, block=block, grant=grant, request=request)
+    return replace(gathered, facts=with_earlier(session, explained, now=now))
 
 
 def _explain_review(

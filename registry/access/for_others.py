@@ -94,4 +94,4 @@ def _cut(reason: Reason, publisher: str) -> Reason:
     if base is None or base.lower().startswith(f"{publisher.lower()}/"):
         return reason
     told = f"It comes with the base {base or 'of this model, which is not public'}."
-    return replace(reason, detail=told, acceptance_id=None, since=None, until=None)
+    return replace(reason, detail=told, acceptance_id=None, since=None, until=None, changes=None)

@@ -5,6 +5,20 @@ from datetime import datetime
 from uuid import UUID
 
 from registry.access.transitions import RequestState
+from registry.licenses.domain import Changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What is known of a license already: the acceptance that today's text is compared with. No right follows from it."""
+
+    number: str
+    accepted_at: datetime
+    withdrawn_at: datetime | None
+    is_cover: bool = False
+    """It was made for an organisation that the person belongs to."""
+    changes: Changes | None = None
+    """What changed since; None where it is the same text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +38,10 @@ class Requirement:
     """It was made for an organisation that the person belongs to."""
     source: str | None = None
     """The ancestor whose gate asks for it, empty where that is private; None: the model's own gate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Earlier:
-    """An acceptance of the same license at this gate that no longer suffices."""
-
-    slug: str
-    number: str
-    accepted_at: datetime
-    withdrawn_at: datetime | None
+    source_id: UUID | None = None
+    """That ancestor."""
+    earlier: Earlier | None = None
+    """Only gathered to explain, where the requirement is not met, or not for long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,22 +124,7 @@ def find_change(session: Session, revision: GateView, previous: GateView) -> tup
             TermsChange(
                 license_id=version.license_id,
                 version=version,
-                change_class=_gravest(session, before, version),
+                change_class=licenses.gravest_change(session, before, version),
             )
         )
     return tuple(changes)
-
-
-_GRAVITY = (ChangeClass.EDITORIAL, ChangeClass.COMPATIBLE, ChangeClass.MATERIAL)
-
-
-def _gravest(session: Session, before: Version, after: Version) -> ChangeClass:
-    if before.series != after.series:
-        return ChangeClass.MATERIAL
-    first, last = sorted((before.ordinal, after.ordinal))
-    between = [
-        version.change_class
-        for version in licenses.list_versions(session, after.slug)
-        if first < version.ordinal <= last and version.change_class in _GRAVITY
-    ]
-    return max(between, key=_GRAVITY.index, default=ChangeClass.EDITORIAL)

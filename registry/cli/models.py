@@ -77,6 +77,19 @@ def _write_reason(reason: Fields) -> None:
     for label, text in told:
         if text:
             write_line(f"         {label}{printable(text)}")
+    changes = reason.maybe_member("changes")
+    if changes is not None:
+        _write_changes(changes)
+
+
+def _write_changes(changes: Fields) -> None:
+    said = {"changed": "changed", "added": "new", "removed": "removed", "reworded": "reworded"}
+    figures = [f"{changes.number(name)} {word}" for name, word in said.items() if changes.number(name)]
+    old, grave = printable(changes.text("old")), printable(changes.text("change_class"))
+    write_line(
+        f"         what changed since {old} ({grave}): {', '.join(figures) or 'no clause'}"
+        f" {changes.maybe_text('url') or ''}".rstrip()
+    )
 
 
 def _write_model(model: ModelInfo) -> None:

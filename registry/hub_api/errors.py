@@ -84,8 +84,8 @@ CODES: Mapping[str, HubCode | None] = {
 }
 """The registry's refusal codes in the Hub's words."""
 _LICENSE_CODES = frozenset({"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn"})
-_REASONED = frozenset({"access-blocked", "gate-closed"})
-"""Refusals that somebody decided; their detail holds the reason given."""
+_REASONED = frozenset({"access-blocked", "gate-closed", "acceptance-outdated"})
+"""Refusals whose detail says more than the title: the reason that somebody gave, or what changed."""
 _QUIET = frozenset({HubCode.NO_ENTRY})
 """Programs look for files that may be absent; a warning each time would use up the topic for what matters."""
 

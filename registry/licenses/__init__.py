@@ -1,6 +1,7 @@
 """Licenses, their frozen versions, clauses and restrictions; recognition of known third-party texts."""
 
 from registry.licenses.bundled import Summary, SummaryLine, find_bundled
+from registry.licenses.changes import find_changes, gravest_change
 from registry.licenses.comparison import Comparison, Row, RowKind, Segment, compare
 from registry.licenses.compatibility import (
     GAPS,
@@ -11,6 +12,7 @@ from registry.licenses.compatibility import (
 )
 from registry.licenses.domain import (
     ChangeClass,
+    Changes,
     Draft,
     LicenseSummary,
     Policy,
@@ -61,6 +63,7 @@ __all__ = [
     "GAPS",
     "Carried",
     "ChangeClass",
+    "Changes",
     "Clause",
     "ClauseKind",
     "ComparedRestriction",
@@ -97,12 +100,14 @@ __all__ = [
     "draft_version",
     "exact_digest",
     "find_bundled",
+    "find_changes",
     "find_discrepancies",
     "find_restrictions",
     "find_terms",
     "find_version",
     "get_version",
     "get_version_by_id",
+    "gravest_change",
     "is_number",
     "known_index",
     "latest_version",

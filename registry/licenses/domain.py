@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from registry.kernel.canonical import canonical_bytes, canonical_digest
@@ -168,6 +169,47 @@ class VersionSummary:
     def path(self) -> str:
         """Its permalink on this registry."""
         return f"/licenses/{self.slug}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How many clauses differ."""
+
+    changed: int
+    added: int
+    removed: int
+    reworded: int
+    """Only punctuation, capitals, numbering or place differ."""
+
+    @property
+    def counted(self) -> str:
+        """How many clauses, in words: `1 changed, 2 new`; empty where none differs."""
+        told = (
+            (self.changed, "changed"),
+            (self.added, "new"),
+            (self.removed, "removed"),
+            (self.reworded, "with small changes of wording or place"),
+        )
+        return ", ".join(f"{count} {word}" for count, word in told if count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What changed from one version of a license to another."""
+
+    slug: str
+    old: str
+    """Number of the version that somebody knows."""
+    new: str
+    change_class: ChangeClass
+    """The gravest among the versions between them."""
+    figures: Figures
+
+    @property
+    def path(self) -> str:
+        """Where both stand side by side."""
+        numbers = urlencode({"from": self.old, "to": self.new})
+        return f"/licenses/{quote(self.slug)}/compare?{numbers}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

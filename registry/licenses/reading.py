@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from registry.kernel import page_parts as show
-from registry.licenses import comparison, structure
+from registry.licenses import changes, comparison, structure
 from registry.licenses.domain import Policy, Version
 from registry.licenses.texts import decode, exact_digest
 
@@ -32,26 +32,12 @@ def policy_text(policy: Policy) -> show.DocumentText | None:
 def difference(old: Version, new: Version) -> show.Difference:
     """Return two versions side by side, clause by clause."""
     compared = comparison.compare(structure.parse(decode(old.text)), structure.parse(decode(new.text)))
-    changed = compared.count(comparison.RowKind.CHANGED)
-    added = compared.count(comparison.RowKind.ADDED)
-    removed = compared.count(comparison.RowKind.REMOVED)
-    minor = compared.count(comparison.RowKind.MINOR, comparison.RowKind.MOVED)
-    parts = [
-        f"{count} {word}"
-        for count, word in (
-            (changed, "changed"),
-            (added, "new"),
-            (removed, "removed"),
-            (minor, "with small changes of wording or place"),
-        )
-        if count
-    ]
-    summary = "No clause differs." if not parts else f"Clauses: {', '.join(parts)}; the others are the same."
+    counted = changes.count_changes(compared).counted
     return show.Difference(
         old_label=old.name,
         new_label=new.name,
         rows=[_row(row) for row in compared.rows],
-        summary=summary,
+        summary=f"Clauses: {counted}; the others are the same." if counted else "No clause differs.",
         language=new.language,
     )
 

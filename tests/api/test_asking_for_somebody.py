@@ -11,7 +11,7 @@ from registry.catalog.domain import Role
 from registry.catalog.look_tables import Look
 from registry.identity.domain import Principal, Scope
 from tests.api.conftest import Site
-from tests.world import World
+from tests.world import TEXT_11, World
 
 MARA, STRANGER, UNKNOWN = "mara@nordlab.example", "noor@else.example", "nobody@else.example"
 PAGE = "/manage/quarry/decisions"
@@ -125,3 +125,20 @@ async def test_what_somebody_accepted_at_another_publisher_is_theirs_to_tell(sit
     assert met[None]["acceptance"] == str(mine.id)
     assert (met["quarry/quarry-15b"]["met"], met["quarry/quarry-15b"]["acceptance"]) == (True, None)
     assert str(theirs.id) not in told.text
+    world.license("1.1", TEXT_11, "material")
+    changed = world.write(
+        catalog.change_gate,
+        publisher="quarry",
+        name="quarry-15b",
+        demand=catalog.GateDemand(mode=catalog.GateMode.AUTO, licenses=("sample-openrail-m@1.1",)),
+        principal=quarry,
+        now=world.now,
+    )
+    assert isinstance(changed, catalog.GateView), changed
+    path = "/api/v1/models/kelp/frond/access"
+    told = await site.api(path, world.token(owner, Scope.AUDIT), person=MARA)
+    (inherited,) = (one for one in told.json()["reasons"] if one["inherited_from"])
+    assert (inherited["until"], inherited["changes"]) == (None, None)
+    own = (await site.api(path, world.token(person))).json()
+    (inherited,) = (one for one in own["reasons"] if one["inherited_from"])
+    assert (inherited["changes"]["old"], inherited["changes"]["new"]) == ("1.0", "1.1")

@@ -1,84 +1,21 @@
 """The acceptance page shows what changed since this person's last acceptance, and since no other."""
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from registry import catalog
-from registry.acceptances import accept_page
 from registry.acceptances.accept_page import ShownText
-from registry.catalog.domain import GateMode
 from registry.identity import organisations
-from registry.identity.domain import Principal
-from registry.identity.visits import Visit
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
 from tests.clock import SettableClock
-from tests.integration.access.covers import Scene, cover_scene
-from tests.world import TEXT_10, World
-
-TEXT_20 = TEXT_10.replace(b"1.0", b"2.0").replace(b"Use the model well", b"Pay one euro for each use")
-TEXT_30 = TEXT_20.replace(b"2.0", b"3.0").replace(b"one euro", b"two euros")
-
-
-@dataclass
-class Gate:
-    """A gated model with an organisation beside it, whose license goes from 1.0 to 3.0."""
-
-    scene: Scene
-
-    @property
-    def world(self) -> World:
-        return self.scene.world
-
-    def require(self, number: str) -> None:
-        """The gate asks for this version from now on."""
-        owner = self.world.person("owner@quarry.example")
-        outcome = self.world.write(
-            catalog.change_gate,
-            publisher="quarry",
-            name="quarry-15b",
-            demand=catalog.GateDemand(
-                mode=GateMode.AUTO,
-                licenses=(f"sample-openrail-m@{number}",),
-                fields=self.scene.model.gate.fields,
-            ),
-            principal=owner,
-            now=self.world.now,
-        )
-        assert not isinstance(outcome, Refusal), outcome
-        self.scene.model = self.world.model(owner)
-
-    def accept(self, who: Principal) -> Any:
-        accepted = self.world.accept(who, self.scene.model)
-        assert not isinstance(accepted, Refusal), accepted
-        return accepted
-
-    def shown(self, who: Principal, *, organisation: bool = False, model: str = "quarry-15b") -> ShownText:
-        """The only text on the acceptance page."""
-        visit: Any = Visit(principal=who, page=None, email=None, browser="")  # type: ignore[arg-type] # not shown
-        page = self.world.read(
-            accept_page.load,
-            visit=visit,
-            publisher="quarry",
-            name=model,
-            wanted=None,
-            organisation_id=self.scene.organisation.id if organisation else None,
-            now=self.world.now,
-        )
-        assert not isinstance(page, Refusal), page
-        (text,) = page.texts
-        return text
+from tests.integration.access.changing import Gate, changing_gate
 
 
 @pytest.fixture
 def gate(database: Database, clock: SettableClock) -> Gate:
-    scene = cover_scene(database, clock)
-    scene.world.license("2.0", TEXT_20, "material")
-    scene.world.license("3.0", TEXT_30, "material")
-    return Gate(scene)
+    return changing_gate(database, clock)
 
 
 def said(text: ShownText) -> tuple[str | None, str]:

@@ -265,6 +265,7 @@ async def test_an_outdated_acceptance_is_explained(
     answer = await client.get(f"{RESOLVE}/model.safetensors", headers=accepted)
     assert answer.json()["code"] == "acceptance-outdated"
     assert "you accepted 1.0" in answer.headers["x-error-message"]
+    assert "Clauses since 1.0: 1 changed, 1 new." in answer.headers["x-error-message"]
     assert answer.headers["x-error-message"].endswith("?license=sample-openrail-m@1.1")
 
 

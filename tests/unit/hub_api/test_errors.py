@@ -35,6 +35,7 @@ from registry.hub_api.errors import (
 from registry.identity.domain import Channel, Principal, Scope, unknown_token
 from registry.kernel.outcomes import Refusal, Remedy, Unavailable
 from registry.kernel.problems import unavailable_refusal
+from registry.licenses.domain import ChangeClass, Changes, Figures
 
 BASE = "https://models.example"
 NOW = datetime(2026, 11, 23, 14, 7, tzinfo=UTC)
@@ -63,17 +64,21 @@ def denied(**changes: object) -> Refusal:
     return verdict.refusal
 
 
-def earlier(*, withdrawn: bool) -> tuple[Earlier, ...]:
+def known(*, withdrawn: bool) -> tuple[Requirement, ...]:
+    """The license, of which an earlier version was accepted."""
+    figures = Figures(changed=2, added=1, removed=0, reworded=0)
+    changes = Changes(slug="tarn-m", old="1.0", new="1.1", change_class=ChangeClass.MATERIAL, figures=figures)
     ended = NOW if withdrawn else None
-    return (Earlier(slug="tarn-m", number="1.0", accepted_at=BEFORE, withdrawn_at=ended),)
+    earlier = Earlier(number="1.0", accepted_at=BEFORE, withdrawn_at=ended, changes=changes)
+    return (replace(REQUIREMENT, earlier=earlier),)
 
 
 STATES = {
     "anonymous, gated content": denied(principal=Principal()),
     "token without the scope": denied(principal=replace(PERSON, scopes=frozenset({Scope.AUDIT}))),
     "signed in, never accepted": denied(),
-    "accepted an older version": denied(earlier=earlier(withdrawn=False)),
-    "withdrew the acceptance": denied(earlier=earlier(withdrawn=True)),
+    "accepted an older version": denied(requirements=known(withdrawn=False)),
+    "withdrew the acceptance": denied(requirements=known(withdrawn=True)),
     "never asked for access": denied(mode=GateMode.MANUAL, requirements=(ACCEPTED,)),
     "waiting for review": denied(
         mode=GateMode.MANUAL,
