@@ -38,6 +38,7 @@ from registry.identity.identity_pages import IdentityPages
 from registry.identity.inbox_pages import InboxPages
 from registry.identity.oauth_api import IntrospectionApi, OAuthApi
 from registry.identity.organisation_api import OrganisationsApi
+from registry.identity.organisation_group_pages import OrganisationGroupPages
 from registry.identity.organisation_pages import OrganisationPages
 from registry.identity.pages import CredentialPages, SignInPages
 from registry.identity.passkey_pages import PasskeyPages, PasskeySignInPages
@@ -69,6 +70,7 @@ ROUTES: tuple[Any, ...] = (
     CIPages,
     LoginPages,
     OrganisationPages,
+    OrganisationGroupPages,
     ServiceAccountPages,
     InboxPages,
     CatalogPages,

@@ -21,10 +21,11 @@ from registry.catalog import equivalence_telling
 from registry.catalog.domain import EQUIVALENCE_TOLD
 from registry.catalog.jobs import run_verification
 from registry.delivery import updates
-from registry.identity import membership, organisation_telling
+from registry.identity import group_membership, membership, organisation_telling
 from registry.identity.jobs import run_digests
 from registry.identity.notices import note_mail
 from registry.identity.organisation_domain import DOMAIN_PROVED
+from registry.identity.organisation_group_domain import GROUP_ENDED
 from registry.identity.organisation_telling import ORGANISATION_STOPPED
 from registry.kernel import mail, outbox
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
@@ -63,6 +64,7 @@ class Worker:
             EQUIVALENCE_TOLD: self._tell_of_equivalence,
             DOMAIN_PROVED: self._join_known_people,
             ORGANISATION_STOPPED: self._tell_members,
+            GROUP_ENDED: self._tell_of_group,
         }
 
     async def start(self) -> None:
@@ -219,6 +221,10 @@ class Worker:
     def _tell_members(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=organisation_telling.Task)
         organisation_telling.tell_members(session, task, **self._telling, now=now)
+
+    def _tell_of_group(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=group_membership.Task)
+        group_membership.tell_ended(session, task, **self._telling, now=now)
 
     async def _send_mail(self, message: outbox.Message) -> None:
         """Hand the letter to the mail server; where that is not settled afterwards, it goes out once more."""

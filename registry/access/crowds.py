@@ -60,7 +60,9 @@ def list_crowd(session: Session, gate_id: UUID, *, most: int, now: datetime) -> 
     """Return who has something at a gate; of acceptors and of members the newest `most`."""
     standings = figures.list_standings(session, gate_id, most=most)
     covering = {cover.organisation_id for cover in figures.list_covers(session, gate_id, now=now)}
-    members = identity.list_members_of(session, sorted(covering), newest=True, after=None, limit=most + 1)
+    members = identity.list_members_of(
+        session, sorted(covering), newest=True, after=None, limit=most + 1, now=now
+    )
     people = {
         *standings.accepted,
         *request_store.list_granted(session, gate_id, now=now),

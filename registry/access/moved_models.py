@@ -64,7 +64,7 @@ def _list_page(session: Session, task: Task, gate_id: UUID, *, now: datetime) ->
     if task.source == _GRANTED:
         return request_store.list_grantees(session, gate_id=gate_id, after=task.after, limit=PAGE_PEOPLE)
     covering = {cover.organisation_id for cover in figures.list_covers(session, gate_id, now=now)}
-    return identity.list_members_of(session, sorted(covering), after=task.after, limit=PAGE_PEOPLE)
+    return identity.list_members_of(session, sorted(covering), after=task.after, limit=PAGE_PEOPLE, now=now)
 
 
 def _list_told(session: Session, move_id: UUID, page: Sequence[tuple[UUID, UUID]]) -> set[UUID]:

@@ -8,6 +8,7 @@ from registry import catalog, ledger, licenses
 from registry.acceptances import fsck as acceptances_fsck
 from registry.access import fsck as access_fsck
 from registry.catalog import fsck as catalog_fsck
+from registry.identity import fsck as identity_fsck
 from registry.kernel.sealing import Sealer
 
 LeafCheck = Callable[[Session, str, bytes], ledger.Discrepancy | None]
@@ -31,6 +32,7 @@ def _find(session: Session, sealer: Sealer, kept: bytes | None) -> Iterator[ledg
     yield from ledger.find_discrepancies(session, sealer=sealer)
     if kept is not None and (departure := ledger.find_departure(session, kept, sealer=sealer)) is not None:
         yield departure
+    yield from identity_fsck.find_discrepancies(session)
     yield from licenses.find_discrepancies(session)
     yield from catalog.find_discrepancies(session)
     yield from acceptances_fsck.find_discrepancies(session, sealer=sealer)
@@ -42,6 +44,10 @@ def _find(session: Session, sealer: Sealer, kept: bytes | None) -> Iterator[ledg
 
 
 _LEAF_CHECKS: Mapping[str, LeafCheck] = {
+    **{
+        kind: lambda session, _kind, leaf: identity_fsck.check_leaf(session, leaf)
+        for kind in identity_fsck.KINDS
+    },
     "license.published": lambda session, _kind, leaf: licenses.check_leaf(session, leaf),
     **{kind: lambda session, _kind, leaf: catalog.check_leaf(session, leaf) for kind in catalog_fsck.KINDS},
     **dict.fromkeys(acceptances_fsck.KINDS, acceptances_fsck.check_leaf),

@@ -17,6 +17,7 @@ whoever knows the public key or the client could sign as the provider."""
 CLOCK_TOLERANCE = timedelta(minutes=2)
 SUBJECT_MAX_CHARACTERS = 255
 """OpenID Connect Core 1.0 §2."""
+GROUP_MAX_CHARACTERS = 200
 _SECONDS_MOST = 32_503_680_000
 
 
@@ -48,6 +49,8 @@ class Claimed:
     """When the provider signed the person in; None if it does not say."""
     acr: str | None
     amr: tuple[str, ...]
+    groups: frozenset[str] | None = None
+    """Names of the groups that an ID token puts the person into; None if it says nothing of them."""
 
 
 def judge_claims(claims: Mapping[str, Any], expected: Expected, *, now: datetime) -> Refusal | None:
@@ -165,6 +168,27 @@ def words_of(value: object) -> tuple[str, ...]:
         return ()
     found = [item for item in value if isinstance(item, str) and item.isascii() and item.isprintable()]
     return tuple(item for item in found if 1 <= len(item) <= 20 and " " not in item)[:8]
+
+
+def groups_of(claims: Mapping[str, Any], claim: str) -> frozenset[str] | None:
+    """Return the groups that the claims of an ID token name; None if what they say of them cannot be read.
+
+    A claim that is not there means none, but where it is said to be elsewhere (OpenID Connect Core 1.0 §5.6.2), as
+    some providers do for who is in too many. Names that no rule can have are left out.
+    """
+    value = claims.get(claim)
+    if value is None:
+        elsewhere = claims.get("_claim_names")
+        return None if isinstance(elsewhere, dict) and claim in elsewhere else frozenset()
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list):
+        return None
+    return frozenset(name for name in names if isinstance(name, str) and is_group_name(name))
+
+
+def is_group_name(name: str) -> bool:
+    """Whether a rule can be about a group of this name: one line, no letter that is not seen."""
+    return 1 <= len(name) <= GROUP_MAX_CHARACTERS and name.isprintable() and name == name.strip()
 
 
 def text_of(value: object, most: int) -> str | None:

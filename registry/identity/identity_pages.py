@@ -79,8 +79,9 @@ class IdentityPages(Controller):
             return refuse(request, form)
         person_id = visit.principal.person_id
         assert person_id is not None  # noqa: S101 - needs_fresh_session has seen to it
+        now = desk.clock.now()
         outcome = await desk.database.write(
-            lambda session: linking.unlink(session, person_id=person_id, identity_id=identity_id)
+            lambda session: linking.unlink(session, person_id=person_id, identity_id=identity_id, now=now)
         )
         return refuse(request, outcome) if outcome else Redirect(IDENTITIES, status_code=303)
 

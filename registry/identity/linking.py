@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry.identity import ending_store, membership, service, sessions, store, ways_store
+from registry.identity import ending_store, group_membership, membership, service, sessions, store, ways_store
 from registry.identity.domain import (
     Method,
     Principal,
@@ -23,6 +23,7 @@ from registry.identity.domain import (
     normalise_email,
     safe_next,
 )
+from registry.identity.group_membership import Shown
 from registry.identity.id_tokens import Claimed
 from registry.identity.oidc import Asked
 from registry.identity.providers import Provider
@@ -146,6 +147,7 @@ def welcome(
     old_session: str | None,
     user_agent: str,
     operators: Sequence[str],
+    base_url: str,
     sealer: Sealer,
     now: datetime,
 ) -> SignedIn | Refusal | None:
@@ -166,7 +168,10 @@ def welcome(
             if refusal is not None:
                 return refusal
     _keep_operator(session, person, operators, sealer=sealer)
-    _note_use(session, person, claimed, sealer=sealer, now=now)
+    account_id = _note_use(session, person, claimed, sealer=sealer, now=now)
+    if claimed.groups is not None:
+        shown = Shown(provider=provider, groups=claimed.groups, person_id=person.id, account_id=account_id)
+        group_membership.bring_in_line(session, shown, base_url=base_url, sealer=sealer, now=now)
     if purpose is Purpose.LINK:
         return None
     return sessions.open_session(
@@ -242,6 +247,7 @@ def _link(
     ending_store.end_logins(session, known.person_id, reason=MOVED, now=now)
     ending_store.end_sessions(session, known.person_id, now=now)
     ending_store.end_tokens(session, known.person_id, now=now)
+    group_membership.forget_account(session, known.person_id, known.id, now=now)
     _update(session, known.id, person, claimed, sealer=sealer, now=now)
     return None
 
@@ -287,11 +293,12 @@ def _update(
     )
 
 
-def _note_use(session: Session, person: Person, claimed: Claimed, *, sealer: Sealer, now: datetime) -> None:
-    """Keep the name that the account has now, and when it was used."""
+def _note_use(session: Session, person: Person, claimed: Claimed, *, sealer: Sealer, now: datetime) -> UUID:
+    """Keep the name that the account has now, and when it was used; return its id here."""
     known = ways_store.find_identity(session, _indexes(claimed, sealer))
     assert known is not None  # noqa: S101 - it was found or inserted in this transaction
     _update(session, known.id, person, claimed, sealer=sealer, now=now)
+    return known.id
 
 
 def _keep_operator(session: Session, person: Person, operators: Sequence[str], *, sealer: Sealer) -> None:
@@ -334,7 +341,7 @@ def find_label(session: Session, *, person_id: UUID, sealer: Sealer) -> str | No
     return _opened(rows[0], key).name if rows and key else None
 
 
-def unlink(session: Session, *, person_id: UUID, identity_id: UUID) -> Refusal | None:
+def unlink(session: Session, *, person_id: UUID, identity_id: UUID, now: datetime) -> Refusal | None:
     """Remove an account of the person, unless it is their last way in."""
     person = ways_store.lock_person(session, person_id)
     refusal = judge_removal(
@@ -344,8 +351,10 @@ def unlink(session: Session, *, person_id: UUID, identity_id: UUID) -> Refusal |
     )
     if refusal is not None:
         return refusal
-    gone = ways_store.delete_identity(session, identity_id, person_id=person_id)
-    return None if gone else unknown_way()
+    if not ways_store.delete_identity(session, identity_id, person_id=person_id):
+        return unknown_way()
+    group_membership.forget_account(session, person_id, identity_id, now=now)
+    return None
 
 
 def _opened(row: ExternalIdentity, key: SubjectKey) -> LinkedAccount:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from registry.identity import organisation_store as store
 from registry.identity.notices import notify
-from registry.identity.organisation_domain import DOMAIN_PROVED, domain_of, joined_message
+from registry.identity.organisation_domain import DOMAIN_PROVED, Source, domain_of, joined_message
 from registry.identity.organisation_tables import OrganisationDomain, OrganisationMember
 from registry.identity.service import open_profiles
 from registry.kernel import outbox
@@ -72,19 +72,30 @@ def join_known_people(
         put_task(session, Task(domain_id=claim.id, after=people[-1]), now=now)
 
 
-def _join(session: Session, claim: OrganisationDomain, person_id: UUID, *, now: datetime) -> bool:
-    """Insert the membership; False for members, and for whom an end was set: only an officer takes them back."""
-    if store.has_left(session, organisation_id=claim.organisation_id, person_id=person_id):
+def join(session: Session, row: OrganisationMember, *, now: datetime) -> bool:
+    """Insert the membership; whether somebody has become a member by it who was none.
+
+    Nothing is inserted for whom an end was set: only an officer takes them back.
+    """
+    organisation_id, person_id = row.organisation_id, row.person_id
+    if store.has_left(session, organisation_id=organisation_id, person_id=person_id):
         return False
-    return store.insert_member(
+    belongs = store.find_member(session, organisation_id=organisation_id, person_id=person_id, now=now)
+    return store.insert_member(session, row) and belongs is None
+
+
+def _join(session: Session, claim: OrganisationDomain, person_id: UUID, *, now: datetime) -> bool:
+    return join(
         session,
         OrganisationMember(
             id=new_id(),
             organisation_id=claim.organisation_id,
             person_id=person_id,
             is_officer=False,
+            source=Source.DOMAIN.value,
             domain_id=claim.id,
             since=now,
             until=claim.valid_until,
         ),
+        now=now,
     )

@@ -22,6 +22,7 @@ from registry.identity.id_tokens import (
     ALGORITHMS,
     Claimed,
     Expected,
+    groups_of,
     judge_claims,
     moment,
     subject_of,
@@ -326,6 +327,8 @@ async def _complete(
     full = " ".join(filter(None, (text_of(facts.get(key), 60) for key in ("given_name", "family_name"))))
     name = text_of(facts.get("preferred_username"), 120) or text_of(facts.get("name"), 120) or full or subject
     email = facts.get("email")
+    # Of the ID token alone: what the user API says is signed by nobody.
+    groups = groups_of(claims, provider.groups_claim) if provider.groups_claim else None
     return Claimed(
         issuer=provider.issuer,
         subject=subject,
@@ -334,6 +337,7 @@ async def _complete(
         at=moment(facts.get("auth_time")),
         acr=text_of(facts.get("acr"), 200),
         amr=words_of(facts.get("amr")),
+        groups=groups,
     )
 
 

@@ -33,6 +33,23 @@ class Act(StrEnum):
     END = "end"
 
 
+class Source(StrEnum):
+    """By what somebody belongs to an organisation."""
+
+    NAMED = "named"
+    DOMAIN = "domain"
+    GROUP = "group"
+
+
+class EndedBy(StrEnum):
+    """Who ended a membership."""
+
+    SELF = "self"
+    OFFICER = "officer"
+    SOURCE = "source"
+    """What it rested on: the provider, or the end of the group's rule."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainView:
     """A domain that an organisation claims."""
@@ -52,9 +69,9 @@ class MemberView:
     id: UUID
     person_id: UUID
     is_officer: bool
-    domain: str | None
+    grounds: tuple[tuple[Source, str], ...]
+    """By what, and the domain or group, oldest first."""
     since: datetime
-    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, insert, update
+from sqlalchemy import ColumnElement, exists, insert, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
+from registry.identity.organisation_domain import EndedBy, Source
 from registry.identity.organisation_tables import (
     Organisation,
     OrganisationDomain,
+    OrganisationGroup,
     OrganisationMember,
 )
 from registry.identity.tables import Person
@@ -165,17 +168,17 @@ def list_verified_people(session: Session, *, after: UUID | None, limit: int) ->
 
 
 def has_left(session: Session, *, organisation_id: UUID, person_id: UUID) -> bool:
-    """Whether a membership of the person was ended, by themself or by an officer."""
+    """Whether a membership of the person was ended, by themself or by an officer; what a provider ended may come back."""
     ended = exists().where(
         col(OrganisationMember.organisation_id) == organisation_id,
         col(OrganisationMember.person_id) == person_id,
-        col(OrganisationMember.ended_at).is_not(None),
+        col(OrganisationMember.ended_by).in_([EndedBy.SELF, EndedBy.OFFICER]),
     )
     return bool(session.exec(select(ended)).one())
 
 
 def insert_member(session: Session, row: OrganisationMember) -> bool:
-    """Insert a membership; False if the person belongs to the organisation already."""
+    """Insert a membership; False if the person belongs to the organisation on the same ground already."""
     try:
         with session.begin_nested():
             session.exec(insert(OrganisationMember).values(**row.model_dump()))
@@ -187,44 +190,78 @@ def insert_member(session: Session, row: OrganisationMember) -> bool:
 def find_member(
     session: Session, *, organisation_id: UUID, person_id: UUID, now: datetime
 ) -> OrganisationMember | None:
-    """Return the live membership of a person."""
+    """Return a live membership of a person; that of an officer before others."""
+    return session.exec(
+        select(OrganisationMember)
+        .where(
+            OrganisationMember.organisation_id == organisation_id,
+            OrganisationMember.person_id == person_id,
+            _is_live(now),
+        )
+        .order_by(col(OrganisationMember.is_officer).desc(), col(OrganisationMember.id))
+        .limit(1)
+    ).one_or_none()
+
+
+def find_named(session: Session, *, organisation_id: UUID, person_id: UUID) -> OrganisationMember | None:
+    """Return the membership of a person whom an officer named."""
     return session.exec(
         select(OrganisationMember).where(
             OrganisationMember.organisation_id == organisation_id,
             OrganisationMember.person_id == person_id,
+            OrganisationMember.source == Source.NAMED,
             col(OrganisationMember.ended_at).is_(None),
-            or_(col(OrganisationMember.until).is_(None), col(OrganisationMember.until) > now),
         )
     ).one_or_none()
 
 
-def list_members(
-    session: Session, organisation_id: UUID, *, after: UUID | None, limit: int
-) -> Sequence[tuple[OrganisationMember, str | None]]:
-    """Return live memberships with their domain, oldest first, strictly newer than `after`."""
-    statement = (
-        select(OrganisationMember, OrganisationDomain.domain)
-        .outerjoin(OrganisationDomain, col(OrganisationDomain.id) == col(OrganisationMember.domain_id))
-        .where(
-            OrganisationMember.organisation_id == organisation_id, col(OrganisationMember.ended_at).is_(None)
-        )
+def _is_live(now: datetime) -> ColumnElement[bool]:
+    unended = col(OrganisationMember.ended_at).is_(None)
+    return unended & or_(col(OrganisationMember.until).is_(None), col(OrganisationMember.until) > now)
+
+
+def _is_first(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that leaves one of the live memberships of a person in an organisation: the oldest."""
+    older = aliased(OrganisationMember)
+    return ~exists().where(
+        col(older.person_id) == col(OrganisationMember.person_id),
+        col(older.organisation_id) == col(OrganisationMember.organisation_id),
+        col(older.id) < col(OrganisationMember.id),
+        col(older.ended_at).is_(None),
+        or_(col(older.until).is_(None), col(older.until) > now),
     )
-    if after is not None:
-        statement = statement.where(OrganisationMember.id > after)
-    return session.exec(statement.order_by(col(OrganisationMember.id)).limit(limit)).all()
+
+
+def list_members(
+    session: Session, organisation_id: UUID, *, after: UUID | None, limit: int, now: datetime
+) -> Sequence[tuple[OrganisationMember, str]]:
+    """Return the live memberships of a page of people with their domain or group, oldest first.
+
+    A person's place is that of their oldest membership; the page begins strictly after `after`.
+    """
+    page = list_members_of(session, [organisation_id], after=after, limit=limit, now=now)
+    statement = (
+        select(OrganisationMember, OrganisationDomain.domain, OrganisationGroup.name)
+        .outerjoin(OrganisationDomain, col(OrganisationDomain.id) == col(OrganisationMember.domain_id))
+        .outerjoin(OrganisationGroup, col(OrganisationGroup.id) == col(OrganisationMember.group_id))
+        .where(
+            OrganisationMember.organisation_id == organisation_id,
+            col(OrganisationMember.person_id).in_([person_id for _, person_id in page]),
+            _is_live(now),
+        )
+        .order_by(col(OrganisationMember.id))
+    )
+    return [(row, domain or group or "") for row, domain, group in session.exec(statement)]
 
 
 def list_of_person(session: Session, person_id: UUID, *, now: datetime) -> Sequence[Organisation]:
     """Return the organisations that a person belongs to now."""
+    belongs = select(OrganisationMember.organisation_id).where(
+        OrganisationMember.person_id == person_id, _is_live(now)
+    )
     return session.exec(
         select(Organisation)
-        .join(OrganisationMember, col(OrganisationMember.organisation_id) == col(Organisation.id))
-        .where(
-            OrganisationMember.person_id == person_id,
-            col(OrganisationMember.ended_at).is_(None),
-            or_(col(OrganisationMember.until).is_(None), col(OrganisationMember.until) > now),
-            col(Organisation.ended_at).is_(None),
-        )
+        .where(col(Organisation.id).in_(belongs), col(Organisation.ended_at).is_(None))
         .order_by(col(Organisation.id))
         .limit(100)
     ).all()
@@ -254,10 +291,18 @@ def set_officer(session: Session, member_id: UUID, *, is_officer: bool) -> None:
     )
 
 
-def end_member(session: Session, member_id: UUID, *, now: datetime) -> None:
-    """End a membership."""
+def end_members(
+    session: Session, *, organisation_id: UUID, person_id: UUID, ended_by: EndedBy, now: datetime
+) -> None:
+    """End what makes the person a member, whatever it is."""
     session.exec(
-        update(OrganisationMember).where(col(OrganisationMember.id) == member_id).values(ended_at=now)
+        update(OrganisationMember)
+        .where(
+            col(OrganisationMember.organisation_id) == organisation_id,
+            col(OrganisationMember.person_id) == person_id,
+            col(OrganisationMember.ended_at).is_(None),
+        )
+        .values(ended_at=now, ended_by=ended_by.value)
     )
 
 
@@ -277,12 +322,12 @@ def list_members_of(
     *,
     after: UUID | None,
     limit: int,
+    now: datetime,
     newest: bool = False,
 ) -> Sequence[tuple[UUID, UUID]]:
-    """Return membership and person of those that have not ended, by their ids, after `after`; or the newest."""
+    """Return each member's oldest membership and who they are, by its id, after `after`; or the newest of these."""
     statement = select(OrganisationMember.id, OrganisationMember.person_id).where(
-        col(OrganisationMember.organisation_id).in_(organisation_ids),
-        col(OrganisationMember.ended_at).is_(None),
+        col(OrganisationMember.organisation_id).in_(organisation_ids), _is_live(now), _is_first(now)
     )
     if after is not None:
         statement = statement.where(OrganisationMember.id > after)
@@ -305,8 +350,7 @@ def list_covered(
         .where(
             col(OrganisationMember.person_id).in_(people),
             col(OrganisationMember.organisation_id).in_(organisation_ids),
-            col(OrganisationMember.ended_at).is_(None),
-            or_(col(OrganisationMember.until).is_(None), col(OrganisationMember.until) > now),
+            _is_live(now),
             or_(col(Organisation.members_until).is_(None), col(Organisation.members_until) > now),
             proved,
         )

@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
+from registry.identity.organisation_domain import Source
 from registry.kernel.database import Table, UTCDateTime
 
 
@@ -47,18 +48,30 @@ class OrganisationDomain(Table, table=True):
 
 
 class OrganisationMember(Table, table=True):
-    """A person belongs to an organisation, by name or by the domain of their verified address."""
+    """One ground on which a person belongs to an organisation; who has several has a row for each."""
 
     __table_args__ = (
         Index(
             "uq_organisation_member_live",
             "organisation_id",
             "person_id",
+            "source",
             unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL AND group_id IS NULL"),
+            postgresql_where=text("ended_at IS NULL AND group_id IS NULL"),
         ),
+        Index(
+            "uq_organisation_member_group",
+            "group_id",
+            "person_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL AND group_id IS NOT NULL"),
+            postgresql_where=text("ended_at IS NULL AND group_id IS NOT NULL"),
+        ),
+        Index("ix_organisation_member_organisation", "organisation_id", "id"),
         Index("ix_organisation_member_person", "person_id"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended_by_somebody"),
+        CheckConstraint("(source = 'group') = (group_id IS NOT NULL)", name="group_of_a_provider"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -66,9 +79,52 @@ class OrganisationMember(Table, table=True):
     person_id: UUID = Field(foreign_key="person.id")
     is_officer: bool
     """May accept for the organisation and say who belongs to it."""
+    source: str = Field(default=Source.NAMED.value, max_length=10)
+    """By what they belong: a `Source`."""
     domain_id: UUID | None = Field(default=None, foreign_key="organisation_domain.id")
-    """None: named by an officer."""
+    group_id: UUID | None = Field(default=None, foreign_key="organisation_group.id")
+    identity_id: UUID | None = None
+    """By group: the account at the provider that showed it last; it may have been removed."""
     since: datetime = Field(sa_type=UTCDateTime)
     until: datetime | None = Field(default=None, sa_type=UTCDateTime)
-    """By domain: as long as the proof of the domain is valid."""
+    """By domain: as long as the proof of the domain is valid. By group: until somebody should have signed in again."""
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_by: str | None = Field(default=None, max_length=10)
+    """An `EndedBy`."""
+
+
+class OrganisationGroup(Table, table=True):
+    """A group at an identity provider that makes members; asked for by an officer, confirmed by an operator."""
+
+    __table_args__ = (
+        Index(
+            "uq_organisation_group_live",
+            "issuer",
+            "name",
+            "organisation_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_organisation_group_organisation", "organisation_id", "id"),
+        CheckConstraint("(confirmed_at IS NULL) = (confirmed_by IS NULL)", name="confirmed_by_somebody"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended_by_somebody"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    organisation_id: UUID = Field(foreign_key="organisation.id")
+    issuer: str = Field(max_length=500)
+    """Of the provider; a group of the same name at another provider is another group."""
+    name: str = Field(max_length=200)
+    """As the provider writes it, compared letter by letter."""
+    salt: bytes
+    """Keeps names of groups out of the log, which holds a digest."""
+    asked_by: UUID = Field(foreign_key="person.id")
+    asked_at: datetime = Field(sa_type=UTCDateTime)
+    confirmed_by: UUID | None = Field(default=None, foreign_key="person.id")
+    confirmed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id", unique=True)
+    ended_by: UUID | None = Field(default=None, foreign_key="person.id")
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    end_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id", unique=True)
+    """Only of one that was confirmed; before, it changes nothing."""

@@ -46,7 +46,9 @@ def tell_members(
     members_per_step: int = MEMBERS_PER_STEP,
 ) -> None:
     """Tell a page of the members, and put in the next step where there are more."""
-    page = store.list_members_of(session, [task.organisation_id], after=task.after, limit=members_per_step)
+    page = store.list_members_of(
+        session, [task.organisation_id], after=task.after, limit=members_per_step, now=now
+    )
     name = store.get_organisation(session, task.organisation_id).name
     people = [person_id for _, person_id in page if person_id != task.by]
     notify(session, people, _message(task, name, now), base_url=base_url, sealer=sealer, now=now)

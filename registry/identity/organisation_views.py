@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import assert_never
 from uuid import UUID
 
 from registry.identity.domain import Profile
-from registry.identity.organisation_domain import MAILBOXES, DomainView, MemberView, OrganisationView
+from registry.identity.organisation_domain import MAILBOXES, DomainView, MemberView, OrganisationView, Source
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Option, Shape, Tone
 from registry.kernel.pages import format_when
 
@@ -78,6 +79,7 @@ class OneView:
     officer: FormField
     claim_url: str
     member_url: str
+    groups_url: str
     stopped: str | None
     """What a suspension means, where there is one."""
     suspend_url: str | None
@@ -133,7 +135,7 @@ def one_view(
             MemberLine(
                 who=people[one.person_id].email if one.person_id in people else "erased",
                 role="officer" if one.is_officer else "member",
-                how=f"by address at {one.domain}" if one.domain else "named",
+                how=", ".join(_ground(source, of) for source, of in one.grounds),
                 since=one.since,
                 end_url=f"{here}/members/{one.person_id}/end",
                 is_self=one.person_id == own,
@@ -161,6 +163,7 @@ def one_view(
         ),
         claim_url=f"{here}/domains",
         member_url=f"{here}/members",
+        groups_url=f"{here}/groups",
         stopped=_stopped(found),
         suspend_url=f"{here}/suspend" if may_stop and found.suspended_at is None else None,
         resume_url=f"{here}/resume" if may_stop and found.suspended_at is not None else None,
@@ -198,6 +201,18 @@ def _domain(one: DomainView, now: datetime) -> DomainLine:
         valid_until=one.valid_until,
         state=state,
     )
+
+
+def _ground(source: Source, of: str) -> str:
+    match source:
+        case Source.NAMED:
+            return "named"
+        case Source.DOMAIN:
+            return f"by address at {of}"
+        case Source.GROUP:
+            return f"by group {of}"
+        case _:
+            assert_never(source)
 
 
 def _stopped(found: OrganisationView) -> str | None:

@@ -21,8 +21,10 @@ from registry.identity.organisation_domain import (
     MEMBERS_PER_PAGE,
     PROOF_LIFETIME,
     DomainView,
+    EndedBy,
     MemberView,
     OrganisationView,
+    Source,
     domain_of,
     judge_claim,
     judge_name,
@@ -155,7 +157,7 @@ def name_member(
     if address is None:
         return invalid_email(email)
     person_id = service.ensure_person(session, email=address, sealer=sealer, now=now)
-    standing = store.find_member(session, organisation_id=organisation_id, person_id=person_id, now=now)
+    standing = store.find_named(session, organisation_id=organisation_id, person_id=person_id)
     if standing is not None:
         store.set_officer(session, standing.id, is_officer=is_officer or standing.is_officer)
         return _again(session, found)
@@ -182,7 +184,8 @@ def end_membership(
         return no_such_organisation()
     if member.is_officer and store.count_officers(session, organisation_id) == 1:
         return last_officer(page)
-    store.end_member(session, member.id, now=now)
+    by = EndedBy.SELF if leaves else EndedBy.OFFICER
+    store.end_members(session, organisation_id=organisation_id, person_id=person_id, ended_by=by, now=now)
     return _again(session, found)
 
 
@@ -225,17 +228,19 @@ def list_members(
     found = get_organisation(session, organisation_id, principal=principal, now=now, as_officer=True)
     if isinstance(found, Refusal):
         return found
-    rows = store.list_members(session, organisation_id, after=after, limit=MEMBERS_PER_PAGE)
+    rows = store.list_members(session, organisation_id, after=after, limit=MEMBERS_PER_PAGE, now=now)
+    by_person: dict[UUID, list[tuple[OrganisationMember, str]]] = {}
+    for row, of in rows:
+        by_person.setdefault(row.person_id, []).append((row, of))
     return [
         MemberView(
-            id=row.id,
-            person_id=row.person_id,
-            is_officer=row.is_officer,
-            domain=domain,
-            since=row.since,
-            until=row.until,
+            id=held[0][0].id,
+            person_id=person_id,
+            is_officer=any(row.is_officer for row, _ in held),
+            grounds=tuple((Source(row.source), of) for row, of in held),
+            since=held[0][0].since,
         )
-        for row, domain in rows
+        for person_id, held in by_person.items()
     ]
 
 

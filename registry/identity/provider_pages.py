@@ -117,6 +117,7 @@ class ProviderPages(Controller):
                 old_session=old,
                 user_agent=agent,
                 operators=desk.settings.operators,
+                base_url=desk.settings.base_url,
                 sealer=desk.sealer,
                 now=now,
             )

@@ -15,6 +15,7 @@ from registry.kernel.outbound import Reach, reach_of, scheme_trouble
 from registry.kernel.outcomes import GatehouseError
 
 PROVIDERS_MOST = 20
+_CLAIM = re.compile(r"[!-~]{1,200}\Z")
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
 
 
@@ -46,6 +47,8 @@ class Provider:
     """Whether an address that the provider calls verified is taken as verified here."""
     can_ask_again: bool = True
     """Whether it signs a person in anew on `prompt=login` and says when that was (`auth_time`)."""
+    groups_claim: str = ""
+    """Claim of its ID tokens that names the groups somebody is in; empty: what it says of groups is not looked at."""
     private_network: bool = False
     """Whether it may stand in a private network."""
     authorization_endpoint: str = ""
@@ -61,6 +64,10 @@ class Provider:
             raise GatehouseError(f"provider {self.id} has no client_id")
         if not 1 <= len(self.name) <= 40:
             raise GatehouseError(f"provider {self.id} needs a name of 1 to 40 characters")
+        if self.groups_claim and self.protocol is not Protocol.OIDC:
+            raise GatehouseError(f"provider {self.id} has a groups_claim, but no ID tokens to hold it")
+        if self.groups_claim and not _CLAIM.match(self.groups_claim):
+            raise GatehouseError(f"groups_claim of provider {self.id} is no name of a claim")
         named = {"issuer": self.issuer}
         if self.protocol is Protocol.OAUTH2:
             for key in ("authorization_endpoint", "token_endpoint", "user_endpoint"):

@@ -21,10 +21,11 @@ from registry.catalog import must_updates
 from registry.catalog.domain import GateMode, Role, UploadState
 from registry.catalog.tables import Upload
 from registry.delivery.tables import UpdateNotice
-from registry.identity import organisations, service_accounts
+from registry.identity import organisation_group_store, organisations, service_accounts
 from registry.identity.ci_domain import Issuer, IssuerKind, NewRule
 from registry.identity.ci_exchange import create_rule
 from registry.identity.domain import Principal, Scope, digest_of
+from registry.identity.organisation_tables import OrganisationGroup
 from registry.identity.service_account_domain import NewToken
 from registry.identity.tables import Person, WebSession
 from registry.kernel.database import Database
@@ -260,6 +261,16 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
     organisation = _must(
         world.write(organisations.found_organisation, name="Nordlab", principal=holder, now=now)
     )
+    group = OrganisationGroup(
+        id=new_id(),
+        organisation_id=organisation.id,
+        issuer="https://identity.example",
+        name="research",
+        salt=b"salt",
+        asked_by=holder.person_id,
+        asked_at=now,
+    )
+    world.write(organisation_group_store.insert_group, row=group)
     issuer = Issuer(kind=IssuerKind.GITHUB, url="https://ci.example")
     rule = _must(
         world.write(
@@ -326,6 +337,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         "block_id": str(block.id),
         "code": "license-not-accepted",
         "event": "withdraw",
+        "group_id": str(group.id),
         "identity_id": str(new_id()),
         "index": "0",
         "login_id": str(rule),

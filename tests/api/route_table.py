@@ -67,6 +67,7 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "looks": frozenset({"owner", "operator"}),
     "publishes": frozenset({*SESSIONS, "owner:publish", "rival:publish"}),
     "officer": frozenset({"holder"}),
+    "operator": frozenset({"operator"}),
     "officer or operator": frozenset({"holder", "operator"}),
     "its caller or operator": frozenset({"holder", "holder:read", "operator"}),
     "right": frozenset({"holder", "holder:read", "account:read"}),
@@ -273,6 +274,10 @@ GET    /organisations/prove                                     known
 POST   /organisations/prove                                     no account
 GET    /organisations/{organisation_id}                         its caller or operator
 POST   /organisations/{organisation_id}/domains                 officer
+GET    /organisations/{organisation_id}/groups                  officer or operator
+POST   /organisations/{organisation_id}/groups                  officer
+POST   /organisations/{organisation_id}/groups/{group_id}/confirm operator
+POST   /organisations/{organisation_id}/groups/{group_id}/end   officer or operator
 POST   /organisations/{organisation_id}/members                 officer
 POST   /organisations/{organisation_id}/members/{person_id}/end officer
 POST   /organisations/{organisation_id}/{act}                   officer or operator with act=suspend

@@ -170,6 +170,19 @@ _CODE = {"code": "", "error": None, "minutes": 10, "post_url": "/device"}
 _SESSION = {"browser": "Firefox 140 on Linux", "started_at": ago(days=3),
             "expires_at": NOW, "current": True, "revoke_url": None}  # fmt: skip
 
+_GROUPS: dict[str, Any] = {
+    "organisation": RTL, "organisation_url": "/organisations/1", "days": 30, "post_url": "/organisations/1/groups",
+    "groups": [
+        {"name": "machine-learning", "strange": "", "provider": "Example Cloud", "asked_at": ago(days=3),
+         "state": CURRENT, "confirm_url": None, "end_url": "/organisations/1/groups/1/end"},
+        {"name": RTL, "strange": "а (U+0430)", "provider": "https://identity.example/" + "realm/" * 12,
+         "asked_at": NOW, "state": CURRENT, "confirm_url": "/organisations/1/groups/2/confirm",
+         "end_url": "/organisations/1/groups/2/end"},
+    ],
+    "provider": FormField(name="provider", label="Provider", kind=FieldKind.SELECT, required=True,
+                          options=[Option(value="acme", label="Example Cloud", chosen=False)]),
+    "group": FormField(name="group", label="Group", required=True, error="Write the group as the provider does"),
+}  # fmt: skip
 _ORGANISATION_NAME = FormField(name="name", label="Legal name", why="As it stands in contracts.")
 _ORGANISATION: dict[str, Any] = {
     "stopped": None,
@@ -226,6 +239,7 @@ _ORGANISATION: dict[str, Any] = {
     ),
     "claim_url": "/c",
     "member_url": "/m",
+    "groups_url": "/g",
 }
 
 _AGE = FormField(
@@ -331,6 +345,9 @@ CASES = [
     Case(name="organisation-member", template="identity/organisation.html", page=MEMBER,
          view=_ORGANISATION | {"is_officer": False, "members": [], "domains": [], "suspend_url": None,
                                "end_url": None, "stopped": "An operator has suspended it since 3 November 2026."}),
+    Case(name="organisation-groups", template="identity/organisation_groups.html", page=MEMBER, view=_GROUPS),
+    Case(name="organisation-groups-none", template="identity/organisation_groups.html", page=MEMBER,
+         view=_GROUPS | {"groups": [], "provider": None}),
     *(Case(name=f"prove-{word}", template="identity/prove.html", page=ANONYMOUS,
            view={"domain": "kelpforest.example", "organisation": RTL, "secret": "x", "done": word == "done",
                  "post_url": "/organisations/prove"}) for word in ("asked", "done")),
