@@ -175,7 +175,7 @@ _GROUPS: dict[str, Any] = {
     "groups": [
         {"name": "machine-learning", "strange": "", "provider": "Example Cloud", "asked_at": ago(days=3),
          "state": CURRENT, "confirm_url": None, "end_url": "/organisations/1/groups/1/end"},
-        {"name": RTL, "strange": "а (U+0430)", "provider": "https://identity.example/" + "realm/" * 12,
+        {"name": RTL, "strange": "а (U+0430)", "provider": "https://identity.kelpforest.example/realms/main",
          "asked_at": NOW, "state": CURRENT, "confirm_url": "/organisations/1/groups/2/confirm",
          "end_url": "/organisations/1/groups/2/end"},
     ],
