@@ -12,6 +12,7 @@ from registry.catalog import gates
 from registry.catalog.domain import GateMode, ModelView
 from registry.catalog.tables import ModelLineage
 from registry.identity.domain import Principal
+from registry.identity.organisation_domain import Source
 from registry.identity.organisation_tables import Organisation, OrganisationDomain, OrganisationMember
 from registry.identity.tables import Person
 from registry.kernel.database import Database
@@ -173,6 +174,7 @@ def _add_cover(scene: Scene, officer: Principal) -> Principal:
                 "organisation_id": body,
                 "person_id": one,
                 "is_officer": one == officer_id,
+                "source": Source.NAMED.value,
                 "since": world.now,
             }
             for one in [*ids, officer_id]
