@@ -106,6 +106,9 @@ def upgrade() -> None:
             postgresql_where=_BY_GROUP,
         )
         batch_op.create_index("ix_organisation_member_organisation", ["organisation_id", "id"])
+        # Of two indexes with one column each that fits, PostgreSQL may take the one that many rows share.
+        batch_op.drop_index("ix_organisation_member_person")
+        batch_op.create_index("ix_organisation_member_person", ["person_id", "organisation_id"])
 
 
 def downgrade() -> None:
@@ -117,6 +120,8 @@ def downgrade() -> None:
         "AND n.person_id = organisation_member.person_id AND n.source = 'named' AND n.ended_at IS NULL)"
     )
     with op.batch_alter_table("organisation_member", schema=None) as batch_op:
+        batch_op.drop_index("ix_organisation_member_person")
+        batch_op.create_index("ix_organisation_member_person", ["person_id"])
         batch_op.drop_index("ix_organisation_member_organisation")
         batch_op.drop_index(
             "uq_organisation_member_group", sqlite_where=_BY_GROUP, postgresql_where=_BY_GROUP

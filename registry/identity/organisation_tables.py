@@ -69,7 +69,7 @@ class OrganisationMember(Table, table=True):
             postgresql_where=text("ended_at IS NULL AND group_id IS NOT NULL"),
         ),
         Index("ix_organisation_member_organisation", "organisation_id", "id"),
-        Index("ix_organisation_member_person", "person_id"),
+        Index("ix_organisation_member_person", "person_id", "organisation_id"),
         CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended_by_somebody"),
         CheckConstraint("(source = 'group') = (group_id IS NOT NULL)", name="group_of_a_provider"),
     )
