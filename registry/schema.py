@@ -68,7 +68,7 @@ def migrate(database: Database) -> str:
     newest = str(ScriptDirectory.from_config(config).get_current_head())
     if database.dialect == "sqlite" and current_revision(database) not in {None, newest}:
         _copy_aside(database)
-    with database.engine.connect() as connection, _references_unenforced(connection):
+    with database.engine.connect() as connection, references_unenforced(connection):
         _wait_for_others(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -106,7 +106,7 @@ def _wait_for_others(connection: Connection) -> None:
 
 
 @contextmanager
-def _references_unenforced(connection: Connection) -> Iterator[None]:
+def references_unenforced(connection: Connection) -> Iterator[None]:
     """Let SQLite tables be rebuilt to which others point; it changes most of a table only by a new one.
 
     The switch does nothing inside a transaction (https://sqlite.org/lang_altertable.html §7), so it is turned

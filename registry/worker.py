@@ -12,12 +12,12 @@ import msgspec
 import structlog
 from sqlmodel import Session
 
-from registry import catalog
+from registry import catalog, licenses
 from registry.acceptances.copies import note_copy
 from registry.acceptances.domain import CopyEvent
 from registry.access import changed_terms, moved_models
 from registry.access.jobs import run_lapsing
-from registry.catalog import equivalence_telling
+from registry.catalog import equivalence_telling, second_person_telling
 from registry.catalog.domain import EQUIVALENCE_TOLD
 from registry.catalog.jobs import run_verification
 from registry.delivery import updates
@@ -62,6 +62,8 @@ class Worker:
             catalog.MODEL_MOVED: self._tell_of_move,
             catalog.MUST_UPDATE_MARKED: self._tell_of_update,
             EQUIVALENCE_TOLD: self._tell_of_equivalence,
+            licenses.CLASS_PROPOSED: self._tell_second_persons,
+            licenses.CLASS_JUDGED: self._tell_publisher,
             DOMAIN_PROVED: self._join_known_people,
             ORGANISATION_STOPPED: self._tell_members,
             GROUP_ENDED: self._tell_of_group,
@@ -213,6 +215,14 @@ class Worker:
     def _tell_of_equivalence(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=equivalence_telling.Task)
         equivalence_telling.tell_maintainers(session, task, **self._telling, now=now)
+
+    def _tell_second_persons(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=licenses.ProposalTask)
+        second_person_telling.tell_second_persons(session, task, **self._telling, now=now)
+
+    def _tell_publisher(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=licenses.ProposalTask)
+        second_person_telling.tell_publisher(session, task, **self._telling, now=now)
 
     def _join_known_people(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=membership.Task)

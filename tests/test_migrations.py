@@ -87,7 +87,7 @@ def run(database: Database, deed: Any, *arguments: Any) -> None:
     """Run one of Alembic's commands over the database."""
     config = Config()
     config.set_main_option("script_location", str(schema.migrations_folder()))
-    with database.engine.connect() as connection:
+    with database.engine.connect() as connection, schema.references_unenforced(connection):
         config.attributes["connection"] = connection
         deed(config, *arguments)
         connection.commit()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import catalog, ledger
+from registry import catalog, ledger, licenses
 from registry.catalog.domain import ModelView, model_url
 from registry.identity.domain import Principal
 from registry.kernel.outcomes import CorruptRecord, Refusal
@@ -21,6 +21,7 @@ _KINDS = {
     "acceptance": "Acceptance",
     "withdrawal": "Withdrawal",
     "license.published": "License version",
+    "license.judged": "Second person’s word on a change class",
     "release.published": "Release",
     "gate.changed": "Gate change",
     "block": "Block",
@@ -82,6 +83,15 @@ def _license(session: Session, kind: str, leaf: bytes, principal: Principal) -> 
     return Described(kind=kind, detail=named, about=(Link(label=named, url=url),))
 
 
+def _verdict(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
+    del principal
+    fact = json.loads(leaf)
+    version = licenses.get_version_by_id(session, UUID(fact["version"]["id"]))
+    detail = f"{version.name}, {fact['change_class']}: {fact['outcome']}"
+    link = Link(label=version.name, url=licenses.second_person_path(version))
+    return Described(kind=kind, detail=detail, about=(link,))
+
+
 def _release(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
     fact = json.loads(leaf)
     model = _visible_model(session, UUID(fact["model"]), principal)
@@ -121,6 +131,7 @@ Describer = Callable[[Session, str, bytes, Principal], Described]
 _DESCRIBERS: dict[str, Describer] = {
     "acceptance": _acceptance,
     "license.published": _license,
+    "license.judged": _verdict,
     "release.published": _release,
     "gate.changed": _gate,
 }

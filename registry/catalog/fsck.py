@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from registry import ledger
+from registry import ledger, licenses
 from registry.catalog import equivalences, gates, lineage, must_updates, release_store, service, sharing
 from registry.catalog.domain import (
     EQUIVALENCE,
@@ -158,6 +158,10 @@ def _check_revision(session: Session, revision_id: UUID) -> Iterator[Discrepancy
     ).one()
     if sha256(row.form_schema) != row.form_digest:
         yield Discrepancy(table="gate_revision", row_id=str(row.id), problem="form digest differs")
+    required = list_requirements(session, [row.id]).get(row.id, ())
+    for reference in licenses.list_unconfirmed(session, required, at=row.created_at):
+        problem = f"requires {reference}, whose change class no second person had confirmed"
+        yield Discrepancy(table="gate_revision", row_id=str(row.id), problem=problem)
     leaf = gates.gate_leaf(
         gate_id=row.gate_id,
         publisher_id=publisher_id,
@@ -165,7 +169,7 @@ def _check_revision(session: Session, revision_id: UUID) -> Iterator[Discrepancy
         number=row.number,
         mode=row.mode,
         form_digest=row.form_digest,
-        license_versions=list_requirements(session, [row.id]).get(row.id, ()),
+        license_versions=required,
         now=row.created_at,
         promised=list_graces(session, [row.id]).get(row.id, ()),
         review=row.review,

@@ -30,6 +30,7 @@ from registry.identity.service_accounts import find_sponsors, list_accounts, lis
 from registry.identity.service_accounts import find_token as find_service_token
 from registry.identity.sessions import authenticate_session
 from registry.identity.standing import load_standing, load_standings
+from registry.identity.store import list_operators
 
 __all__ = [
     "ANONYMOUS",
@@ -58,6 +59,7 @@ __all__ = [
     "list_logins",
     "list_members_of",
     "list_notices",
+    "list_operators",
     "list_organisations",
     "list_sessions",
     "list_sponsored",

@@ -194,3 +194,8 @@ def touch_token(session: Session, token_id: UUID, *, now: datetime) -> None:
     """Note when the token of a person or of a service account was last used."""
     session.exec(update(AccessToken).where(col(AccessToken.id) == token_id).values(last_used_at=now))
     session.exec(update(ServiceToken).where(col(ServiceToken.id) == token_id).values(last_used_at=now))
+
+
+def list_operators(session: Session) -> Sequence[UUID]:
+    """Return who operates the registry, as far as they have signed in here."""
+    return session.exec(select(Person.id).where(col(Person.is_operator)).order_by(col(Person.id))).all()

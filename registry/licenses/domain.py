@@ -1,17 +1,23 @@
 """The words and rules of licenses: versions and their order, change classes, series, what may be published."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from registry.kernel.canonical import canonical_bytes, canonical_digest
+from registry.kernel.canonical import Json, canonical_bytes, canonical_digest
 from registry.kernel.clock import iso
-from registry.kernel.identifiers import is_slug
+from registry.kernel.identifiers import is_slug, sha256
 
 LEDGER_KIND = "license.published"
+VERDICT_KIND = "license.judged"
+CLASS_PROPOSED = "license.proposed"
+"""Outbox: the change class of a version waits for a second person."""
+CLASS_JUDGED = "license.judged"
+"""Outbox: a second person confirmed the change class of a version, or objected to it."""
 
 TITLE_MAX_CHARACTERS = 200
 PUBLISHER_MAX_CHARACTERS = 200
@@ -20,6 +26,7 @@ URL_MAX_CHARACTERS = 2_000
 CLAUSE_MAX_CHARACTERS = 120
 POLICIES_MAX = 20
 RESTRICTIONS_MAX = 200
+REASON_MAX_CHARACTERS = 300
 VERSIONS_MAX = 500
 """Versions of one license; a bound for lists that are shown whole."""
 EFFECTIVE_MAX_AHEAD = timedelta(days=3 * 366)
@@ -45,6 +52,36 @@ class ChangeClass(StrEnum):
     def begins_series(self) -> bool:
         """Whether earlier acceptances do not cover this version."""
         return self in {ChangeClass.INITIAL, ChangeClass.MATERIAL}
+
+
+class SecondPerson(StrEnum):
+    """Where the confirmation of a version's change class stands; without it nobody is asked to accept the version."""
+
+    NOT_NEEDED = "not-needed"
+    """The class asks people again, or the text came with the installation."""
+    NOT_ASKED = "not-asked"
+    """Published before two persons were asked for."""
+    WAITS = "waits"
+    CONFIRMED = "confirmed"
+    OBJECTED = "objected"
+    OVERTAKEN = "overtaken"
+    """A later version of the series was confirmed first."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether a gate may require the version, as far as its class goes."""
+        return self in {SecondPerson.NOT_NEEDED, SecondPerson.NOT_ASKED, SecondPerson.CONFIRMED}
+
+
+REFUSED = frozenset({SecondPerson.OBJECTED, SecondPerson.OVERTAKEN})
+"""What never comes to be required."""
+
+
+class Outcome(StrEnum):
+    """What a second person said of a change class."""
+
+    CONFIRMED = "confirmed"
+    OBJECTED = "objected"
 
 
 class Strictness(StrEnum):
@@ -129,6 +166,8 @@ class Version:
     recognised_as: str | None
     """Id of the known license that this text is, by its digest."""
     entry_id: UUID
+    asks_second: bool = False
+    """Whether its change class counts only with a second person's word."""
 
     @property
     def reference(self) -> str:
@@ -164,6 +203,14 @@ class VersionSummary:
     effective_at: datetime
     published_at: datetime
     recognised_as: str | None
+    second: SecondPerson = SecondPerson.NOT_NEEDED
+    judged_at: datetime | None = None
+    """When a second person confirmed its change class or objected to it."""
+
+    @property
+    def counts_from(self) -> datetime:
+        """From when on gates may require it, if it stands."""
+        return max(self.effective_at, self.judged_at or self.effective_at)
 
     @property
     def path(self) -> str:
@@ -225,6 +272,21 @@ class LicenseSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a second person said of the change class of a version."""
+
+    version_id: UUID
+    outcome: Outcome
+    compared_with: UUID
+    """The version beside which the person saw it: the latest one before it that stood."""
+    given_by: UUID
+    given_at: datetime
+    reason: str | None
+    """Of an objection."""
+    entry_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a version says beyond its text."""
 
@@ -279,14 +341,62 @@ def series_of(change_class: ChangeClass, *, ordinal: int, previous_series: int |
     return previous_series
 
 
-# --- the fact that goes into the log ---
+# --- the word of a second person ---
+
+
+def asks_second_person(change_class: ChangeClass, *, by: UUID | None) -> bool:
+    """Whether a version published now counts only once a second person has confirmed its class.
+
+    Nobody is asked again on a class that says so; so one person must not be enough to say it. What comes with
+    the installation was agreed on elsewhere.
+    """
+    return not change_class.begins_series and by is not None
+
+
+def second_person_of(
+    change_class: ChangeClass, *, by: UUID | None, asks: bool, outcome: Outcome | None
+) -> SecondPerson:
+    """Return where the confirmation of a version stands, later versions left aside."""
+    if change_class.begins_series or by is None:
+        return SecondPerson.NOT_NEEDED
+    if not asks:
+        return SecondPerson.NOT_ASKED
+    return SecondPerson(outcome.value) if outcome is not None else SecondPerson.WAITS
+
+
+def mark_overtaken(versions: Sequence[VersionSummary]) -> list[VersionSummary]:
+    """Return the versions of a license, in order; what waits behind a later one of its series that stands is overtaken.
+
+    Else the acceptance of an earlier text would come to cover a later one beside which nobody has read it.
+    """
+    newest: dict[int, int] = {}
+    for version in versions:
+        if version.second.stands:
+            newest[version.series] = version.ordinal
+    return [
+        replace(version, second=SecondPerson.OVERTAKEN)
+        if version.second is SecondPerson.WAITS and version.ordinal < newest[version.series]
+        else version
+        for version in versions
+    ]
+
+
+def standing_before(versions: Iterable[VersionSummary], ordinal: int) -> VersionSummary | None:
+    """Return the latest version before `ordinal` that stands; `versions` are in order."""
+    before = [one for one in versions if one.ordinal < ordinal and one.second.stands]
+    return before[-1] if before else None
+
+
+# --- the facts that go into the log ---
 
 
 def leaf_of(version: Version, terms: Terms) -> bytes:
     """Return the ledger leaf of a publication (format 1): it commits to every column of the version's rows.
 
-    Policies and restrictions go in by one digest over their canonical list, so that the leaf stays short.
+    Policies and restrictions go in by one digest over their canonical list, so that the leaf stays short. That a
+    second person is asked for stands in it only where that is so.
     """
+    asked: dict[str, Json] = {"asks_second": True} if version.asks_second else {}
     return canonical_bytes(
         {
             "v": 1,
@@ -310,8 +420,27 @@ def leaf_of(version: Version, terms: Terms) -> bytes:
                 "effective_at": iso(version.effective_at),
                 "published_by": str(version.published_by) if version.published_by else None,
                 "recognised_as": version.recognised_as,
+                **asked,
             },
             "terms": terms_digest(terms),
+        }
+    )
+
+
+def verdict_leaf(version: Version, compared: Version, verdict: Verdict) -> bytes:
+    """Return the ledger leaf of a second person's word (format 1): who said what of which text beside which."""
+    return canonical_bytes(
+        {
+            "v": 1,
+            "kind": VERDICT_KIND,
+            "at": iso(verdict.given_at),
+            "outcome": verdict.outcome.value,
+            "change_class": version.change_class.value,
+            "version": {"id": str(version.id), "sha256": version.sha256},
+            "compared_with": {"id": str(compared.id), "sha256": compared.sha256},
+            "published_by": str(version.published_by) if version.published_by else None,
+            "given_by": str(verdict.given_by),
+            "reason_digest": sha256(verdict.reason.encode()) if verdict.reason is not None else None,
         }
     )
 

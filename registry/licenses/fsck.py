@@ -16,10 +16,21 @@ from registry import ledger
 from registry.kernel.clock import iso
 from registry.ledger import Discrepancy
 from registry.licenses import store
-from registry.licenses.domain import LEDGER_KIND, ChangeClass, Version, leaf_of, order_of, series_of
+from registry.licenses.domain import (
+    LEDGER_KIND,
+    VERDICT_KIND,
+    ChangeClass,
+    Version,
+    leaf_of,
+    order_of,
+    series_of,
+    verdict_leaf,
+)
 from registry.licenses.texts import NORMALISATION, exact_digest, normalised_digest
 
 PAGE_ROWS = 200
+KINDS = (LEDGER_KIND, VERDICT_KIND)
+"""Kinds of ledger entries whose rows are here."""
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, StatementError)
 
 
@@ -47,6 +58,8 @@ def _check_license(session: Session, license_id: UUID) -> Iterator[Discrepancy]:
         if problem is not None:
             yield _of_version(version_id, problem)
         yield from _check_policies(session, version_id)
+        if version is not None and (problem := _verdict_problem(session, version)) is not None:
+            yield Discrepancy(table="license_verdict", row_id=str(version_id), problem=problem)
         previous = version or previous
 
 
@@ -105,6 +118,31 @@ def _order_problem(version: Version, previous: Version | None) -> str | None:
     return None
 
 
+def _verdict_problem(session: Session, version: Version) -> str | None:
+    try:
+        verdict = store.find_verdict(session, version.id)
+    except _UNREADABLE as error:
+        return f"holds a value that cannot be read: {type(error).__name__}"
+    if verdict is None:
+        return None
+    if not version.asks_second:
+        return "is about a version whose change class asks for no second person"
+    if verdict.given_by == version.published_by:
+        return "was given by who published the version"
+    compared = store.find_version_by_id(session, verdict.compared_with)
+    if compared is None or (compared.license_id, compared.series) != (version.license_id, version.series):
+        return f"was given beside {verdict.compared_with}, which is no version of its series"
+    position = ledger.find_position(session, verdict.entry_id)
+    if position is None:
+        return f"ledger entry {verdict.entry_id} is missing"
+    entry = ledger.find_entry_by_index(session, position.index) if position.index is not None else None
+    if position.index is not None and (
+        entry is None or entry.leaf != verdict_leaf(version, compared, verdict)
+    ):
+        return "differs from its ledger entry"
+    return None
+
+
 def _entry_problem(session: Session, version: Version) -> str | None:
     position = ledger.find_position(session, version.entry_id)
     if position is None:
@@ -127,8 +165,9 @@ def _difference(logged: bytes, derived: bytes) -> str:
     except ValueError:
         return "its ledger entry cannot be read"
     for part in ("license", "version"):
-        for name, value in is_so[part].items():
-            logged_value = said.get(part, {}).get(name) if isinstance(said, dict) else None
+        logged_part = said.get(part, {}) if isinstance(said, dict) else {}
+        for name in [*is_so[part], *(one for one in logged_part if one not in is_so[part])]:
+            value, logged_value = is_so[part].get(name), logged_part.get(name)
             if logged_value != value:
                 return f"{part} {name} is {value!r}, its ledger entry says {logged_value!r}"
     if isinstance(said, dict) and said.get("at") != is_so["at"]:
@@ -137,12 +176,17 @@ def _difference(logged: bytes, derived: bytes) -> str:
 
 
 def check_leaf(session: Session, leaf: bytes) -> Discrepancy | None:
-    """Return what is wrong if the version that a publication's leaf speaks of is not there."""
+    """Return what is wrong if the version, or the word on its class, that a leaf speaks of is not there."""
     try:
-        version_id = UUID(json.loads(leaf)["version"]["id"])
+        fact = json.loads(leaf)
+        version_id, kind = UUID(fact["version"]["id"]), fact["kind"]
     except (ValueError, LookupError, TypeError):
+        return Discrepancy(table="ledger_entry", row_id=exact_digest(leaf), problem="is no leaf of a license")
+    if kind == VERDICT_KIND and store.find_verdict(session, version_id) is None:
         return Discrepancy(
-            table="ledger_entry", row_id=exact_digest(leaf), problem="is not a publication's leaf"
+            table="license_verdict",
+            row_id=str(version_id),
+            problem="is missing although the log says that a second person decided",
         )
     if store.find_version_by_id(session, version_id) is None:
         return _of_version(version_id, "is missing although the log says that it was published")

@@ -12,6 +12,7 @@ from registry.licenses.domain import (
     NUMBER_MAX_CHARACTERS,
     POLICIES_MAX,
     PUBLISHER_MAX_CHARACTERS,
+    REFUSED,
     RESTRICTIONS_MAX,
     TITLE_MAX_CHARACTERS,
     URL_MAX_CHARACTERS,
@@ -122,13 +123,15 @@ def judge_next_version(
 ) -> Refusal | None:
     """Return why the command may not follow the `published` versions (in order), None if it may.
 
-    `standing` are the use restrictions of the latest of them.
+    `standing` are the use restrictions of the latest of them that stands or may come to.
     """
     latest = published[-1]
     for version in published:
         if version.number == command.number:
             return _number_taken(command, version, sha256)
-    if same := next((version for version in published if version.sha256 == sha256), None):
+    # A text that a second person refused for its class may come again with another one.
+    alike = (one for one in published if one.sha256 == sha256 and one.second not in REFUSED)
+    if same := next(alike, None):
         return Refusal(
             code="license-text-unchanged",
             status=409,

@@ -1,5 +1,6 @@
 """Use cases of licenses: publish a version, bundle our own, find, list, compare."""
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,14 +10,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from registry import ledger
+from registry.kernel import outbox
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import CorruptRecord, GatehouseError, Refusal
 from registry.licenses import publication, store
 from registry.licenses.bundled import read_bundled
 from registry.licenses.comparison import Comparison, compare
 from registry.licenses.domain import (
+    CLASS_PROPOSED,
     LEDGER_KIND,
     PAGE_MAX_LICENSES,
+    REFUSED,
     Draft,
     LicenseSummary,
     Policy,
@@ -25,6 +29,7 @@ from registry.licenses.domain import (
     Terms,
     Version,
     VersionSummary,
+    asks_second_person,
     is_number,
     leaf_of,
     series_of,
@@ -97,7 +102,8 @@ def _judge_beside(
         and not store.has_published(session, license_id=published[-1].license_id, person_id=by)
     ):
         return publication.not_yours(command.slug)
-    standing = store.terms_of(session, published[-1].id).restrictions
+    kept = [one for one in published if one.second not in REFUSED]
+    standing = store.terms_of(session, kept[-1].id).restrictions
     return publication.judge_next_version(command, sha256=sha256, published=published, standing=standing)
 
 
@@ -123,7 +129,7 @@ def _record(
         slug=command.slug,
         title=command.title.strip(),
         publisher=command.publisher,
-        now=_whole_milliseconds(now),
+        now=whole_milliseconds(now),
     )
     version, terms = _draft(command, published, license_id=owner.id, now=now, by=by)
     version = replace(version, slug=owner.slug, title=owner.title, publisher=owner.publisher)
@@ -132,6 +138,8 @@ def _record(
     )
     version = replace(version, entry_id=entry_id)
     store.insert_version(session, version, terms)
+    if version.asks_second:
+        outbox.put(session, CLASS_PROPOSED, json.dumps({"version": str(version.id)}).encode(), now=now)
     return version
 
 
@@ -169,11 +177,12 @@ def _draft(
         sha256=sha256,
         normalised_digest=normalised,
         language=command.language,
-        effective_at=_whole_milliseconds(command.effective_at or now),
-        published_at=_whole_milliseconds(now),
+        effective_at=whole_milliseconds(command.effective_at or now),
+        published_at=whole_milliseconds(now),
         published_by=by,
         recognised_as=known.id if known is not None else None,
         entry_id=UUID(int=0),
+        asks_second=asks_second_person(command.change_class, by=by),
     )
     return version, terms
 
@@ -193,7 +202,7 @@ def _with_digest(policy: Policy) -> Policy:
     return policy if policy.text is None else replace(policy, sha256=exact_digest(policy.text))
 
 
-def _whole_milliseconds(moment: datetime) -> datetime:
+def whole_milliseconds(moment: datetime) -> datetime:
     """Return `moment` as precise as the ledger leaf states it, so that the row and the leaf stay equal."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -235,7 +244,7 @@ def get_version_by_id(session: Session, version_id: UUID) -> Version:
 
 
 def latest_version(session: Session, slug: str) -> Version | None:
-    """Return the version published last."""
+    """Return the version published last of those that stand: that no second person has yet to confirm."""
     return store.latest_version(session, slug)
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, or_
+from sqlalchemy import ColumnElement, Row, bindparam, exists, insert, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import Select
 
@@ -13,13 +14,23 @@ from registry.kernel.identifiers import new_id
 from registry.licenses.domain import (
     VERSIONS_MAX,
     LicenseSummary,
+    Outcome,
     Policy,
     Restriction,
     Terms,
+    Verdict,
     Version,
     VersionSummary,
+    mark_overtaken,
+    second_person_of,
 )
-from registry.licenses.tables import IncludedPolicy, License, LicenseRestriction, LicenseVersion
+from registry.licenses.tables import (
+    IncludedPolicy,
+    License,
+    LicenseRestriction,
+    LicenseVerdict,
+    LicenseVersion,
+)
 
 
 def find_license(session: Session, slug: str) -> License | None:
@@ -61,6 +72,7 @@ def insert_version(session: Session, version: Version, terms: Terms) -> None:
             published_by=version.published_by,
             recognised_as=version.recognised_as,
             entry_id=version.entry_id,
+            asks_second=version.asks_second,
         )
     )
     session.flush()  # Policies and restrictions refer to the row.
@@ -98,8 +110,13 @@ def find_version_by_id(session: Session, version_id: UUID) -> Version | None:
 
 
 def latest_version(session: Session, slug: str) -> Version | None:
-    """Return the version published last."""
-    statement = _versions().where(License.slug == slug).order_by(col(LicenseVersion.ordinal).desc()).limit(1)
+    """Return the version published last of those that stand."""
+    statement = (
+        _versions()
+        .where(License.slug == slug, _stands())
+        .order_by(col(LicenseVersion.ordinal).desc())
+        .limit(1)
+    )
     return _one_version(session, statement)
 
 
@@ -108,22 +125,25 @@ def list_versions(session: Session, slug: str) -> list[VersionSummary]:
     statement = (
         _summaries().where(License.slug == slug).order_by(col(LicenseVersion.ordinal)).limit(VERSIONS_MAX)
     )
-    return [_summary(row) for row in session.exec(statement)]
+    return mark_overtaken([_summary(row) for row in session.exec(statement)])
 
 
 def list_licenses(
     session: Session, *, after: str, limit: int, words: Sequence[str] = ()
 ) -> list[LicenseSummary]:
-    """Return up to `limit` licenses with a greater slug than `after`, by slug, each with its latest version."""
+    """Return up to `limit` licenses with a greater slug than `after`, by slug, each with its latest version that stands."""
+    # Under other names: the versions listed are not those looked through here.
+    other, verdict = aliased(LicenseVersion), aliased(LicenseVerdict)
+    of_license = select(other).where(other.license_id == License.id).correlate(License)
     latest = (
-        select(func.max(LicenseVersion.ordinal))
-        .where(LicenseVersion.license_id == License.id)
-        .correlate(License)
+        of_license.with_only_columns(func.max(other.ordinal))
+        .where(_stands(other, verdict))
         .scalar_subquery()
     )
+    count = of_license.with_only_columns(func.count()).scalar_subquery()
     statement = (
         _summaries()
-        .add_columns(col(License.publisher))
+        .add_columns(col(License.publisher), count.label("version_count"))
         .where(License.slug > after, LicenseVersion.ordinal == latest)
         .order_by(col(License.slug))
         .limit(limit)
@@ -142,7 +162,7 @@ def list_licenses(
             title=row.title,
             publisher=row.publisher,
             latest=_summary(row),
-            version_count=row.ordinal,
+            version_count=row.version_count,
         )
         for row in session.exec(statement)
     ]
@@ -169,6 +189,83 @@ def policies_of(session: Session, version_id: UUID) -> tuple[Policy, ...]:
         Policy(title=row.title, url=row.url, sha256=row.sha256, text=row.text)
         for row in session.exec(_POLICIES, params={"version_id": version_id})
     )
+
+
+def lock_license(session: Session, license_id: UUID) -> None:
+    """Make other transactions that lock this license wait until this one ends."""
+    session.exec(select(License.id).where(License.id == license_id).with_for_update()).one()
+
+
+def find_verdict(session: Session, version_id: UUID) -> Verdict | None:
+    """Return what a second person said of a version's change class."""
+    row = session.exec(
+        select(LicenseVerdict).where(LicenseVerdict.license_version_id == version_id)
+    ).one_or_none()
+    return _verdict(row) if row is not None else None
+
+
+def list_verdicts_by(
+    session: Session, *, person_id: UUID, before: UUID | None, limit: int
+) -> list[Verdict]:
+    """Return a page of what a person said as a second person, the version published last first."""
+    statement = select(LicenseVerdict).where(LicenseVerdict.given_by == person_id)
+    if before is not None:
+        statement = statement.where(col(LicenseVerdict.license_version_id) < before)
+    statement = statement.order_by(col(LicenseVerdict.license_version_id).desc()).limit(limit)
+    return [_verdict(row) for row in session.exec(statement)]
+
+
+def list_unconfirmed(session: Session, version_ids: Sequence[UUID], *, at: datetime) -> list[str]:
+    """Return those whose change class no second person had confirmed at that moment, as people name them."""
+    confirmed = exists().where(
+        col(LicenseVerdict.license_version_id) == col(LicenseVersion.id),
+        col(LicenseVerdict.outcome) == Outcome.CONFIRMED,
+        col(LicenseVerdict.given_at) <= at,
+    )
+    rows = session.exec(
+        select(License.slug, LicenseVersion.number)
+        .where(LicenseVersion.license_id == License.id, col(LicenseVersion.id).in_(version_ids))
+        .where(col(LicenseVersion.asks_second), ~confirmed)
+        .order_by(col(License.slug), col(LicenseVersion.ordinal))
+    )
+    return [f"{slug}@{number}" for slug, number in rows]
+
+
+def _verdict(row: LicenseVerdict) -> Verdict:
+    return Verdict(
+        version_id=row.license_version_id,
+        outcome=row.outcome,
+        compared_with=row.compared_with,
+        given_by=row.given_by,
+        given_at=row.given_at,
+        reason=row.reason,
+        entry_id=row.entry_id,
+    )
+
+
+def insert_verdict(session: Session, verdict: Verdict) -> None:
+    """Store what a second person said."""
+    session.exec(
+        insert(LicenseVerdict).values(
+            license_version_id=verdict.version_id,
+            outcome=verdict.outcome,
+            compared_with=verdict.compared_with,
+            given_by=verdict.given_by,
+            given_at=verdict.given_at,
+            reason=verdict.reason,
+            entry_id=verdict.entry_id,
+        )
+    )
+
+
+def list_publishers(session: Session, license_id: UUID) -> list[UUID]:
+    """Return who has published versions of the license, the latest first."""
+    statement = (
+        select(LicenseVersion.published_by)
+        .where(LicenseVersion.license_id == license_id, col(LicenseVersion.published_by).is_not(None))
+        .order_by(col(LicenseVersion.ordinal).desc())
+    )
+    return list(dict.fromkeys(one for one in session.exec(statement) if one is not None))
 
 
 def has_published(session: Session, *, license_id: UUID, person_id: UUID) -> bool:
@@ -239,6 +336,7 @@ def _one_version(
         published_by=version.published_by,
         recognised_as=version.recognised_as,
         entry_id=version.entry_id,
+        asks_second=version.asks_second,
     )
 
 
@@ -258,8 +356,27 @@ def _summaries() -> Any:
         col(LicenseVersion.effective_at),
         col(LicenseVersion.published_at),
         col(LicenseVersion.recognised_as),
+        col(LicenseVersion.published_by),
+        col(LicenseVersion.asks_second),
+        col(LicenseVerdict.outcome),
+        col(LicenseVerdict.given_at),
     ]
-    return select(*columns).where(LicenseVersion.license_id == License.id)
+    return (
+        select(*columns)
+        .select_from(LicenseVersion)
+        .join(License, col(LicenseVersion.license_id) == col(License.id))
+        .outerjoin(LicenseVerdict, col(LicenseVerdict.license_version_id) == col(LicenseVersion.id))
+    )
+
+
+def _stands(
+    version: type[LicenseVersion] = LicenseVersion, verdict: type[LicenseVerdict] = LicenseVerdict
+) -> ColumnElement[bool]:
+    """Whether a second person is not asked for, or has confirmed."""
+    confirmed = exists().where(
+        col(verdict.license_version_id) == col(version.id), col(verdict.outcome) == Outcome.CONFIRMED
+    )
+    return or_(col(version.asks_second).is_(False), confirmed)
 
 
 def _summary(row: Row[Any]) -> VersionSummary:
@@ -277,4 +394,8 @@ def _summary(row: Row[Any]) -> VersionSummary:
         effective_at=row.effective_at,
         published_at=row.published_at,
         recognised_as=row.recognised_as,
+        second=second_person_of(
+            row.change_class, by=row.published_by, asks=row.asks_second, outcome=row.outcome
+        ),
+        judged_at=row.given_at,
     )

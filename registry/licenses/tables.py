@@ -3,11 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, false
 from sqlmodel import Field
 
 from registry.kernel.database import Table, UTCDateTime, enum_column
-from registry.licenses.domain import ChangeClass, Strictness
+from registry.licenses.domain import ChangeClass, Outcome, Strictness
 
 
 class License(Table, table=True):
@@ -26,11 +26,13 @@ class LicenseVersion(Table, table=True):
     __table_args__ = (
         UniqueConstraint("license_id", "number"),
         UniqueConstraint("license_id", "ordinal"),
-        UniqueConstraint("license_id", "sha256"),
         CheckConstraint("ordinal >= 1 AND series >= 1 AND series <= ordinal", name="series_within"),
         CheckConstraint("(ordinal = 1) = (change_class = 'initial')", name="first_is_initial"),
         CheckConstraint(
             "(change_class IN ('initial', 'material')) = (series = ordinal)", name="series_begins_with_change"
+        ),
+        CheckConstraint(
+            "NOT asks_second OR (series < ordinal AND published_by IS NOT NULL)", name="second_person_of_class"
         ),
         Index("ix_license_version_normalised_digest", "normalised_digest"),
     )
@@ -49,6 +51,25 @@ class LicenseVersion(Table, table=True):
     published_at: datetime = Field(sa_type=UTCDateTime)
     published_by: UUID | None = Field(default=None, foreign_key="person.id")
     recognised_as: str | None = Field(default=None, max_length=64)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+    asks_second: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """False of an editorial or compatible version by a person: from before two persons were asked for."""
+
+
+class LicenseVerdict(Table, table=True):
+    """What a second person said of the change class of a version; said once and for good."""
+
+    __table_args__ = (
+        CheckConstraint("(outcome = 'objected') = (reason IS NOT NULL)", name="objection_has_reason"),
+        CheckConstraint("license_version_id <> compared_with", name="compared_with_another"),
+    )
+
+    license_version_id: UUID = Field(primary_key=True, foreign_key="license_version.id")
+    outcome: Outcome = Field(sa_type=enum_column(Outcome))
+    compared_with: UUID = Field(foreign_key="license_version.id")
+    given_by: UUID = Field(foreign_key="person.id")
+    given_at: datetime = Field(sa_type=UTCDateTime)
+    reason: str | None = Field(default=None, max_length=300)
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
 
 
