@@ -18,10 +18,12 @@ from registry.audit.look_pages import LookPages
 from registry.audit.pages import LogPages
 from registry.audit.publisher_pages import PublisherPages
 from registry.audit.register_pages import RegisterPages
+from registry.audit.second_person_pages import SecondPersonPages
 from registry.audit.sharing_pages import SharingPages
 from registry.catalog.api import ModelsApi, PublishersApi
 from registry.catalog.equivalence_api import EquivalencesApi, RestrictionsApi
 from registry.catalog.lineage_api import LineageApi
+from registry.catalog.second_person_api import SecondPersonApi
 from registry.catalog.sharing_api import SharingApi
 from registry.catalog.upload_api import UploadsApi
 from registry.delivery.api import DownloadsAuditApi
@@ -75,6 +77,7 @@ ROUTES: tuple[Any, ...] = (
     InboxPages,
     CatalogPages,
     LicensePages,
+    SecondPersonPages,
     LogPages,
     RecordsPages,
     ManagePages,
@@ -110,6 +113,7 @@ ROUTES: tuple[Any, ...] = (
     UpdatesApi,
     UploadsApi,
     LicensesApi,
+    SecondPersonApi,
     ReceiptsApi,
     AcceptancesAuditApi,
     DownloadsAuditApi,

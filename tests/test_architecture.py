@@ -94,12 +94,16 @@ EXTRA_FILES = {
         "publisher_pages": "publishing, roles and blocks of one publisher",
         "publisher_views": "what those pages show",
         "question_views": "what they show of the questions",
+        "second_person_pages": "what a second person sees of a license version, and says",
         "sharing_pages": "putting a model behind another's gate",
         "register_pages": "who accepted which text",
         "weekly_chart": "acceptances per week, drawn",
     },
     "catalog": {
         "reviews": "how a gate of mode manual reviews",
+        "second_persons": "who confirms a change class that asks nobody again",
+        "second_person_api": "its routes",
+        "second_person_telling": "what is told about it",
         "requirable": "which license versions a gate may require",
         "looks": "the durable note that somebody looked at people's data",
         "look_tables": "table of looks",
@@ -243,6 +247,7 @@ EXTRA_FILES = {
         "publication": "rules of publishing a version",
         "structure": "sections and clauses of a text",
         "texts": "digests of a text",
+        "verdicts": "a second person's word on a change class",
     },
 }
 
@@ -263,6 +268,7 @@ SHARED_MODULES = {
     "registry.catalog.cards",
     "registry.catalog.equivalence_store",
     "registry.catalog.equivalences",
+    "registry.catalog.second_persons",
     "registry.catalog.forms",
     "registry.catalog.graces",
     "registry.catalog.inherited_terms",

@@ -274,10 +274,8 @@ def _previous_numbers(session: Session, shown: ModelShown) -> dict[UUID, str | N
     """Return the number of the version before each required one."""
     before: dict[UUID, str | None] = {}
     for version, _ in shown.requirements:
-        earlier = [
-            one for one in licenses.list_versions(session, version.slug) if one.ordinal < version.ordinal
-        ]
-        before[version.id] = earlier[-1].number if earlier else None
+        earlier = licenses.standing_before(licenses.list_versions(session, version.slug), version.ordinal)
+        before[version.id] = earlier.number if earlier else None
     return before
 
 

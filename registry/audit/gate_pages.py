@@ -216,7 +216,10 @@ def load_gate(
             session, person_ids=[one.created_by for one in history if one.created_by], sealer=desk.sealer
         ),
         indices=ledger.find_indices(session, [gate.entry_id for gate in history]),
-        versions={slug: licenses.list_versions(session, slug) for slug in dict.fromkeys(slugs)},
+        versions={
+            slug: [one for one in licenses.list_versions(session, slug) if one.second.stands]
+            for slug in dict.fromkeys(slugs)
+        },
         licenses=licenses.list_licenses(session, limit=LICENSES_OFFERED)[0],
         bases=bases,
         may_change=may_any(roles, Command.CHANGE_GATE),

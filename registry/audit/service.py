@@ -10,7 +10,6 @@ from registry.access import fsck as access_fsck
 from registry.catalog import fsck as catalog_fsck
 from registry.identity import fsck as identity_fsck
 from registry.kernel.sealing import Sealer
-from registry.licenses import fsck as licenses_fsck
 
 LeafCheck = Callable[[Session, str, bytes], ledger.Discrepancy | None]
 
@@ -49,7 +48,7 @@ _LEAF_CHECKS: Mapping[str, LeafCheck] = {
         kind: lambda session, _kind, leaf: identity_fsck.check_leaf(session, leaf)
         for kind in identity_fsck.KINDS
     },
-    **{kind: lambda session, _kind, leaf: licenses.check_leaf(session, leaf) for kind in licenses_fsck.KINDS},
+    **{kind: lambda session, _kind, leaf: licenses.check_leaf(session, leaf) for kind in licenses.LEDGER_KINDS},
     **{kind: lambda session, _kind, leaf: catalog.check_leaf(session, leaf) for kind in catalog_fsck.KINDS},
     **dict.fromkeys(acceptances_fsck.KINDS, acceptances_fsck.check_leaf),
     **{

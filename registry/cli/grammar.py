@@ -265,7 +265,8 @@ def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--change-class",
         choices=("initial", "editorial", "compatible", "material"),
         default="initial",
-        help="what the version means for those who accepted an earlier one; material asks them again (initial)",
+        help="what the version means for those who accepted an earlier one; material asks them again, editorial and "
+        "compatible take a second person (initial)",
     )
     add.add_argument(
         "--policy",

@@ -39,7 +39,9 @@ def show(args: Namespace) -> int:
         elif args.json:
             write_json(registry.get_license_version(slug, number).value)
         else:
-            sys.stdout.buffer.write(_verified_text(registry, slug, number))
+            version = registry.get_license_version(slug, number)
+            sys.stdout.buffer.write(_verified_text(registry, slug, number, version))
+            _say_second_person(version)
     return 0
 
 
@@ -51,12 +53,13 @@ def _show_versions(answer: Fields, *, as_json: bool) -> None:
         (
             f"{printable(version.text('slug'))}@{printable(version.text('number'))}",
             printable(version.text("change_class")),
+            printable(version.maybe_text("second_person") or ""),
             printable(version.text("effective_at")),
             version.text("sha256"),
         )
         for version in answer.members("versions")
     ]
-    write_columns(("version", "change", "effective", "text"), rows)
+    write_columns(("version", "change", "second person", "effective", "text"), rows)
 
 
 def diff(args: Namespace) -> int:
@@ -69,15 +72,30 @@ def diff(args: Namespace) -> int:
                 raise UsageProblem("--json compares versions of one license; leave it out to compare others")
             write_json(registry.compare_license(old_slug, old=old, new=new).value)
             return 0
-        before = _verified_text(registry, old_slug, old).decode(errors="replace").splitlines()
-        after = _verified_text(registry, new_slug, new).decode(errors="replace").splitlines()
+        before, after = (
+            _verified_text(registry, slug, number, registry.get_license_version(slug, number))
+            .decode(errors="replace")
+            .splitlines()
+            for slug, number in ((old_slug, old), (new_slug, new))
+        )
     for line in difflib.unified_diff(before, after, args.old, args.new, lineterm=""):
         write_line(line)
     return 0
 
 
-def _verified_text(registry: Registry, slug: str, number: str) -> bytes:
-    expected = registry.get_license_version(slug, number).text("sha256")
+def _say_second_person(version: Fields) -> None:
+    """Say where a version stands whose change class takes a second person."""
+    said = {
+        "waits": "It waits for a second person; no gate can require it yet.",
+        "objected": "A second person objects to its change class; no gate can require it.",
+        "overtaken": "A later version was confirmed before it; no gate can require it.",
+    }.get(version.maybe_text("second_person") or "")
+    if said:
+        talk(f"{said} {printable(version.maybe_text('url') or '')}/second-person")
+
+
+def _verified_text(registry: Registry, slug: str, number: str, version: Fields) -> bytes:
+    expected = version.text("sha256")
     data = registry.get_license_text(slug, number)
     got = "sha256:" + hashlib.sha256(data).hexdigest()
     if got != expected:
@@ -109,6 +127,7 @@ def add(args: Namespace) -> int:
     else:
         write_line(f"{slug}@{number} {answer.text('sha256')}")
         talk(f"Published; it never changes. {printable(answer.maybe_text('url') or '')}")
+        _say_second_person(answer)
     return 0
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlmodel import Session
 
-from registry import acceptances, access, catalog, identity
+from registry import acceptances, access, catalog, identity, licenses
 from registry.acceptances.domain import AcceptanceSummary
 from registry.catalog import equivalence_store
 from registry.delivery import reading, schemas, store, updates
@@ -33,6 +33,7 @@ async def write_personal_data(desk: Desk, person_id: UUID) -> AsyncIterator[byte
         ("notices", _notices),
         ("releases_to_give_up", _releases_to_give_up),
         ("equivalence_decisions", _equivalence_decisions),
+        ("second_person_decisions", _second_person_decisions),
     ):
         yield f',"{name}":['.encode()
         async for piece in _write_list(desk, person_id, load):
@@ -292,6 +293,27 @@ def _equivalence_decisions(
                 "you": [
                     act for act, theirs in (("decided", row.decided), ("withdrew", row.withdrew)) if theirs
                 ],
+            },
+        )
+        for row in rows
+    ]
+
+
+def _second_person_decisions(
+    session: Session, desk: Desk, person_id: UUID, after: UUID | None
+) -> Sequence[Item]:
+    """What the person said as a second person of the change classes of license versions."""
+    del desk
+    rows = licenses.list_verdicts_by(session, person_id=person_id, before=after, limit=ROWS_PER_READ)
+    return [
+        (
+            row.version_id,
+            {
+                "license": licenses.get_version_by_id(session, row.version_id).reference,
+                "outcome": row.outcome.value,
+                "compared_with": licenses.get_version_by_id(session, row.compared_with).reference,
+                "reason": row.reason,
+                "decided_at": iso(row.given_at),
             },
         )
         for row in rows

@@ -33,6 +33,7 @@ from registry.licenses.domain import (
     parse_reference,
     standing_before,
 )
+from registry.licenses.fsck import KINDS as LEDGER_KINDS
 from registry.licenses.fsck import check_leaf, find_discrepancies
 from registry.licenses.known import (
     EXCEPTIONS,
@@ -65,15 +66,24 @@ from registry.licenses.store import list_publishers as list_version_publishers
 from registry.licenses.store import list_unconfirmed, list_verdicts_by
 from registry.licenses.structure import Clause, ClauseKind, Part, PartKind, Structure, parse, plain
 from registry.licenses.texts import check_text, decode, exact_digest, normalised_digest
-from registry.licenses.verdicts import Proposal, find_proposal, open_proposal, second_person_path
+from registry.licenses.verdicts import (
+    Proposal,
+    compare_path,
+    find_proposal,
+    open_proposal,
+    second_person_path,
+    settled,
+)
 from registry.licenses.verdicts import Task as ProposalTask
 from registry.licenses.verdicts import judge as judge_class
+from registry.licenses.views import difference_of
 
 __all__ = [
     "CLASS_JUDGED",
     "CLASS_PROPOSED",
     "EXCEPTIONS",
     "GAPS",
+    "LEDGER_KINDS",
     "Carried",
     "ChangeClass",
     "Changes",
@@ -111,10 +121,12 @@ __all__ = [
     "check_leaf",
     "check_text",
     "compare",
+    "compare_path",
     "compare_restrictions",
     "compare_versions",
     "decode",
     "describe_restriction",
+    "difference_of",
     "draft_version",
     "exact_digest",
     "find_bundled",
@@ -147,6 +159,7 @@ __all__ = [
     "publish_version",
     "recognise",
     "second_person_path",
+    "settled",
     "standing_before",
     "structure_of",
     "summarise_compared",

@@ -14,8 +14,8 @@ from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import Problem, refuse
-from registry.licenses import publication, service
-from registry.licenses.domain import NUMBER_MAX_CHARACTERS, PAGE_MAX_LICENSES, Terms, Version
+from registry.licenses import publication, service, verdicts
+from registry.licenses.domain import NUMBER_MAX_CHARACTERS, PAGE_MAX_LICENSES, SecondPerson, Terms, Version
 from registry.licenses.schemas import (
     ComparisonView,
     LicensesView,
@@ -36,6 +36,7 @@ _ROWS_MAY_GROW = "public, max-age=300"
 _PROBLEM = ResponseSpec(
     Problem, media_type="application/problem+json", description="Refused; says what to do."
 )
+_Loaded = tuple[Version, Terms, SecondPerson]
 Number = Annotated[str, QueryParameter(min_length=1, max_length=NUMBER_MAX_CHARACTERS)]
 
 
@@ -79,15 +80,11 @@ class LicensesApi(Controller):
             return refuse(request, scope_missing(Scope.PUBLISH))
         command, now = data.command(), clock.now()
 
-        def work(session: Session) -> tuple[Version, Terms] | Refusal:
+        def work(session: Session) -> _Loaded | Refusal:
             version = service.publish_version(
                 session, command, now=now, by=principal.person_id, is_operator=principal.is_operator
             )
-            return (
-                version
-                if isinstance(version, Refusal)
-                else (version, service.find_terms(session, version.id))
-            )
+            return version if isinstance(version, Refusal) else _with_terms(session, version)
 
         outcome = await database.write(work)
         if isinstance(outcome, Refusal):
@@ -153,10 +150,10 @@ async def answer_file(
     outcome = await database.read(lambda session: _load(session, slug, number))
     if isinstance(outcome, Refusal):
         return refuse(request, outcome)
-    version, terms = outcome
+    version, terms, second = outcome
     if f"{dot}{suffix}" == TEXT_SUFFIX:
         return text_response(request, version)
-    view = await asyncio.to_thread(_view, version, terms, base_url=_base_url(request))
+    view = await asyncio.to_thread(_view, version, terms, second, base_url=_base_url(request))
     return Response(view, headers={"Cache-Control": _ROWS_MAY_GROW})
 
 
@@ -181,14 +178,19 @@ def _etags(request: Request[Any, Any, Any]) -> set[str]:
     return {tag.strip().removeprefix("W/") for tag in given.split(",")}
 
 
-def _load(session: Session, slug: str, number: str) -> tuple[Version, Terms] | Refusal:
+def _load(session: Session, slug: str, number: str) -> _Loaded | Refusal:
     version = service.get_version(session, slug, number)
-    return version if isinstance(version, Refusal) else (version, service.find_terms(session, version.id))
+    return version if isinstance(version, Refusal) else _with_terms(session, version)
 
 
-def _view(version: Version, terms: Terms, *, base_url: str) -> VersionView:
+def _with_terms(session: Session, version: Version) -> _Loaded:
+    second = verdicts.open_proposal(session, version).second
+    return version, service.find_terms(session, version.id), second
+
+
+def _view(version: Version, terms: Terms, second: SecondPerson, *, base_url: str) -> VersionView:
     return view_version(
-        version, terms, service.recognise(version), service.structure_of(version), base_url=base_url
+        version, terms, second, service.recognise(version), service.structure_of(version), base_url=base_url
     )
 
 

@@ -23,6 +23,7 @@ from registry.licenses.domain import (
     Policy,
     PublishVersion,
     Restriction,
+    SecondPerson,
     Strictness,
     Terms,
     Version,
@@ -120,6 +121,8 @@ class VersionSummaryView(msgspec.Struct, frozen=True, kw_only=True):
     published_at: str
     recognised_as: str | None
     url: str
+    second_person: SecondPerson
+    """Whether a second person has confirmed its change class; until then no gate requires the version."""
 
 
 class LicenseSummaryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +230,7 @@ class VersionView(msgspec.Struct, frozen=True, kw_only=True):
     """An aid for reading and linking; what binds is the text."""
     url: str
     text_url: str
+    second_person: SecondPerson
 
 
 class SegmentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,6 +278,7 @@ def view_summary(version: VersionSummary, *, base_url: str) -> VersionSummaryVie
         published_at=iso(version.published_at),
         recognised_as=version.recognised_as,
         url=f"{base_url}{version.path}",
+        second_person=version.second,
     )
 
 
@@ -306,7 +311,13 @@ def view_license(versions: Sequence[VersionSummary], *, publisher: str | None, b
 
 
 def view_version(
-    version: Version, terms: Terms, recognition: Recognition, structure: Structure, *, base_url: str
+    version: Version,
+    terms: Terms,
+    second: SecondPerson,
+    recognition: Recognition,
+    structure: Structure,
+    *,
+    base_url: str,
 ) -> VersionView:
     """Return a whole version for the wire."""
     return VersionView(
@@ -348,6 +359,7 @@ def view_version(
         structure=_view_structure(structure),
         url=f"{base_url}{version.path}",
         text_url=f"{base_url}{version.path}.txt",
+        second_person=second,
     )
 
 

@@ -136,9 +136,7 @@ def list_licenses(
     other, verdict = aliased(LicenseVersion), aliased(LicenseVerdict)
     of_license = select(other).where(other.license_id == License.id).correlate(License)
     latest = (
-        of_license.with_only_columns(func.max(other.ordinal))
-        .where(_stands(other, verdict))
-        .scalar_subquery()
+        of_license.with_only_columns(func.max(other.ordinal)).where(_stands(other, verdict)).scalar_subquery()
     )
     count = of_license.with_only_columns(func.count()).scalar_subquery()
     statement = (
@@ -204,9 +202,7 @@ def find_verdict(session: Session, version_id: UUID) -> Verdict | None:
     return _verdict(row) if row is not None else None
 
 
-def list_verdicts_by(
-    session: Session, *, person_id: UUID, before: UUID | None, limit: int
-) -> list[Verdict]:
+def list_verdicts_by(session: Session, *, person_id: UUID, before: UUID | None, limit: int) -> list[Verdict]:
     """Return a page of what a person said as a second person, the version published last first."""
     statement = select(LicenseVerdict).where(LicenseVerdict.given_by == person_id)
     if before is not None:

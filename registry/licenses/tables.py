@@ -32,7 +32,8 @@ class LicenseVersion(Table, table=True):
             "(change_class IN ('initial', 'material')) = (series = ordinal)", name="series_begins_with_change"
         ),
         CheckConstraint(
-            "NOT asks_second OR (series < ordinal AND published_by IS NOT NULL)", name="second_person_of_class"
+            "NOT asks_second OR (series < ordinal AND published_by IS NOT NULL)",
+            name="second_person_of_class",
         ),
         Index("ix_license_version_normalised_digest", "normalised_digest"),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -139,3 +140,8 @@ def _comparison_outdated(version: Version, compared: Version, seen: str) -> Refu
 def second_person_path(version: Version) -> str:
     """Return the page on which a second person decides."""
     return f"{version.path}/second-person"
+
+
+def compare_path(old: Version, new: Version) -> str:
+    """Return the page on which two versions of a license stand side by side."""
+    return f"/licenses/{new.slug}/compare?{urlencode({'from': old.number, 'to': new.number})}"

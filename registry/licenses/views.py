@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from registry.kernel.page_parts import (
     Badge,
+    Difference,
     DocumentText,
     Link,
     MarginNote,
@@ -21,15 +22,19 @@ from registry.kernel.page_parts import (
 from registry.licenses import reading, structure
 from registry.licenses.bundled import SummaryLine, find_bundled
 from registry.licenses.domain import (
+    REFUSED,
     ChangeClass,
     LicenseSummary,
     Restriction,
+    SecondPerson,
     Terms,
     Version,
     VersionSummary,
+    standing_before,
 )
 from registry.licenses.known import Match, Recognition, describe_restriction, known_index, taxonomy
 from registry.licenses.texts import decode
+from registry.licenses.verdicts import second_person_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,7 @@ def index_view(
                 publisher=one.publisher,
                 summary=None,
                 number=one.latest.number,
-                effective_at=one.latest.effective_at,
+                effective_at=one.latest.counts_from,
                 change="first text"
                 if one.latest.change_class is ChangeClass.INITIAL
                 else f"{one.latest.change_class.value} change",
@@ -93,7 +98,8 @@ def version_view(shown: LicenseShown, recognition: Recognition, *, now: datetime
     parsed = structure.parse(decode(version.text))
     places = {clause.label: clause.id for clause in parsed.clauses}
     bundled = find_bundled(version.slug, version.number)
-    before = next((one for one in reversed(shown.versions) if one.ordinal < version.ordinal), None)
+    listed = next(one for one in shown.versions if one.id == version.id)
+    before = standing_before(shown.versions, version.ordinal)
     numbers = [one.number for one in shown.versions]
     return SimpleNamespace(
         license=SimpleNamespace(
@@ -102,26 +108,11 @@ def version_view(shown: LicenseShown, recognition: Recognition, *, now: datetime
             publisher=version.publisher,
             summary=bundled.note if bundled and version.ordinal > 1 else None,
         ),
-        version=SimpleNamespace(
-            number=version.number,
-            text_url=f"{version.path}.txt",
-            json_url=f"{version.path}.json",
-            state=_state(version.ordinal, version.effective_at, shown.versions, now),
-            effective_at=version.effective_at,
-            published_at=version.published_at,
-            change=version.change_class.value,
-            change_from=before.number if before else None,
-            means=_means(version.change_class, before),
-            normalised_digest=version.normalised_digest,
-            entry=(
-                Link(label=f"log entry {shown.entry_index:,}", url=f"/log/{shown.entry_index}")
-                if shown.entry_index is not None
-                else None
-            ),
-        ),
+        version=_version(shown, listed, before, now),
         text=_noted(reading.document_text(version), shown.terms.restrictions, places),
         required_by=SimpleNamespace(models=shown.models, url=f"/?{urlencode({'license': version.slug})}"),
         accepted=None,
+        notice=_notice(listed, second_person_path(version)),
         recognised=_recognised(recognition),
         lookalike=_lookalike(recognition),
         policies=[
@@ -147,6 +138,31 @@ def version_view(shown: LicenseShown, recognition: Recognition, *, now: datetime
     )
 
 
+def _version(
+    shown: LicenseShown, listed: VersionSummary, before: VersionSummary | None, now: datetime
+) -> SimpleNamespace:
+    version = shown.version
+    return SimpleNamespace(
+        number=version.number,
+        text_url=f"{version.path}.txt",
+        json_url=f"{version.path}.json",
+        state=_badge(listed, shown.versions, now).word,
+        dated=_dating(listed, now),
+        effective_at=listed.counts_from,
+        published_at=version.published_at,
+        change=version.change_class.value,
+        change_from=before.number if before else None,
+        means=_means(listed, before),
+        second=_second(listed),
+        normalised_digest=version.normalised_digest,
+        entry=(
+            Link(label=f"log entry {shown.entry_index:,}", url=f"/log/{shown.entry_index}")
+            if shown.entry_index is not None
+            else None
+        ),
+    )
+
+
 def compare_view(
     old: Version, new: Version, versions: Sequence[VersionSummary], *, now: datetime
 ) -> SimpleNamespace:
@@ -155,13 +171,7 @@ def compare_view(
     reversed_order = old.ordinal > new.ordinal
     return SimpleNamespace(
         license=SimpleNamespace(title=new.title, url=f"/licenses/{quote(new.slug)}"),
-        difference=replace(
-            reading.difference(old, new),
-            old_label=f"Version {old.number}",
-            new_label=f"Version {new.number}",
-            old_detail=_dated(old, versions, now),
-            new_detail=_dated(new, versions, now),
-        ),
+        difference=difference_of(old, new, versions, now=now),
         compare_url=f"/licenses/{quote(new.slug)}/compare",
         compare_from=_options(numbers, old.number),
         compare_to=_options(numbers, new.number),
@@ -178,49 +188,115 @@ def compare_view(
     )
 
 
-def _state(ordinal: int, effective_at: datetime, versions: Sequence[VersionSummary], now: datetime) -> str:
-    if effective_at > now:
-        return "announced"
-    later = any(one.ordinal > ordinal and one.effective_at <= now for one in versions)
-    return "superseded" if later else "in-force"
+def difference_of(
+    old: Version, new: Version, versions: Sequence[VersionSummary], *, now: datetime
+) -> Difference:
+    """Return two versions of a license side by side, each with its state; this takes time, too."""
+    return replace(
+        reading.difference(old, new),
+        old_label=f"Version {old.number}",
+        new_label=f"Version {new.number}",
+        old_detail=_dated(old, versions, now),
+        new_detail=_dated(new, versions, now),
+    )
+
+
+def _badge(one: VersionSummary, versions: Sequence[VersionSummary], now: datetime) -> Badge:
+    """Return the state of a version among all of its license."""
+    if not one.second.stands:
+        return _UNCONFIRMED[one.second]
+    if one.effective_at > now:
+        return Badge(word="Announced", shape=Shape.WAITING, tone=Tone.WAIT)
+    if any(
+        later.ordinal > one.ordinal and later.second.stands and later.effective_at <= now
+        for later in versions
+    ):
+        return Badge(word="Superseded", shape=Shape.ENDED)
+    return Badge(word="In force", shape=Shape.DONE, tone=Tone.OK)
+
+
+_UNCONFIRMED = {
+    SecondPerson.WAITS: Badge(word="Waits for a second person", shape=Shape.WAITING, tone=Tone.WAIT),
+    SecondPerson.OBJECTED: Badge(word="Objected to", shape=Shape.WARNING, tone=Tone.STOP),
+    SecondPerson.OVERTAKEN: Badge(word="Overtaken", shape=Shape.ENDED),
+}
+
+
+def _dating(one: VersionSummary, now: datetime) -> str:
+    """Return what the date of a version's state is."""
+    if not one.second.stands:
+        return "effective, once confirmed, from" if one.second is SecondPerson.WAITS else "published for"
+    return "from" if one.effective_at > now else "since"
 
 
 def in_force(versions: Sequence[VersionSummary], now: datetime) -> VersionSummary:
     """Return the version that is in force, or the first one while none is; `versions` is not empty."""
-    return next((one for one in reversed(versions) if one.effective_at <= now), versions[0])
+    standing = (one for one in reversed(versions) if one.second.stands and one.effective_at <= now)
+    return next(standing, versions[0])
 
 
-def _means(change: ChangeClass, before: VersionSummary | None) -> str:
+def _means(one: VersionSummary, before: VersionSummary | None) -> str:
     if before is None:
         return "First text"
-    if change.begins_series:
+    if one.second in REFUSED:
+        return "Nobody is asked to accept it"
+    if one.change_class.begins_series:
         return f"Who accepted {before.number} is asked again"
+    if one.second is SecondPerson.WAITS:
+        return f"Once confirmed, acceptance of {before.number} stays current"
     return f"Acceptance of {before.number} stays current"
 
 
+def _second(one: VersionSummary) -> str | None:
+    """Return whose word the change class rests on, where it takes two persons."""
+    return {
+        SecondPerson.NOT_ASKED: "published before two persons were asked for",
+        SecondPerson.CONFIRMED: "confirmed by a second person",
+    }.get(one.second)
+
+
+def _notice(one: VersionSummary, page: str) -> Notice | None:
+    link = Link(label="Look at what changed", url=page)
+    if one.second is SecondPerson.WAITS:
+        return Notice(
+            tone=Tone.WAIT,
+            title="This version waits for a second person",
+            text=f"It was published as {one.change_class.value}, so that nobody is asked to accept it again. "
+            "No gate can require it before somebody else has confirmed that.",
+            link=link,
+        )
+    if one.second is SecondPerson.OBJECTED:
+        text = f"They do not agree that it is {one.change_class.value}. No gate can require it."
+        return Notice(
+            tone=Tone.STOP, title="A second person objects to this version", text=text,
+            link=Link(label="Read why", url=page),
+        )  # fmt: skip
+    if one.second is SecondPerson.OVERTAKEN:
+        text = "It waited for a second person when a later version was confirmed. No gate can require it."
+        return Notice(tone=Tone.NOTE, title="A later version overtook this one", text=text)
+    return None
+
+
 def _version_row(one: VersionSummary, versions: Sequence[VersionSummary], now: datetime) -> SimpleNamespace:
-    before = next((other for other in reversed(versions) if other.ordinal < one.ordinal), None)
-    badge = {
-        "in-force": Badge(word="In force", shape=Shape.DONE, tone=Tone.OK),
-        "announced": Badge(word="Announced", shape=Shape.WAITING, tone=Tone.WAIT),
-        "superseded": Badge(word="Superseded", shape=Shape.ENDED),
-    }
     return SimpleNamespace(
         number=one.number,
         url=one.path,
-        state=badge[_state(one.ordinal, one.effective_at, versions, now)],
-        effective_at=one.effective_at,
+        state=_badge(one, versions, now),
+        effective_at=one.counts_from if one.second.stands else one.published_at,
         change=one.change_class.value,
-        means=_means(one.change_class, before),
+        second=_second(one),
+        means=_means(one, standing_before(versions, one.ordinal)),
         sha256=one.sha256,
         accepted=None,
     )
 
 
 def _dated(version: Version, versions: Sequence[VersionSummary], now: datetime) -> str:
-    state = _state(version.ordinal, version.effective_at, versions, now).replace("-", " ")
-    moment = version.effective_at
-    return f"{state}, {moment.day} {moment:%B} {moment.year}"
+    """Return the state of a version and since when, as its side of a comparison says it."""
+    listed = next(one for one in versions if one.id == version.id)
+    moment = listed.counts_from if listed.second.stands else listed.published_at
+    word = _badge(listed, versions, now).word
+    return f"{word[0].lower()}{word[1:]}, {moment.day} {moment:%B} {moment.year}"
 
 
 def _options(numbers: Sequence[str], chosen: str) -> Sequence[Option]:

@@ -318,6 +318,7 @@ async def test_an_empty_record_exports_as_one_document(site: Site, owner: Princi
         "notices",
         "releases_to_give_up",
         "equivalence_decisions",
+        "second_person_decisions",
     ):
         assert whole[name] == [], name
 

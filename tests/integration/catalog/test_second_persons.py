@@ -59,11 +59,7 @@ class Scene:
         self.world.write(
             lambda session: session.connection().execute(
                 text("UPDATE person SET is_operator = true WHERE id = :id"),
-                {
-                    "id": person.person_id.hex
-                    if self.world.database.dialect == "sqlite"
-                    else person.person_id
-                },
+                {"id": person.person_id.hex if self.world.database.dialect == "sqlite" else person.person_id},
             )
         )
         return replace(person, is_operator=True)
@@ -130,9 +126,7 @@ class Scene:
             self.world.write(outbox.complete, message=message, now=self.world.now)
 
     def told(self, person: Principal) -> list[str]:
-        found = self.world.read(
-            identity.list_notices, person_id=person.person_id, sealer=self.world.sealer
-        )
+        found = self.world.read(identity.list_notices, person_id=person.person_id, sealer=self.world.sealer)
         return [one.message.kind for one in found]
 
 
@@ -222,14 +216,19 @@ def test_operators_and_who_published_an_earlier_version_can_confirm(scene: Scene
     lone = scene.say(scene.ada)
     assert lone.given_by == scene.ada.person_id
     scene.publish("1.0.2", LOOSER, "compatible")
-    assert scene.say(operator, replace(CONFIRM, compared_with="1.0.1"), "1.0.2").given_by == operator.person_id
+    assert (
+        scene.say(operator, replace(CONFIRM, compared_with="1.0.1"), "1.0.2").given_by == operator.person_id
+    )
 
 
 @pytest.mark.parametrize("said", [CONFIRM, OBJECT])
 def test_only_a_person_in_a_browser_with_a_fresh_sign_in_decides(scene: Scene, said: Answer) -> None:
     scene.publish("1.0.1", MENDED, "editorial")
     token = Principal(
-        person_id=scene.ben.person_id, channel=Channel.TOKEN, scopes=frozenset(Scope), signed_in_at=scene.world.now
+        person_id=scene.ben.person_id,
+        channel=Channel.TOKEN,
+        scopes=frozenset(Scope),
+        signed_in_at=scene.world.now,
     )
     stale = replace(scene.ben, signed_in_at=scene.world.now - timedelta(days=1))
     assert code(scene.say(token, said)) == "fresh-sign-in-needed"
@@ -294,7 +293,12 @@ def test_a_refused_version_does_not_loosen_what_a_later_one_may_tighten(scene: S
 def test_unknown_versions_are_named_as_such(scene: Scene) -> None:
     assert code(scene.say(scene.ben, number="9.9")) == "license-version-not-found"
     refused = scene.world.write(
-        second_persons.answer, slug="nothing", number="1.0", said=CONFIRM, principal=scene.ben, now=scene.world.now
+        second_persons.answer,
+        slug="nothing",
+        number="1.0",
+        said=CONFIRM,
+        principal=scene.ben,
+        now=scene.world.now,
     )
     assert code(refused) == "license-not-found"
 
@@ -343,8 +347,14 @@ def test_a_version_from_before_counts_as_it_did(scene: Scene) -> None:
             "UPDATE license_verdict SET given_by = (SELECT published_by FROM license_version WHERE ordinal = 2)",
             "was given by who published the version",
         ),
-        ("UPDATE license_verdict SET given_at = '2020-01-01 00:00:00.000000'", "differs from its ledger entry"),
-        ("UPDATE license_verdict SET given_at = '2100-01-01 00:00:00.000000'", "no second person had confirmed"),
+        (
+            "UPDATE license_verdict SET given_at = '2020-01-01 00:00:00.000000'",
+            "differs from its ledger entry",
+        ),
+        (
+            "UPDATE license_verdict SET given_at = '2100-01-01 00:00:00.000000'",
+            "no second person had confirmed",
+        ),
     ],
 )
 def test_what_is_altered_behind_our_back_is_found(scene: Scene, statement: str, problem: str) -> None:
