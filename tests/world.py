@@ -14,7 +14,7 @@ from registry import acceptances, access, catalog, identity, ledger, licenses
 from registry.acceptances.domain import AcceptLicense, Context, Ticket, write_ticket
 from registry.acceptances.sd_jwt import TYP, decode
 from registry.acceptances.service import TICKET_SECRET
-from registry.catalog import equivalences
+from registry.catalog import equivalences, second_persons
 from registry.catalog.api import MANIFEST_TYPE
 from registry.catalog.domain import ModelView, StatedFile
 from registry.catalog.manifests import GitBlobHasher
@@ -128,7 +128,10 @@ class World:
 
     # Things.
 
-    def license(self, number: str, text: bytes, change_class: str) -> licenses.Version:
+    def license(
+        self, number: str, text: bytes, change_class: str, *, by: Principal | None = None
+    ) -> licenses.Version:
+        """A version by a person, or one that came with the installation."""
         outcome = self.write(
             licenses.publish_version,
             command=licenses.PublishVersion(
@@ -139,14 +142,14 @@ class World:
                 title="Sample OpenRAIL-M",
             ),
             now=self.now,
-            by=None,
+            by=by.person_id if by else None,
         )
         assert not isinstance(outcome, Refusal), outcome
         return outcome
 
     def restricting(self, slug: str, *restrictions: str, text: bytes = b"", **changes: Any) -> str:
         """A license version that restricts these uses, each a slug or `slug:strictness`; its reference."""
-        number = changes.pop("number", "1.0")
+        number, by = changes.pop("number", "1.0"), changes.pop("by", None)
         outcome = self.write(
             licenses.publish_version,
             command=licenses.PublishVersion(
@@ -165,7 +168,7 @@ class World:
                 **changes,
             ),
             now=self.now,
-            by=None,
+            by=by.person_id if by else None,
         )
         assert not isinstance(outcome, Refusal), outcome
         return f"{slug}@{number}"
@@ -182,6 +185,21 @@ class World:
             principal=owner,
             sealer=self.sealer,
             now=self.now,
+        )
+
+    def second_person(self, person: Principal, reference: str, **said: str) -> Any:
+        """What somebody says of the change class of a version, beside the one before it; else that it fits."""
+        slug, _, number = reference.partition("@")
+        proposal = self.read(licenses.find_proposal, slug=slug, number=number)
+        assert proposal.compared is not None, reference
+        given = {"outcome": "confirmed", "compared_with": proposal.compared.number, "reason": "", **said}
+        answer = second_persons.Answer(
+            outcome=licenses.Outcome(given["outcome"]),
+            compared_with=given["compared_with"],
+            reason=given["reason"],
+        )
+        return self.write(
+            second_persons.answer, slug=slug, number=number, said=answer, principal=person, now=self.now
         )
 
     def publisher(self, owner: Principal, name: str = "quarry") -> Any:

@@ -14,6 +14,10 @@ BODIES: dict[str, Any] = {
         "text": "Terms.",
         "title": "Sample",
     },
+    "POST /api/v1/licenses/{slug}/{number}/second-person": lambda _: {
+        "outcome": "confirmed",
+        "compared_with": "1.0",
+    },
     "POST /api/v1/models/{publisher}/{name}/bases/restrictions/plan": lambda _: {
         "card": "# A card",
         "licenses": ["sample-openrail-m@1.0"],
@@ -72,6 +76,7 @@ ASKED = {
 }
 FORMS: dict[str, dict[str, str]] = {
     "/authorize": {**ASKED, "decision": "allow"},
+    "/licenses/{slug}/{number}/second-person": {"do": "confirm", "compared_with": "1.0"},
     "/requests/{request_id}/{event}": {"note": "because"},
     "/{publisher}/{model}/equivalences": {
         "model": "meadow/loam-1b",

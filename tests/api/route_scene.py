@@ -225,6 +225,8 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
             )
         )
     receipt = world.accept(holder, models["auto"])
+    world.restricting("waiting-m", by=owner)
+    world.restricting("waiting-m", number="1.0.1", change_class="editorial", by=owner)
     mark = _mark_release(world, owner, publisher, people["holder"])
     decision = _decide(world, owner)
     world.accept(people["applicant"], models["manual"])

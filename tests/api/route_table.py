@@ -65,6 +65,7 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "owner": frozenset({"owner", "operator"}),
     "owner or token": frozenset({"owner", "owner:publish", "operator"}),
     "looks": frozenset({"owner", "operator"}),
+    "second person": frozenset({"maintainer", "operator"}),  # the owner published the version
     "publishes": frozenset({*SESSIONS, "owner:publish", "rival:publish"}),
     "officer": frozenset({"holder"}),
     "operator": frozenset({"operator"}),
@@ -164,6 +165,8 @@ POST   /api/v1/licenses                                         publishes
 GET    /api/v1/licenses/{slug}                                  known
 GET    /api/v1/licenses/{slug}/compare                          known
 GET    /api/v1/licenses/{slug}/{number}                         known
+GET    /api/v1/licenses/{slug}/{number}/second-person           known
+POST   /api/v1/licenses/{slug}/{number}/second-person           second person with slug=waiting-m number=1.0.1
 GET    /api/v1/models                                           known
 GET    /api/v1/models/{publisher}/{name}                        known
 GET    /api/v1/models/{publisher}/{name}/access                 known
@@ -239,6 +242,8 @@ GET    /licenses                                                known
 GET    /licenses/{slug}                                         known
 GET    /licenses/{slug}/compare                                 known
 GET    /licenses/{slug}/{name}                                  known
+GET    /licenses/{slug}/{number}/second-person                  known
+POST   /licenses/{slug}/{number}/second-person                  second person with slug=waiting-m number=1.0.1
 GET    /log                                                     known
 GET    /log/{index}                                             known
 GET    /log/{index}/leaf                                        known

@@ -228,18 +228,26 @@ def test_of_a_thousand_acceptors_each_is_told_once_and_keeps_access_to_the_date(
     assert {scene.until(person) for person in people} == {None}
     assert not any(scene.told(person) for person in people)
 
+    scene.world.license("1.1", TEXT_11, "compatible")
+    scene.change("1.1")
+    scene.work_off_all()
+    assert {scene.until(person) for person in people} == {None}
+    assert {tuple(scene.told(person)) for person in people} == {("terms-compatible",)}
+    assert scene.work_off() == 0
+
     scene.world.license("2.0", TEXT_20, "material")
     date = scene.world.now + timedelta(days=30)
     scene.change("2.0")
     scene.work_off_all()
-    assert {tuple(scene.told(person)) for person in people} == {("terms-material",)}
+    assert {tuple(scene.told(person)) for person in people} == {("terms-compatible", "terms-material")}
     early, late = people[:100], people[100:]
     for person in early:
         scene.world.accept(person, scene.model)
     clock.advance(timedelta(days=23))
     scene.work_off_all()
-    assert {tuple(scene.told(person)) for person in early} == {("terms-material",)}
-    assert {tuple(scene.told(person)) for person in late} == {("terms-material", "terms-material-reminder")}
+    told = ("terms-compatible", "terms-material")
+    assert {tuple(scene.told(person)) for person in early} == {told}
+    assert {tuple(scene.told(person)) for person in late} == {(*told, "terms-material-reminder")}
 
     clock.advance(timedelta(days=7) - timedelta(seconds=1))
     assert {scene.until(person) for person in early} == {None}

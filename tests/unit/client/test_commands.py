@@ -285,6 +285,22 @@ def test_license_add_sends_the_text_as_it_is(
     assert capsys.readouterr().out.startswith("tarn@2.0 sha256:")
 
 
+def test_license_show_says_that_a_version_waits_for_a_second_person(
+    signed_in: Stub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_text(signed_in, "1.0.1", b"One!")
+    where = "https://registry.example/licenses/tarn/1.0.1"
+    signed_in.licenses["tarn@1.0.1"] |= {"second_person": "waits", "url": where}
+    assert run("license", "show", "tarn@1.0.1") == 0
+    written = capsys.readouterr()
+    assert written.out == "One!"
+    assert f"waits for a second person; no gate can require it yet. {where}/second-person" in written.err
+    with_text(signed_in, "1.0.1", b"One!")
+    signed_in.licenses["tarn@1.0.1"]["second_person"] = "confirmed"
+    assert run("license", "show", "tarn@1.0.1") == 0
+    assert "second person" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * (1 << 20) + b"x", None])
 def test_license_add_takes_no_other_file(
     signed_in: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
