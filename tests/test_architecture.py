@@ -243,6 +243,7 @@ EXTRA_FILES = {
         "comparison": "side-by-side difference of two versions",
         "known": "third-party licenses recognised by digest",
         "layout": "text without its line wraps",
+        "leaves": "facts that go into the log",
         "numbering": "version numbers and series",
         "publication": "rules of publishing a version",
         "structure": "sections and clauses of a text",

@@ -48,7 +48,10 @@ _LEAF_CHECKS: Mapping[str, LeafCheck] = {
         kind: lambda session, _kind, leaf: identity_fsck.check_leaf(session, leaf)
         for kind in identity_fsck.KINDS
     },
-    **{kind: lambda session, _kind, leaf: licenses.check_leaf(session, leaf) for kind in licenses.LEDGER_KINDS},
+    **{
+        kind: lambda session, _kind, leaf: licenses.check_leaf(session, leaf)
+        for kind in licenses.LEDGER_KINDS
+    },
     **{kind: lambda session, _kind, leaf: catalog.check_leaf(session, leaf) for kind in catalog_fsck.KINDS},
     **dict.fromkeys(acceptances_fsck.KINDS, acceptances_fsck.check_leaf),
     **{

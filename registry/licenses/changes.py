@@ -34,7 +34,7 @@ def gravest_change(session: Session, before: Version, after: Version) -> ChangeC
     between = [
         version.change_class
         for version in store.list_versions(session, after.slug)
-        if first < version.ordinal <= last and version.change_class in _GRAVITY
+        if first < version.ordinal <= last and version.second.stands and version.change_class in _GRAVITY
     ]
     return max(between, key=_GRAVITY.index, default=ChangeClass.EDITORIAL)
 

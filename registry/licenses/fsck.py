@@ -21,11 +21,10 @@ from registry.licenses.domain import (
     VERDICT_KIND,
     ChangeClass,
     Version,
-    leaf_of,
     order_of,
     series_of,
-    verdict_leaf,
 )
+from registry.licenses.leaves import leaf_of, verdict_leaf
 from registry.licenses.texts import NORMALISATION, exact_digest, normalised_digest
 
 PAGE_ROWS = 200

@@ -31,10 +31,10 @@ from registry.licenses.domain import (
     VersionSummary,
     asks_second_person,
     is_number,
-    leaf_of,
     series_of,
 )
 from registry.licenses.known import KnownIndex, Recognition, known_index
+from registry.licenses.leaves import leaf_of
 from registry.licenses.structure import Structure, parse
 from registry.licenses.texts import check_text, decode, exact_digest, normalised_digest
 

@@ -22,8 +22,8 @@ from registry.licenses.domain import (
     Version,
     VersionSummary,
     standing_before,
-    verdict_leaf,
 )
+from registry.licenses.leaves import verdict_leaf
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

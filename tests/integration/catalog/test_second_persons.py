@@ -279,6 +279,16 @@ def test_a_version_is_confirmed_beside_the_latest_that_stands_not_beside_a_refus
     assert proposal.compared.number == "1.0"
 
 
+def test_a_refused_version_counts_for_nothing_in_what_changed(scene: Scene) -> None:
+    scene.publish("1.0.1", LOOSER, "compatible")
+    scene.say(scene.ben, OBJECT)
+    newest = scene.publish("1.0.2", MENDED, "editorial")
+    scene.say(scene.ben, number="1.0.2")
+    first = scene.world.read(licenses.find_version, slug=SLUG, number="1.0")
+    changes = scene.world.read(licenses.find_changes, old=first, new=newest)
+    assert changes.change_class is licenses.ChangeClass.EDITORIAL
+
+
 def test_a_refused_version_does_not_loosen_what_a_later_one_may_tighten(scene: Scene) -> None:
     bans = (licenses.Restriction(slug="no-malware"), licenses.Restriction(slug="no-spam"))
     scene.publish("1.1", b"1.1", "material", restrictions=bans)

@@ -10,8 +10,9 @@ import pytest
 from registry import ledger, licenses
 from registry.kernel.outcomes import CorruptRecord, GatehouseError, Refusal
 from registry.licenses import ChangeClass, Policy, Restriction, Strictness, Version
-from registry.licenses.domain import Terms, leaf_of
+from registry.licenses.domain import Terms
 from registry.licenses.known import licenses_folder
+from registry.licenses.leaves import leaf_of
 from tests.integration.licenses.conftest import EXAMPLE, Registry
 
 NEXT = replace(

@@ -23,11 +23,11 @@ from registry.licenses.domain import (
     Version,
     VersionSummary,
     is_number,
-    leaf_of,
     order_of,
     parse_reference,
     series_of,
 )
+from registry.licenses.leaves import leaf_of
 from registry.licenses.texts import exact_digest
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
