@@ -13,7 +13,7 @@ from sqlmodel import Session
 from registry import catalog, identity
 from registry.access import for_others, service
 from registry.access.domain import Denial, Permit, Reason
-from registry.access.permitted import Narrowing, list_permitted
+from registry.access.permitted import Narrowing, list_ending, list_permitted
 from registry.catalog.api import Limit, Search, load_detail, next_page
 from registry.catalog.domain import DEFAULT_BRANCH, GateMode
 from registry.catalog.refusals import no_such_model
@@ -26,6 +26,8 @@ from registry.kernel.problems import AnyRequest, Problem, RemedyView, absolute, 
 from registry.licenses.domain import ChangeClass, Changes
 
 REVISION_MAX_CHARACTERS = 120
+ENDING_MOST = 20
+"""How many models of which the download ends `whoami` names."""
 Revision = Annotated[str, QueryParameter(min_length=1, max_length=REVISION_MAX_CHARACTERS)]
 _PROBLEM = ResponseSpec(
     Problem, media_type="application/problem+json", description="Refused; says what to do."
@@ -63,6 +65,15 @@ class OwnRoleOut(msgspec.Struct, frozen=True, kw_only=True):
     role: str
 
 
+class EndingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that the caller may download until a moment."""
+
+    model: str
+    reaccept_by: str
+    url: str
+    """Where its licenses are read and accepted."""
+
+
 class WhoamiOut(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asking, and what the credential reaches."""
 
@@ -74,6 +85,8 @@ class WhoamiOut(msgspec.Struct, frozen=True, kw_only=True):
     operator: bool
     service_account: ServiceAccountOut | None = None
     """Set where a service account asks; `person` is null then."""
+    ending: list[EndingOut] = []
+    """The first models whose download ends by itself unless their licenses, as they are now, are accepted before."""
 
 
 class TermsChangedOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,11 +184,14 @@ class WhoamiApi(Controller):
                 session, principal, narrowing=narrowing, before=after, limit=limit + 1, now=now
             )
             items = found[:limit]
-            versions = [version for item in items for version in item.license_version_ids]
+            versions = [version for item in items for version in item.model.license_version_ids]
             requirements = catalog.describe_requirements(session, versions)
             return ModelsOut(
-                items=[view_item(item, requirements, base_url) for item in items],
-                next=next_page(request, {"after": items[-1].model_id}) if len(found) > limit else None,
+                items=[
+                    view_item(item.model, requirements, base_url, reaccept_by=item.reaccept_by)
+                    for item in items
+                ],
+                next=next_page(request, {"after": items[-1].model.model_id}) if len(found) > limit else None,
             )
 
         return _private(await desk.database.read(page))
@@ -211,12 +227,13 @@ class ModelAccessApi(Controller):
             )
             if isinstance(loaded, Refusal):
                 return loaded
-            model, detail = loaded
+            model, release, detail = loaded
             verdict = service.explain(
                 session,
                 principal,
                 publisher=model.publisher,
                 model=model.name,
+                release_id=release.id if release else None,
                 now=now,
                 contact=desk.settings.contact,
             )
@@ -251,12 +268,14 @@ class ModelAccessApi(Controller):
         now = desk.clock.now()
 
         def load(session: Session) -> Permit | Denial | Refusal:
+            release_id = None
             if revision != DEFAULT_BRANCH:
                 found = catalog.find_release(
                     session, publisher=publisher, name=name, revision=revision, principal=principal
                 )
                 if isinstance(found, Refusal):
                     return found
+                release_id = found.release.id
             if person:
                 return for_others.explain_for(
                     session,
@@ -269,7 +288,13 @@ class ModelAccessApi(Controller):
                     contact=desk.settings.contact,
                 )
             verdict = service.explain(
-                session, principal, publisher=publisher, model=name, now=now, contact=desk.settings.contact
+                session,
+                principal,
+                publisher=publisher,
+                model=name,
+                release_id=release_id,
+                now=now,
+                contact=desk.settings.contact,
             )
             return verdict or no_such_model(publisher, name)
 
@@ -310,6 +335,15 @@ def load_whoami(session: Session, desk: Desk, principal: Principal) -> WhoamiOut
         )
         if account
         else None,
+        ending=[
+            EndingOut(
+                model=one.model.repo_id,
+                reaccept_by=iso(one.reaccept_by),
+                url=f"{desk.settings.base_url}/{one.model.repo_id}/accept",
+            )
+            for one in list_ending(session, principal, limit=ENDING_MOST, now=desk.clock.now())
+            if one.reaccept_by
+        ],
     )
 
 
@@ -321,15 +355,11 @@ def view_decision(verdict: Permit | Denial, base_url: str) -> DecisionOut:
             permitted=True,
             code="permitted",
             title="You may download",
-            detail=(
-                f"The license has changed; accept it by {verdict.reaccept_by:%-d %B %Y}, then access goes on."
-                if verdict.reaccept_by
-                else ""
-            ),
+            detail=" ".join(_say_ends(verdict)),
             remedy=None,
             decider=None,
             since=None,
-            until=iso(verdict.reaccept_by) if verdict.reaccept_by else None,
+            until=iso(min(ends)) if (ends := verdict.ends) else None,
             reasons=reasons,
         )
     refusal = verdict.refusal
@@ -345,6 +375,21 @@ def view_decision(verdict: Permit | Denial, base_url: str) -> DecisionOut:
         until=iso(refusal.until) if refusal.until else None,
         reasons=reasons,
     )
+
+
+def _say_ends(permit: Permit) -> list[str]:
+    """Return until when the permit holds, and what to do before."""
+    said = []
+    if permit.reaccept_by is not None:
+        said.append(
+            f"Until {permit.reaccept_by:%-d %B %Y}, unless the license as it is now is accepted before."
+        )
+    if permit.update is not None:
+        said.append(
+            f"This release is to be given up by {permit.update.update_by:%-d %B %Y}: "
+            f"use release {permit.update.replacement} instead."
+        )
+    return said
 
 
 def _reason(reason: Reason, base_url: str) -> ReasonOut:

@@ -102,6 +102,12 @@ class Permit:
     """The release is to be given up until then, and handed out no longer."""
     reasons: tuple[Reason, ...]
 
+    @property
+    def ends(self) -> tuple[datetime, ...]:
+        """When it ends unless something is done before."""
+        update_by = self.update.update_by if self.update else None
+        return tuple(one for one in (self.reaccept_by, update_by) if one)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
@@ -416,7 +422,7 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
     elif past is not None and past.withdrawn_at is None:
         who = "your organisation" if past.is_cover else "you"
         code, title = "acceptance-outdated", f"{name} is needed; {who} accepted {past.number}"
-        detail = f"No file was sent. The earlier acceptance is unchanged.{_say_changes(past)}"
+        detail = f"No file was sent. The earlier acceptance is unchanged.{past.said_changes}"
         text = f"Read what changed, then accept {missing.number}"
     if facts.principal.account is not None and missing.source != "":
         return account_without_license(facts.principal.account, name=name, url=url)
@@ -435,11 +441,6 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
         decider=_maintainers(facts) if missing.source == "" else _accepter(facts),
         since=reason.since,
     )
-
-
-def _say_changes(past: Earlier) -> str:
-    counted = past.changes.figures.counted if past.changes else ""
-    return f" Clauses since {past.number}: {counted}." if counted else ""
 
 
 def _contact(facts: Facts) -> str:

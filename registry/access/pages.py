@@ -189,15 +189,15 @@ def load_catalog(
 ) -> views.CatalogView:
     """Return a page of the catalog with how the visitor stands with each model."""
     narrowing = Narrowing(search=query.search, gates=tuple(query.gates), license_slugs=tuple(query.licenses))
-    listed = list_permitted if query.mine else list_visible
-    found = listed(
-        session,
-        principal,
-        narrowing=narrowing,
-        before=query.after,
-        limit=views.PAGE_MODELS + 1,
-        now=now,
-    )
+    limit = views.PAGE_MODELS + 1
+    found: Sequence[catalog.ListedModel]
+    if query.mine:
+        permitted = list_permitted(
+            session, principal, narrowing=narrowing, before=query.after, limit=limit, now=now
+        )
+        found = [one.model for one in permitted]
+    else:
+        found = list_visible(session, principal, narrowing=narrowing, before=query.after, limit=limit)
     versions = [version for model in found for version in model.license_version_ids]
     offered = dict.fromkeys(
         [*catalog.list_required_licenses(session, limit=LICENSES_OFFERED), *query.licenses]

@@ -75,6 +75,9 @@ def own_badge(verdict: Permit | Denial, facts: Facts) -> Badge | None:
     asks = facts.requirements or facts.prerequisites != NONE
     if facts.principal.person_id is None or not (asks or isinstance(verdict, Denial)):
         return None
+    if isinstance(verdict, Permit) and verdict.reaccept_by is not None:
+        word = f"You may download until {verdict.reaccept_by:%-d %B %Y}"
+        return Badge(word=word, shape=Shape.TODO, tone=Tone.WAIT)
     if isinstance(verdict, Permit):
         return Badge(word="You may download", shape=Shape.DONE, tone=Tone.OK)
     if verdict.refusal.code == "access-blocked":

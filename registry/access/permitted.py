@@ -4,8 +4,10 @@ A condition in SQL first leaves out most of the models that the decision would d
 never too few; the decision itself is made about each that is left, on the facts of the one query.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from sqlalchemy import TextClause, Uuid, bindparam, text
@@ -37,6 +39,33 @@ AND model.publisher_id NOT IN (
 """
 
 
+_ENDING = f"""{_CANDIDATE}
+AND (gate_revision.id IN (SELECT y.gate_revision_id FROM gate_grace y WHERE y.until > :permitted_now)
+     OR model.id IN (
+      SELECT n.model_id FROM gate_grace y
+        JOIN gate g ON g.current_revision_id = y.gate_revision_id
+        JOIN model s ON s.gate_id = g.id
+        JOIN model_lineage n ON n.ancestor_id = s.id
+       WHERE y.until > :permitted_now)
+     OR EXISTS (
+      SELECT 1 FROM organisation_member om
+        JOIN organisation o ON o.id = om.organisation_id
+        LEFT JOIN acceptance c ON c.organisation_id = o.id
+        LEFT JOIN withdrawal w ON w.acceptance_id = c.id
+       WHERE om.person_id = :permitted_person AND om.ended_at IS NULL
+         AND (o.members_until > :permitted_now OR w.members_until > :permitted_now)))
+"""  # noqa: S608 - put together of constants above
+"""Models of the candidates at whose gates, or at those of whose bases, time runs that somebody has left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermittedModel:
+    """A model that a principal may download, and until when if that ends by itself."""
+
+    model: catalog.ListedModel
+    reaccept_by: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrowing:
     """What the list is narrowed by, as the list of all models is."""
@@ -55,18 +84,38 @@ def list_permitted(
     before: UUID | None,
     limit: int,
     now: datetime,
-) -> list[catalog.ListedModel]:
+) -> list[PermittedModel]:
     """Return at most `limit` of the models that the principal may download now, newest first."""
-    which = _candidate(principal, now=now)
-    found: list[catalog.ListedModel] = []
+    found = _permitted(session, principal, narrowing, before=before, which=_CANDIDATE, now=now)
+    return list(islice(found, limit))
+
+
+def list_ending(session: Session, principal: Principal, *, limit: int, now: datetime) -> list[PermittedModel]:
+    """Return at most `limit` of the models whose download ends unless their licenses are accepted anew."""
+    found = _permitted(session, principal, Narrowing(), before=None, which=_ENDING, now=now)
+    return list(islice((one for one in found if one.reaccept_by is not None), limit))
+
+
+def _permitted(
+    session: Session,
+    principal: Principal,
+    narrowing: Narrowing,
+    *,
+    before: UUID | None,
+    which: str,
+    now: datetime,
+) -> Iterator[PermittedModel]:
     while True:
-        batch = _list(session, principal, narrowing, before=before, limit=BATCH_MODELS, which=which)
-        gathered = facts.gather_by_ids(
-            session, principal, model_ids=[model.model_id for model in batch], now=now
-        )
-        found.extend(model for model in batch if isinstance(decide(gathered[model.model_id].facts), Permit))
-        if len(found) >= limit or len(batch) < BATCH_MODELS:
-            return found[:limit]
+        bound = _bind(which, principal, now=now)
+        batch = _list(session, principal, narrowing, before=before, limit=BATCH_MODELS, which=bound)
+        ids = [model.model_id for model in batch]
+        gathered = facts.gather_by_ids(session, principal, model_ids=ids, now=now)
+        for model in batch:
+            verdict = decide(gathered[model.model_id].facts)
+            if isinstance(verdict, Permit):
+                yield PermittedModel(model=model, reaccept_by=verdict.reaccept_by)
+        if len(batch) < BATCH_MODELS:
+            return
         before = batch[-1].model_id
 
 
@@ -77,7 +126,6 @@ def list_visible(
     narrowing: Narrowing,
     before: UUID | None,
     limit: int,
-    now: datetime,  # noqa: ARG001 - what is visible does not depend on the time; called as `list_permitted` is
 ) -> list[catalog.ListedModel]:
     """Return at most `limit` of the models that the principal may see, newest first."""
     return _list(session, principal, narrowing, before=before, limit=limit, which=None)
@@ -105,8 +153,8 @@ def _list(
     )
 
 
-def _candidate(principal: Principal, *, now: datetime) -> TextClause:
-    return text(_CANDIDATE).bindparams(
+def _bind(which: str, principal: Principal, *, now: datetime) -> TextClause:
+    return text(which).bindparams(
         bindparam("permitted_person", principal.answering_id, type_=Uuid()),
         bindparam("permitted_now", now, type_=UTCDateTime()),
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import catalog, identity, ledger
-from registry.access import facts, store
+from registry.access import facts, giving_up, store
 from registry.access.blocks import BlockSummary, block_unknown, judge_block
 from registry.access.domain import (
     Denial,
@@ -27,13 +27,28 @@ from registry.kernel.sealing import Sealer
 
 
 def explain(
-    session: Session, principal: Principal, *, publisher: str, model: str, now: datetime, contact: str = ""
+    session: Session,
+    principal: Principal,
+    *,
+    publisher: str,
+    model: str,
+    release_id: UUID | None = None,
+    now: datetime,
+    contact: str = "",
 ) -> Permit | Denial | None:
-    """Return the decision with its reasons; None if there is no such model for this principal."""
+    """Return the decision about a release with its reasons; None if there is no such model for this principal.
+
+    Without a release it is about the model: that one of its releases is to be given up is not looked at.
+    """
     gathered = facts.gather_by_name(session, principal, publisher=publisher, model=model, now=now)
     if gathered is None or not gathered.is_visible_to(principal):
         return None
-    return decide(replace(gathered.facts, contact=contact))
+    update = (
+        giving_up.find_update(session, model_id=gathered.facts.model_id, release_id=release_id, now=now)
+        if release_id and gathered.marked
+        else None
+    )
+    return decide(replace(gathered.facts, contact=contact, update=update))
 
 
 def block_person(

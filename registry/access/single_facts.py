@@ -20,6 +20,12 @@ class Earlier:
     changes: Changes | None = None
     """What changed since; None where it is the same text."""
 
+    @property
+    def said_changes(self) -> str:
+        """What changed since, as a sentence; empty where no clause differs."""
+        counted = self.changes.figures.counted if self.changes else ""
+        return f" Clauses since {self.number}: {counted}." if counted else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:

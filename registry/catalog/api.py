@@ -334,8 +334,8 @@ class ModelsApi(Controller):
 
 def load_detail(
     session: Session, *, publisher: str, name: str, revision: str, principal: Principal, base_url: str
-) -> tuple[ModelView, schemas.ModelDetail] | Refusal:
-    """Return a model with one of its releases as it goes out, for the route that adds what the asker may have.
+) -> tuple[ModelView, ReleaseView | None, schemas.ModelDetail] | Refusal:
+    """Return a model with one of its releases, and as both go out, for the route that adds what the asker may have.
 
     A model without any release on its main branch has none to show.
     """
@@ -355,7 +355,7 @@ def load_detail(
         requirements=reading.describe_requirements(session, model.gate.license_version_ids),
         base_url=base_url,
     )
-    return model, detail
+    return model, release, detail
 
 
 def _base_url(request: AnyRequest) -> str:

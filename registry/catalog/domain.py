@@ -297,6 +297,11 @@ class ListedModel:
     total_bytes: int | None = None
 
     @property
+    def repo_id(self) -> str:
+        """`publisher/model`."""
+        return f"{self.publisher}/{self.name}"
+
+    @property
     def is_open(self) -> bool:
         """Whether its own gate asks nobody for anything."""
         return self.mode is GateMode.AUTO and not self.license_version_ids and not self.asks_beforehand

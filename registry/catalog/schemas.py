@@ -1,6 +1,7 @@
 """What the catalog puts on the wire; what it takes from there is in `inputs`."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -66,6 +67,8 @@ class ModelItem(msgspec.Struct, frozen=True, kw_only=True):
     requirements: list[RequirementOut]
     commit: str | None
     published_at: str | None
+    reaccept_by: str | None = None
+    """Only in the list of what you may download: it ends then, unless the license as it is now is accepted before."""
 
 
 class ModelsOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,7 +214,13 @@ def view_role(role: RoleView) -> RoleOut:
     )
 
 
-def view_item(item: ListedModel, requirements: Mapping[UUID, Requirement], base_url: str) -> ModelItem:
+def view_item(
+    item: ListedModel,
+    requirements: Mapping[UUID, Requirement],
+    base_url: str,
+    *,
+    reaccept_by: datetime | None = None,
+) -> ModelItem:
     """Return a line of the catalog as it goes out."""
     return ModelItem(
         id=f"{item.publisher}/{item.name}",
@@ -227,6 +236,7 @@ def view_item(item: ListedModel, requirements: Mapping[UUID, Requirement], base_
         ],
         commit=item.commit,
         published_at=iso(item.published_at) if item.published_at else None,
+        reaccept_by=iso(reaccept_by) if reaccept_by else None,
     )
 
 

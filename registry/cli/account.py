@@ -96,6 +96,12 @@ def whoami(args: Namespace) -> int:
     write_line(f"may: {', '.join(printable(scope, limit=40) for scope in answer.texts('scopes'))}")
     for publisher in answer.members("publishers"):
         write_line(f"{printable(publisher.text('role'), limit=40)} of {printable(publisher.text('name'))}")
+    # A registry of before this was told says nothing.
+    for one in answer.members("ending") if "ending" in answer.value else ():
+        write_line(
+            f"{printable(one.text('model'))}: until {printable(one.text('reaccept_by'), limit=40)}, unless you accept "
+            f"its license as it is now before: {printable(one.text('url'))}"
+        )
     return 0
 
 

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from registry.cli.connection import choose_registry, connected
-from registry.cli.terminal import write_columns, write_json, write_line
+from registry.cli.terminal import talk, write_columns, write_json, write_line
 from registry.client.answers import ModelInfo
 from registry.client.api import parse_model_id
 from registry.client.errors import printable
@@ -20,15 +20,22 @@ def models(args: Namespace) -> int:
     if args.json:
         write_json([one.value for one in found])
         return 0
-    rows = []
+    rows, ending = [], []
     for one in found:
         name = f"{one.text('publisher')}/{one.text('name')}"
         terms = ", ".join(
             f"{item.text('slug')}@{item.text('number')}" for item in one.members("requirements")
         )
         summary = printable(one.maybe_text("summary") or "", limit=100)
+        until = one.maybe_text("reaccept_by")
+        if until is not None:
+            ending.append(
+                f"{printable(name)}: until {printable(until)}, unless its license is accepted anew before"
+            )
         rows.append((printable(name), one.maybe_text("gate") or "", printable(terms or "none"), summary))
     write_columns(("model", "gate", "license", "summary"), rows)
+    for line in ending:
+        talk(line)
     return 0
 
 
@@ -106,6 +113,8 @@ def _write_model(model: ModelInfo) -> None:
     if not access.permitted:
         for line in access.refusal(is_signed_in=True).advice:
             write_line(f"  {line}")
+    elif access.detail:
+        write_line(f"  {access.detail}")
     if model.commit is None:
         write_line("release: none yet")
         return

@@ -80,6 +80,8 @@ def _as_json(pulled: Pulled) -> dict[str, object]:
         "fetched_bytes": pulled.fetched_bytes,
         "resumed_bytes": pulled.resumed_bytes,
         "seconds": round(pulled.seconds, 3),
+        "until": pulled.until or None,
+        "note": pulled.note or None,
         "files": [
             {"path": file.path, "size": file.size, "sha256": file.sha256, "state": file.state.value}
             for file in pulled.files

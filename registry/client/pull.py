@@ -83,6 +83,10 @@ class Pulled:
     resumed_bytes: int
     """Bytes that an earlier run had fetched."""
     seconds: float
+    until: str
+    """When the right to the files ends by itself; empty: it does not."""
+    note: str
+    """What to do before that."""
 
 
 def pull(
@@ -102,7 +106,7 @@ def pull(
     model = registry.get_model(order.publisher, order.name, revision=order.revision)
     if model.commit is None:
         raise NotFound(f"{order.publisher}/{order.name} has no release yet")
-    _await_access(registry, order, model, progress=progress, pause=pause)
+    access = _await_access(registry, order, model, progress=progress, pause=pause)
     release = _fetch_release(registry, order, model, model.commit, progress)
     chosen = choose_files(release.files, include=order.include, exclude=order.exclude)
     folder = TargetFolder(order.folder)
@@ -137,6 +141,8 @@ def pull(
         fetched_bytes=download.fetched_bytes,
         resumed_bytes=download.resumed_bytes,
         seconds=time.monotonic() - started,
+        until=access.until if access.permitted else "",
+        note=access.detail if access.permitted else "",
     )
 
 
@@ -175,15 +181,17 @@ def _await_access(
     *,
     progress: Progress,
     pause: Callable[[float], None],
-) -> None:
-    """Return when the registry permits the download.
+) -> Decision:
+    """Return the decision when the registry permits the download, or when only open files are asked for.
 
     Raises:
         Refused: it does not, and waiting was not asked for or cannot help.
     """
     decision = model.access
+    if decision.permitted:
+        _say_until(decision, progress)
     if decision.permitted or _asks_for_open_files_only(order, model):
-        return
+        return decision
     is_signed_in = registry.session.is_signed_in
     if not order.wait or not is_signed_in:
         raise decision.refusal(is_signed_in=is_signed_in)
@@ -202,10 +210,16 @@ def _await_access(
             continue
         if decision.permitted:
             progress.say("Access is granted.")
-            return
+            _say_until(decision, progress)
+            return decision
         if (decision.code, decision.detail) != said:
             said = (decision.code, decision.detail)
             _say_refusal(decision, progress)
+
+
+def _say_until(decision: Decision, progress: Progress) -> None:
+    if decision.until:
+        progress.say(f"Note: {decision.detail}")
 
 
 def _say_refusal(decision: Decision, progress: Progress) -> None:

@@ -12,9 +12,10 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from sqlmodel import Session
 
+from registry import access
 from registry.hub_api import domain, schemas, service
 from registry.hub_api.domain import ModelPath, Verb, parse_model_path
-from registry.hub_api.errors import hub_refuse, warning_of
+from registry.hub_api.errors import hub_refuse, reaccept_warning, update_warning, warning_of
 from registry.hub_api.service import Shelf
 from registry.identity.authentication import authenticate_token, bearer_token
 from registry.identity.domain import ANONYMOUS, Principal
@@ -87,10 +88,8 @@ class ModelApi(Controller):
         view = schemas.view_model(found.described, wanted)
         if domain.is_true(request.query_params.get("securityStatus")):
             view["securityRepoStatus"] = schemas.view_security(found.described.files)
-        headers = dict(_FRESH)
-        if where.verb is Verb.REVISION and found.denial is not None:
-            headers["X-HF-Warning"] = warning_of(found.denial, base_url=desk.settings.base_url)
-        return Response(view, headers=headers)
+        warning = _warning(found, where, base_url=desk.settings.base_url)
+        return Response(view, headers={**_FRESH, "X-HF-Warning": warning} if warning else _FRESH)
 
     @get("/tree/{rest:path}", operation_id="hub_list_tree")
     async def tree(
@@ -291,6 +290,18 @@ class OtherKindsApi(Controller):
     def refuse(self, request: AnyRequest) -> Response[Any]:
         """Answer that there are only models."""
         return hub_refuse(request, domain.only_models())
+
+
+def _warning(found: service.FoundModel, where: ModelPath, *, base_url: str) -> str | None:
+    """Return what a client shows before it asks for files; one warning, for the client shows one of a topic."""
+    repo_id, verdict = f"{found.described.publisher}/{found.described.name}", found.verdict
+    if isinstance(verdict, access.Permit) and verdict.reaccept_by is not None:
+        return reaccept_warning(repo_id, verdict.reaccept_by, base_url=base_url)
+    if where.verb is not Verb.REVISION:
+        return None
+    if isinstance(verdict, access.Denial):
+        return warning_of(verdict.refusal, base_url=base_url)
+    return update_warning(repo_id, verdict.update, base_url=base_url) if verdict and verdict.update else None
 
 
 def wanted_properties(request: AnyRequest, defaults: Sequence[str]) -> Sequence[str] | Refusal:

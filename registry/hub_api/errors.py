@@ -154,7 +154,9 @@ def warning_of(refusal: Refusal, *, base_url: str) -> str:
 
 def reaccept_warning(repo_id: str, until: datetime, *, base_url: str) -> str:
     """Return the value of `X-HF-Warning` for somebody whose right ends unless they accept the present terms."""
-    said = f"The license of {repo_id} has changed. Accept it by {until:%-d %B %Y}, then access goes on"
+    said = (
+        f"Access to {repo_id} ends on {until:%-d %B %Y}, unless its license as it is now is accepted before"
+    )
     return f"{Topic.LICENSE}; {said}: {base_url}/{repo_id}/accept"
 
 

@@ -74,10 +74,10 @@ class ModelPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundModel:
-    """A model at a revision, and why the caller may not have its files, if so."""
+    """A model at a revision, and whether the caller may have its files."""
 
     described: DescribedModel
-    denial: Refusal | None
+    verdict: access.Permit | access.Denial | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +198,15 @@ def describe_model(
         total_bytes=release.total_bytes if release else 0,
         blobs=blobs,
     )
-    denial = explain_denial(session, principal, publisher=model.publisher, model=model.name, now=now)
-    return FoundModel(described=described, denial=denial)
+    verdict = access.explain(
+        session,
+        principal,
+        publisher=model.publisher,
+        model=model.name,
+        release_id=release.id if release else None,
+        now=now,
+    )
+    return FoundModel(described=described, verdict=verdict)
 
 
 def _find_release(session: Session, where: ModelPath, principal: Principal) -> catalog.FoundRelease | Refusal:

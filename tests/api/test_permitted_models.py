@@ -1,7 +1,10 @@
 """What one may download: over the API page by page, and as a filter of the catalog."""
 
+from datetime import timedelta
+
 from registry import catalog
 from tests.api.conftest import Site
+from tests.world import BASE_URL, TEXT_11
 
 
 async def test_the_api_and_the_filter_list_what_may_be_downloaded(site: Site) -> None:
@@ -33,3 +36,41 @@ async def test_the_api_and_the_filter_list_what_may_be_downloaded(site: Site) ->
     page = await site.browser(person).page("/", mine="true")
     assert "/quarry/quarry-15b" in page
     assert "What I may download" in page
+
+
+async def test_until_when_a_download_is_permitted_stands_in_the_list_in_whoami_and_in_the_catalog(
+    site: Site,
+) -> None:
+    world = site.world
+    person, model = world.person(), world.gated_model()
+    world.accept(person, model)
+    token = world.token(person)
+    assert (await site.api("/api/v1/whoami", token)).json()["ending"] == []
+    world.license("1.1", TEXT_11, "material")
+    demand = catalog.GateDemand(
+        mode=catalog.GateMode.AUTO, licenses=("sample-openrail-m@1.1",), reaccept_days=31
+    )
+    changed = world.write(
+        catalog.change_gate,
+        publisher="quarry",
+        name="quarry-15b",
+        demand=demand,
+        principal=world.person("owner@quarry.example"),
+        now=world.now,
+    )
+    assert isinstance(changed, catalog.GateView), changed
+    (listed,) = (await site.api("/api/v1/whoami/models", token)).json()["items"]
+    assert listed["reaccept_by"] == "2026-12-24T12:00:00.000Z"
+    assert (await site.api("/api/v1/whoami", token)).json()["ending"] == [
+        {
+            "model": "quarry/quarry-15b",
+            "reaccept_by": "2026-12-24T12:00:00.000Z",
+            "url": f"{BASE_URL}/quarry/quarry-15b/accept",
+        }
+    ]
+    assert (await site.api("/api/v1/models", token)).json()["items"][0]["reaccept_by"] is None
+    assert "You may download until 24 December 2026" in await site.browser(person).page("/", mine="true")
+    world.clock.advance(timedelta(days=31))
+    late = world.token(person)
+    assert (await site.api("/api/v1/whoami", late)).json()["ending"] == []
+    assert (await site.api("/api/v1/whoami/models", late)).json()["items"] == []

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,7 +26,8 @@ def never_accepted(scene: Scene) -> str:
     return scene.token
 
 
-def outdated(scene: Scene) -> str:
+def outdated(scene: Scene, *, days: int = 0) -> str:
+    """The terms change in substance after the person has accepted; the earlier ones suffice for so many days."""
     scene.accept()
     world = scene.registry.world
     command = PublishVersion(
@@ -36,7 +38,9 @@ def outdated(scene: Scene) -> str:
         title=f"{scene.slug} 1.1",
     )
     world.write(publish_version, command=command, now=world.now, by=None)
-    demand = catalog.GateDemand(mode=catalog.GateMode.AUTO, licenses=(f"{scene.slug}@1.1",), reaccept_days=0)
+    demand = catalog.GateDemand(
+        mode=catalog.GateMode.AUTO, licenses=(f"{scene.slug}@1.1",), reaccept_days=days
+    )
     changed = world.write(
         catalog.change_gate,
         publisher=scene.publisher.name,
@@ -157,6 +161,22 @@ def test_a_withdrawn_right_is_told_to_whoever_has_the_files(stage: Stage, new_cl
     assert again.code == 0  # the files lie in the cache
     assert "withdrew" in again.stderr
     assert scene.accept_url in again.stderr
+
+
+def test_a_download_says_until_when_access_lasts(stage: Stage, client: HubClient) -> None:
+    scene = stage.scene()
+    token = outdated(scene, days=20)
+    day = f"{scene.registry.world.now + timedelta(days=20):%-d %B %Y}"
+    done = client.hf("download", scene.repo, token=token)
+    assert done.code == 0
+    assert len(scene.registry.records(scene.model)) >= 1
+    said = (
+        f"Access to {scene.repo} ends on {day}, unless its license as it is now is accepted before: "
+        f"{scene.registry.url}/{scene.repo}/accept"
+    )
+    # 0.36 reads no such header; the letter and the inbox tell its users.
+    assert (said in done.stderr) is client.shows_warnings
+    assert done.stderr.count(said) <= 1
 
 
 def test_the_warning_comes_before_the_files(stage: Stage, new_client: HubClient) -> None:

@@ -209,8 +209,8 @@ def test_nobody_gains_time_behind_our_back(scene: Scene) -> None:
 def test_the_hub_is_told_by_when_and_where(scene: Scene) -> None:
     said = reaccept_warning("quarry/quarry-15b", datetime(2026, 12, 24), base_url=BASE_URL)  # noqa: DTZ001
     assert said == (
-        "license; The license of quarry/quarry-15b has changed. Accept it by 24 December 2026, "
-        f"then access goes on: {BASE_URL}/quarry/quarry-15b/accept"
+        "license; Access to quarry/quarry-15b ends on 24 December 2026, "
+        f"unless its license as it is now is accepted before: {BASE_URL}/quarry/quarry-15b/accept"
     )
 
 

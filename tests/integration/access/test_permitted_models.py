@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 from sqlmodel import Session, col
@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from registry import access, catalog
 from registry.acceptances.domain import AcceptanceSummary, Capacity
 from registry.access import crowds, permitted, requesting
-from registry.access.permitted import Narrowing, list_permitted
+from registry.access.permitted import Narrowing, list_ending, list_permitted
 from registry.access.request_views import Office, RequestView
 from registry.access.transitions import Move, RequestEvent
 from registry.catalog import lineage
@@ -73,6 +73,7 @@ class Play(World):
     def begin(self, owner: Principal, people: list[Principal], organisation: UUID) -> None:
         self.owner, self.people, self.organisation = owner, people, organisation
         self.accepted: list[tuple[Principal, AcceptanceSummary]] = []
+        self.ended = 0
 
     def run(self, name: str, *given: Any) -> None:
         getattr(self, f"do_{name}")(*given)
@@ -176,10 +177,17 @@ class Play(World):
                 listed = list_permitted(
                     self.session, principal, narrowing=Narrowing(), before=None, limit=100, now=now
                 )
-                single = [name for name in NAMES if self._may(principal, name, now)]
-                assert {model.name for model in listed} == set(single), (principal, wait)
+                decided = {name: self._permit(principal, name, now) for name in NAMES}
+                single = {name: permit.reaccept_by for name, permit in decided.items() if permit}
+                assert {one.model.name: one.reaccept_by for one in listed} == single, (principal, wait)
                 assert len(listed) == len(single)
                 permits += len(single)
+                if principal not in self.people:
+                    continue
+                ending = list_ending(self.session, principal, limit=100, now=now)
+                said = {one.model.name: one.reaccept_by for one in ending}
+                assert said == {name: until for name, until in single.items() if until}, (principal, wait)
+                self.ended += len(said)
         for wait in LATER:
             for name, other in itertools.pairwise((*NAMES, NAMES[0])):
                 self._check_crowd(name, other, self.now + wait)
@@ -202,13 +210,17 @@ class Play(World):
                 assert single <= crowd.people, (name, target)
 
     def _may(self, principal: Principal, name: str, now: Any) -> bool:
+        return self._permit(principal, name, now) is not None
+
+    def _permit(self, principal: Principal, name: str, now: Any) -> access.Permit | None:
         found = self.read(catalog.find_model, publisher="quarry", name=name, principal=principal)
         if isinstance(found, Refusal):
-            return False
+            return None
         gathered = access.gather_by_name(self.session, principal, publisher="quarry", model=name, now=now)
         assert gathered is not None
         assert gathered.is_visible_to(principal)
-        return isinstance(access.decide(gathered.facts), access.Permit)
+        verdict = access.decide(gathered.facts)
+        return verdict if isinstance(verdict, access.Permit) else None
 
 
 def test_the_list_is_exactly_what_the_single_decisions_permit(
@@ -222,10 +234,20 @@ def test_the_list_is_exactly_what_the_single_decisions_permit(
         world.release(owner, publisher, name=name, requires=LICENSES[min(place, 1)])
     world.license("1.1", TEXT_11, "material")
     people = [scene.officer, scene.join(), world.person("noor@else.example")]
-    seen = []
+    seen: list[int] = []
+    ending: list[int] = []
 
-    @settings(max_examples=20, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
     @given(acts=ACTS)
+    @example(acts=[("accept", 2, "slate"), ("gate", "slate", GateMode.AUTO, LICENSES[2], 14)])
+    @example(
+        acts=[
+            ("derive", "marl", "slate"),
+            ("accept", 2, "slate"),
+            ("gate", "slate", GateMode.AUTO, LICENSES[2], 14),
+        ]
+    )
+    @example(acts=[("cover", "quarry-15b"), ("withdraw", 0)])
     def holds(acts: list[tuple[Any, ...]]) -> None:
         def work(session: Session) -> None:
             play = Play(database=database, clock=clock, sealer=world.sealer, session=session)
@@ -234,6 +256,7 @@ def test_the_list_is_exactly_what_the_single_decisions_permit(
             for act in acts:
                 play.run(*act)
             seen.append(play.check())
+            ending.append(play.ended)
             raise _UndoneError
 
         with pytest.raises(_UndoneError):
@@ -241,3 +264,4 @@ def test_the_list_is_exactly_what_the_single_decisions_permit(
 
     holds()
     assert min(seen) < max(seen), "every world gave the same rights: nothing was tried"
+    assert max(ending) > 0, "in no world did a right end by itself"

@@ -171,7 +171,7 @@ def refused_everywhere(world: World, person: Principal, model: ModelView) -> Ref
     permitted = world.read(
         list_permitted, principal=person, narrowing=Narrowing(), before=None, limit=5, now=world.now
     )
-    assert [one.name for one in permitted] == []
+    assert [one.model.name for one in permitted] == []
     return verdict.refusal
 
 
@@ -217,7 +217,7 @@ def test_a_gate_opens_only_to_whom_its_prerequisite_holds(
     permitted = world.read(
         list_permitted, principal=person, narrowing=Narrowing(), before=None, limit=5, now=world.now
     )
-    assert [one.name for one in permitted] == ["quarry-15b"]
+    assert [one.model.name for one in permitted] == ["quarry-15b"]
     world.integrate()
     assert world.read(lambda session: list(catalog.find_discrepancies(session))) == []
 

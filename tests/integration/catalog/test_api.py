@@ -188,10 +188,10 @@ async def test_the_detail_of_a_model_holds_gate_release_and_refs(world: World, o
     stated = await world.upload({"README.md": CARD}, owner)
     published = world.publish(owner, stated, licenses=("tarn-openrail-m",))
 
-    _, detail = world.look(
+    _, release, detail = world.look(
         load_detail, publisher="tarn", name="tarn-7b", revision="main", principal=ANONYMOUS, base_url=BASE_URL
     )
-    assert detail.release.commit == published.release.commit
+    assert detail.release.commit == release.commit == published.release.commit
     assert detail.gate.requirements[0].url == f"{BASE_URL}/licenses/tarn-openrail-m/1.0"
     assert [field.label for field in detail.gate.form_fields] == ["Company", "I agree"]
     assert [ref.name for ref in detail.refs] == ["main"]

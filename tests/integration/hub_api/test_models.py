@@ -1,18 +1,23 @@
 """What is told of models: info, revisions, trees, refs, history, lists; and who may know of them."""
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from registry import catalog
+from registry.catalog import must_updates
+from registry.catalog.must_updates import Demand, Mark
 from registry.hub_api import domain, service
+from registry.hub_api.errors import reaccept_warning
 from registry.identity.domain import Channel, Principal, Scope
 from registry.identity.tables import Person
 from registry.kernel.identifiers import new_id
+from registry.licenses import ChangeClass
 from tests.e2e.hub.scene import WEIGHTS, HubWorld
 from tests.integration.hub_api.conftest import Client
-from tests.world import ANSWERS, BASE_URL, CARD, TEXT_10
+from tests.world import ANSWERS, BASE_URL, CARD, TEXT_10, TEXT_11
 
 INFO = "/api/models/quarry/quarry-15b"
 
@@ -102,6 +107,71 @@ async def test_a_revision_warns_who_has_no_right_and_nobody_else(world: HubWorld
     world.accept(person, model)
     answer = await client.get(f"{INFO}/revision/main", headers=bearer(token))
     assert "x-hf-warning" not in answer.headers
+
+
+async def test_model_info_says_until_when_access_lasts(world: HubWorld, client: Client) -> None:
+    model, person = world.gated_model(), world.person()
+    world.accept(person, model)
+    world.license("1.1", TEXT_11, ChangeClass.MATERIAL)
+    changed = world.write(
+        catalog.change_gate,
+        publisher="quarry",
+        name="quarry-15b",
+        demand=catalog.GateDemand(
+            mode=catalog.GateMode.AUTO, licenses=("sample-openrail-m@1.1",), reaccept_days=31
+        ),
+        principal=world.person("owner@quarry.example"),
+        now=world.now,
+    )
+    assert isinstance(changed, catalog.GateView), changed
+    said = reaccept_warning("quarry/quarry-15b", world.now + timedelta(days=31), base_url=BASE_URL)
+    for path in (INFO, f"{INFO}/revision/main"):
+        answer = await client.get(path, headers=bearer(world.token(person)))
+        assert answer.headers["x-hf-warning"] == said
+        assert "x-hf-warning" not in (await client.get(INFO)).headers
+    world.clock.advance(timedelta(days=31))
+    late = await client.get(f"{INFO}/revision/main", headers=bearer(world.token(person)))
+    assert "you accepted 1.0" in late.headers["x-hf-warning"]
+    assert "x-hf-warning" not in (await client.get(INFO, headers=bearer(world.token(person)))).headers
+
+
+async def test_a_release_that_is_to_be_given_up_is_said_by_its_info_and_refused_by_it(
+    world: HubWorld, client: Client
+) -> None:
+    model, person = world.gated_model(), world.person()
+    world.accept(person, model)
+    owner = world.person("owner@quarry.example")
+    old = world.read(catalog.find_current_release, model_id=model.id).commit
+    publisher = world.read(catalog.find_publisher, name="quarry")
+    world.release(owner, publisher, files={"config.json": b"{}"})
+    new = world.read(catalog.find_current_release, model_id=model.id).commit
+    demand = Demand(commit=old, replacement=new, update_by=world.now + timedelta(days=9), reason="A fault.")
+    marked = world.write(
+        must_updates.mark_release,
+        publisher="quarry",
+        name="quarry-15b",
+        demand=demand,
+        principal=owner,
+        now=world.now,
+    )
+    assert isinstance(marked, Mark), marked
+    headers = bearer(world.token(person))
+    answer = await client.get(f"{INFO}/revision/{old}", headers=headers)
+    assert f"Use release {new} instead" in answer.headers["x-hf-warning"]
+    assert "x-hf-warning" not in (await client.get(f"{INFO}/revision/main", headers=headers)).headers
+    access = f"/api/v1{INFO.removeprefix('/api')}/access"
+    told = (await client.get(access, params={"revision": old}, headers=headers)).json()
+    assert (told["permitted"], told["until"]) == (True, "2026-12-02T12:00:00.000Z")
+    assert f"use release {new} instead" in told["detail"]
+    world.clock.advance(timedelta(days=9))
+    answer = await client.get(f"{INFO}/revision/{old}", headers=headers)
+    assert "was to be given up" in answer.headers["x-hf-warning"]
+    for path in (access, access.removesuffix("/access")):
+        told = (await client.get(path, params={"revision": old}, headers=headers)).json()
+        assert told.get("access", told)["code"] == "update-required"
+        assert (
+            (await client.get(path, headers=headers)).json().get("access", {"permitted": True})["permitted"]
+        )
 
 
 async def test_an_open_model_is_not_gated(world: HubWorld, client: Client) -> None:

@@ -98,6 +98,7 @@ class Stub:
         """Manifest entries instead of those of `files`, for hostile manifests."""
         self.objects: dict[str, bytes] = {}
         self.permitted = True
+        self.until: str | None = None
         self.permit_after: int | None = None
         self.refuse_resolve_after: int | None = None
         self.faults: list[Fault] = []
@@ -155,7 +156,10 @@ class Stub:
                 "permitted": True,
                 "code": "permitted",
                 "title": "You may download",
-                "detail": "",
+                "detail": "Until 24 December 2026, unless the license as it is now is accepted before."
+                if self.until
+                else "",
+                "until": self.until,
                 "remedy": None,
             }
         return {

@@ -63,11 +63,13 @@ def test_wait_goes_on_as_soon_as_a_person_has_accepted(
 ) -> None:
     stub.permitted = False
     stub.permit_after = 3
+    stub.until = "2026-12-24T12:00:00Z"
     told = Told()
     pull(registry, order(tmp_path, wait=True), progress=told, pause=waited.append)
     assert contents(tmp_path) == otter
     assert waited == [2.0, 2.5, 3.125]
     assert f"{stub.api_url}/{MODEL}/accept" in told.lines
+    assert "Note: Until 24 December 2026, unless the license as it is now is accepted before." in told.lines
 
 
 def test_wait_honours_retry_after_and_outlives_an_outage(
