@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_publishers(commands)
     _add_publish(commands)
     _add_license(commands)
+    _add_updates(commands)
     _add_audit(commands)
     add_operation(commands)
     add_registers(commands)
@@ -283,6 +284,53 @@ def _add_license(commands: "Commands[argparse.ArgumentParser]") -> None:
         help="use that the license restricts (flat); may be repeated",
     )
     add.add_argument("--effective-at", metavar="TIME", help="RFC 3339 time with a zone (now)")
+
+
+def _add_updates(commands: "Commands[argparse.ArgumentParser]") -> None:
+    updates = group(commands, "updates", "releases that are to be given up for another by a day")
+    command(updates, "list", "registry.cli.updates:list_updates", "list what you were told to give up")
+    acknowledge = command(
+        updates,
+        "acknowledge",
+        "registry.cli.updates:acknowledge",
+        "say that you have read what you are to give up",
+        more="That your copies are deleted is said by a person in a browser; the command prints the page.",
+    )
+    acknowledge.add_argument("update", metavar="ID", help="as updates list shows it")
+    status = command(
+        updates,
+        "status",
+        "registry.cli.updates:status",
+        "show which releases of a model are to be given up, and how far their holders are",
+        more="For those who may read the publisher's records, by a token with the scope audit. The look is recorded.",
+    )
+    status.add_argument("model", metavar="PUBLISHER/MODEL")
+    holders = command(
+        updates,
+        "holders",
+        "registry.cli.updates:holders",
+        "write who was told to give up a release, and what they said",
+        json=False,
+        more="Takes what updates status takes. The look is recorded.",
+    )
+    holders.add_argument("model", metavar="PUBLISHER/MODEL")
+    holders.add_argument("update", metavar="ID", help="as updates status shows it")
+    holders.add_argument(
+        "--format", choices=("jsonl", "csv"), default="jsonl", help="form of the rows (jsonl)"
+    )
+    mark = command(
+        updates,
+        "mark",
+        "registry.cli.updates:mark",
+        "print the page on which a maintainer has a release given up",
+        json=False,
+        more="Marking a release takes a maintainer who signed in not long ago, in a browser: no token does it.",
+    )
+    mark.add_argument("model", metavar="PUBLISHER/MODEL")
+    mark.add_argument("--release", required=True, metavar="REVISION", help="the release to be given up")
+    mark.add_argument("--replacement", default="main", metavar="REVISION", help="what replaces it (main)")
+    mark.add_argument("--by", default="", metavar="DATE", help="the day, as 2027-01-31")
+    mark.add_argument("--reason", default="", metavar="TEXT", help="why; everybody who is told reads it")
 
 
 def _add_audit(commands: "Commands[argparse.ArgumentParser]") -> None:

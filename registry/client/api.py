@@ -25,6 +25,7 @@ PAGES_MAX_COUNT = 10_000
 RECEIPT_MEDIA_TYPE = "application/vnd.gatehouse.receipt+json"
 RECEIPT_MAX_BYTES = 64 << 20
 LICENSE_TEXT_MAX_BYTES = 4 << 20
+EXPORT_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 _MODEL = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}\Z")
 _LICENSE = re.compile(
@@ -129,6 +130,32 @@ class Registry:
         address = f"/{safe_path(publisher, name)}/resolve/{safe_path(commit)}/{safe_path(*path.split('/'))}"
         return self.session.locate(address, limit=INLINE_MAX_BYTES)
 
+    # Releases that are to be given up
+
+    def list_updates(self) -> list[Fields]:
+        """Return the releases that the caller was told to give up."""
+        return self.session.get_json("/api/v1/updates").members("items")
+
+    def acknowledge_update(self, update_id: str) -> Fields:
+        """Say that the caller has read it; said once, it stays."""
+        path = f"/api/v1/updates/{safe_path(update_id)}/answers"
+        return self.session.post_json(path, {"state": "acknowledged"}, idempotent=True)
+
+    def list_must_updates(self, publisher: str, name: str) -> list[Fields]:
+        """Return the releases of a model that are to be given up."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/must-updates"
+        return self.session.get_json(path).members("items")
+
+    def count_holders(self, publisher: str, name: str, update_id: str) -> Fields:
+        """Return how many were told, and how many have said what."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/must-updates/{safe_path(update_id)}/holders"
+        return self.session.get_json(path, query={"limit": "1"})
+
+    def stream_holders(self, publisher: str, name: str, update_id: str, *, form: str) -> Iterator[bytes]:
+        """Yield those who were told piece by piece, as `csv` or `jsonl`."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/must-updates/{safe_path(update_id)}/holders"
+        return self.session.stream(path, query={"format": form}, accept=EXPORT_TYPES[form])
+
     # Publishing
 
     def add_publisher(self, body: JsonObject) -> Fields:
@@ -216,7 +243,7 @@ class Registry:
 
     def stream_audit(self, kind: str, query: dict[str, str]) -> Iterator[bytes]:
         """Yield an export of `acceptances` or `downloads` piece by piece."""
-        accept = {"csv": "text/csv", "jsonl": "application/x-ndjson"}.get(query.get("format", ""), "*/*")
+        accept = EXPORT_TYPES.get(query.get("format", ""), "*/*")
         return self.session.stream(f"/api/v1/audit/{safe_path(kind)}", query=query, accept=accept)
 
     def _pages(self, path: str, query: dict[str, str], *, limit: int) -> Iterator[Fields]:

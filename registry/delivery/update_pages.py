@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from litestar import Controller, Response, get, post
@@ -29,6 +30,7 @@ from registry.kernel.problems import AnyRequest, refuse
 
 RELEASES_OFFERED = 50
 PAGE_HOLDERS = 50
+_FIELDS = ("release", "replacement", "update_by", "reason")
 _STATES = {
     "notified": "Not answered yet",
     "acknowledged": "Read",
@@ -87,11 +89,15 @@ class MustUpdatePages(Controller):
     async def show(
         self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str], model: FromPath[str]
     ) -> Response[Any]:
-        """Show the marks that stand with their figures, and the form that marks a release."""
+        """Show the marks that stand with their figures, and the form that marks a release.
+
+        The address may fill the form in, as `gatehouse updates mark` does; a person reads it and sends it.
+        """
         visit = await desk.visits.begin(request)
         if visit.principal.person_id is None:
             return refuse(request, not_signed_in(visit.page.path))
-        return await _show(request, desk, visit, (publisher, model), {}, {})
+        given = {name: request.query_params.get(name, "") for name in _FIELDS}
+        return await _show(request, desk, visit, (publisher, model), given, {})
 
     @post("/", operation_id="mark_must_update_by_form", status_code=303)
     async def mark(
@@ -108,7 +114,7 @@ class MustUpdatePages(Controller):
         now, principal = desk.clock.now(), visit.principal
         taken = form.text("take_back")
         span = access.read_span("", form.text("update_by"))
-        fields = {name: form.text(name) for name in ("release", "replacement", "update_by", "reason")}
+        fields = {name: form.text(name) for name in _FIELDS}
 
         def work(session: Session) -> Mark | Refusal:
             if taken:
@@ -226,7 +232,7 @@ def load_must_updates(
     return SimpleNamespace(
         publisher=access.publisher_head(publisher, roles),
         model=SimpleNamespace(name=model.name, url=model_url(model.publisher, model.name)),
-        notice=None if editing else _notice(page, may_change=may_change),
+        notice=None if editing else _notice(page, fields, may_change=may_change),
         marks=[
             SimpleNamespace(
                 **_about(mark),
@@ -386,18 +392,20 @@ def _fields(
     ]
 
 
-def _notice(page: str, *, may_change: bool) -> Notice:
+def _notice(page: str, fields: Mapping[str, str], *, may_change: bool) -> Notice:
     if not may_change:
         return Notice(
             tone=Tone.NOTE,
             title="You may look at this",
             text="Owners and maintainers of the publisher mark releases.",
         )
+    filled = urlencode({name: value for name, value in fields.items() if value})
+    here = quote(f"{page}?{filled}" if filled else page, safe="/")
     return Notice(
         tone=Tone.WAIT,
         title="Marking a release takes a fresh sign-in",
         text="You signed in more than an hour ago. Sign in again, and the form appears here.",
-        link=Link(label="Sign in again", url=f"/sign-in?next={page}"),
+        link=Link(label="Sign in again", url=f"/sign-in?next={here}"),
     )
 
 

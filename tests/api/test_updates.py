@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from registry import catalog
+from registry.catalog import must_updates
 from registry.delivery import updates
 from registry.identity.domain import Scope
 from registry.kernel import outbox
@@ -49,6 +50,11 @@ async def test_a_maintainer_marks_holders_answer_and_the_maintainer_sees_it(site
     assert refused.status_code == 422
     assert "Images were taken out." in refused.text
     given["update_by"] = f"{world.now + timedelta(days=9):%Y-%m-%d}"
+    filled = await maintainer.page(page, **given)
+    assert f'<option value="{old}" selected>' in filled
+    assert "Images were taken out.</textarea>" in filled
+    assert given["update_by"] in filled
+    assert world.read(must_updates.list_marks, model_id=model.id) == []
     assert (await holder.post(page, seen_on="/inbox", **given)).status_code == 403
     assert (await maintainer.post(page, seen_on=page, **given)).status_code == 303
     deliver(site)
