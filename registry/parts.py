@@ -5,6 +5,7 @@
 
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from registry.kernel.outcomes import GatehouseError
 from registry.kernel.page_parts import Site
 from registry.kernel.pages import Pages
 from registry.kernel.sealing import Sealer
+from registry.ledger.timestamping import Authority, load_authority
+from registry.ledger.witnessing import Witness, parse_witnesses
 from registry.settings import Settings
 
 
@@ -68,6 +71,8 @@ class Parts:
     relying_party: RelyingParty
     webauthn: WebAuthn
     countries: CountryDatabase
+    witnesses: tuple[Witness, ...]
+    authority: Authority | None
 
 
 def build_parts(
@@ -105,6 +110,10 @@ def build_parts(
         pages=_load_pages(site),
         cookies=cookies,
         countries=CountryDatabase(settings.country_database),
+        witnesses=parse_witnesses(settings.witnesses),
+        authority=load_authority(
+            settings.tsa_url, settings.tsa_certificates, every=timedelta(minutes=settings.tsa_minutes)
+        ),
         visits=Visits(
             database=database,
             sealer=sealer,

@@ -91,6 +91,15 @@ class Settings:
     ci_issuers: tuple[str, ...] = ()
     """CI systems whose jobs may exchange their identity for a token, as `github=https://…` or `gitlab=https://…`,
     separated by commas. Empty: none."""
+    witnesses: tuple[str, ...] = ()
+    """Witnesses that are asked to cosign the log's checkpoints (C2SP tlog-witness), each as `name+id+key@https://…`,
+    separated by commas. Empty: none."""
+    tsa_url: str = ""
+    """Time stamping authority (RFC 3161) that stamps checkpoints. Empty: none."""
+    tsa_certificates: str = ""
+    """PEM file of the root certificates that the authority's own must lead to."""
+    tsa_minutes: int = 60
+    """How often a checkpoint is stamped while the log grows, in minutes, 1 to 10080."""
     metrics_token: str = field(default="", repr=False)
     """Bearer token that `/metrics` asks for. Empty: only requests from loopback are answered."""
 
@@ -109,6 +118,8 @@ class Settings:
             raise GatehouseError(
                 f"GATEHOUSE_ACCEPTANCE_SIGN_IN_HOURS is {self.acceptance_sign_in_hours}; expected 1 to 336"
             )
+        if not 1 <= self.tsa_minutes <= 10_080:
+            raise GatehouseError(f"GATEHOUSE_TSA_MINUTES is {self.tsa_minutes}; expected 1 to 10080")
         if not 10 <= self.url_ttl_seconds <= 3600:
             raise GatehouseError(f"GATEHOUSE_URL_TTL_SECONDS is {self.url_ttl_seconds}; expected 10 to 3600")
         if not 1 <= self.request_seconds <= 600:

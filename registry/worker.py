@@ -32,6 +32,8 @@ from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.sealing import Sealer
 from registry.kernel.telemetry import OUTBOX_FAILURES
 from registry.ledger.jobs import run_sequencer
+from registry.ledger.timestamping import run_timestamping
+from registry.ledger.witnessing import run_witnessing
 from registry.parts import Parts
 
 POLL_SECONDS = 1.0
@@ -78,6 +80,8 @@ class Worker:
             self._reload_keys(),
             self._lapse_requests(),
             self._send_digests(),
+            self._have_witnessed(),
+            self._have_stamped(),
         )
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
@@ -175,6 +179,15 @@ class Worker:
             origin=parts.settings.origin,
             clock=parts.clock,
         )
+
+    async def _have_witnessed(self) -> None:
+        parts = self._parts
+        await run_witnessing(parts.database, parts.witnesses, clock=parts.clock)
+
+    async def _have_stamped(self) -> None:
+        parts = self._parts
+        if parts.authority is not None:
+            await run_timestamping(parts.database, parts.authority, clock=parts.clock)
 
     async def _verify_uploads(self) -> None:
         parts = self._parts

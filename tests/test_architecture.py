@@ -230,9 +230,13 @@ EXTRA_FILES = {
         "visits": "web sessions at the edge",
     },
     "ledger": {
+        "attestations": "what witnesses and time stamping authorities say about checkpoints",
+        "cosignatures": "keys and signature lines of witnesses (C2SP tlog-cosignature)",
         "notes": "C2SP signed notes and checkpoints",
         "signing": "keys and JWS",
         "stored_rows": "rows as fsck reads them",
+        "timestamping": "RFC 3161: has checkpoints stamped",
+        "witnessing": "C2SP tlog-witness: has checkpoints cosigned",
         "tiles": "addresses of tiles and the bytes of entry bundles (C2SP tlog-tiles)",
         "tree": "RFC 6962 hashing over C2SP tiles",
     },

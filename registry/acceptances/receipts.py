@@ -40,6 +40,14 @@ class ReceiptLicense(msgspec.Struct, frozen=True, kw_only=True):
     policies: list[ReceiptPolicy]
 
 
+class ReceiptTimestamp(msgspec.Struct, frozen=True, kw_only=True):
+    """A time stamp over the checkpoint's note without cosignatures (RFC 3161)."""
+
+    authority: str
+    response: str
+    """Base64 of the TimeStampResp."""
+
+
 class ReceiptLedger(msgspec.Struct, frozen=True, kw_only=True):
     """Where the statement stands in the log, and the proof of it."""
 
@@ -49,6 +57,8 @@ class ReceiptLedger(msgspec.Struct, frozen=True, kw_only=True):
     leaf_hash: str
     inclusion_proof: list[str]
     checkpoint: str
+    """With the cosignatures of witnesses."""
+    timestamps: list[ReceiptTimestamp]
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +116,11 @@ def _ledger_part(proof: ledger.EntryProof | None) -> ReceiptLedger | None:
         tree_size=proof.checkpoint.size,
         leaf_hash=proof.leaf_hash.hex(),
         inclusion_proof=[base64.b64encode(item).decode() for item in proof.inclusion_proof],
-        checkpoint=proof.checkpoint.note,
+        checkpoint=proof.checkpoint.whole_note,
+        timestamps=[
+            ReceiptTimestamp(authority=stamp.authority, response=base64.b64encode(stamp.response).decode())
+            for stamp in proof.checkpoint.timestamps
+        ],
     )
 
 

@@ -161,13 +161,23 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
         "registry.cli.verify:run",
         "verify a receipt offline",
         remote=False,
-        more="Twelve steps: format, keys, signature, type, hash-name, disclosures, claims, license, leaf, inclusion,\n"
-        "checkpoint, validity. A receipt brings the registry's keys along, which shows that it fits together but\n"
+        more="Fourteen steps: format, keys, signature, type, hash-name, disclosures, claims, license, leaf, inclusion,\n"
+        "checkpoint, validity, witnesses, timestamps. A receipt brings the registry's keys along, which shows that it fits together but\n"
         "not who made it: give the keys with --keys, or sign in to the registry once, and they are trusted.\n"
         "Keys are a JWK set, as the registry publishes it under /api/v1/keys.",
     )
     verify.add_argument("file", metavar="FILE", help="the receipt, - for stdin")
     verify.add_argument("--keys", metavar="FILE", help="public keys that you trust")
+    verify.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="verifier key of a witness that must have cosigned; may be repeated",
+    )
+    verify.add_argument(
+        "--tsa", metavar="FILE", help="root certificates (PEM) that a time stamp must lead to"
+    )
     verify.add_argument(
         "--require-trusted", action="store_true", help="fail (5) where only the receipt itself has the keys"
     )

@@ -33,6 +33,7 @@ def add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
         remote=False,
         json=False,
     )
+    _add_witness(commands)
     demo = command(
         commands,
         "demo",
@@ -81,6 +82,33 @@ def add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
         keys, "rotate", "registry.cli.keys:rotate", "make a new key and retire the present one", remote=False
     )
     rotate.add_argument("purpose", choices=("statement", "checkpoint"), help="what the key signs")
+
+
+def _add_witness(commands: "Commands[argparse.ArgumentParser]") -> None:
+    witness = command(
+        commands,
+        "witness",
+        "registry.cli.witness:run",
+        "run a witness for logs of others",
+        remote=False,
+        json=False,
+        more="It cosigns a checkpoint only if that goes on from all that it has seen of the log before (C2SP\n"
+        "tlog-witness), so a log cannot show two parties two histories. Give its verifier key and address to the\n"
+        "registry's operators. DIR holds its key and one small file per log; keep it. Put TLS in front.",
+    )
+    witness.add_argument("folder", metavar="DIR", help="where its key and its memory are")
+    witness.add_argument(
+        "--name", required=True, metavar="NAME", help="such as witness.example.org/gatehouse"
+    )
+    witness.add_argument(
+        "--log",
+        action="append",
+        required=True,
+        metavar="URL|KEY",
+        help="address of a registry, or the verifier key of any log; may be repeated",
+    )
+    witness.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    witness.add_argument("--port", type=port, default=8500, metavar="N", help="port to listen on (8500)")
 
 
 def _add_copies(ledger: "Commands[argparse.ArgumentParser]") -> None:

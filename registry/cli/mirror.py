@@ -102,7 +102,7 @@ def _keys(args: Namespace, source: LogSource, shelf: Shelf) -> Sequence[PublicKe
     """Return the keys that may sign: those given; else those published, which include all that the copy knows."""
     if args.keys is not None:
         return _read_keys(args.keys)
-    published = source.keys()
+    published = source.published()
     kept = shelf.read(KEYS)
     known = [*source.pinned, *(_parse_keys(kept, f"{shelf.name}/{KEYS}") if kept is not None else ())]
     for key in known:

@@ -4,12 +4,14 @@ from argparse import Namespace
 
 from registry.cli.connection import credential_file
 from registry.cli.terminal import read_file, talk, write_json, write_line
+from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.credentials import normal_endpoint
 from registry.client.errors import ClientError, ExitCode
 from registry.client.keys import parse_key_set, parse_keys
 from registry.client.receipt import RECEIPT_MAX_BYTES, parse_receipt
 from registry.client.said import sentence_of
-from registry.client.verify import State, Trust, TrustedKeys, Verification, verify_receipt
+from registry.client.timestamps import parse_roots
+from registry.client.verify import Others, State, Trust, TrustedKeys, Verification, verify_receipt
 from registry.client.wire import parse_json
 
 KEYS_MAX_BYTES = 4 << 20
@@ -19,7 +21,7 @@ MARKS = {State.PASSED: "ok  ", State.FAILED: "FAIL", State.NOT_REACHED: "-   "}
 def run(args: Namespace) -> int:
     """Verify, step by step; 0 only if every step passed."""
     data = read_file(args.file, limit=RECEIPT_MAX_BYTES)
-    outcome = verify_receipt(data, trusted=_trusted_keys(args.keys, data))
+    outcome = verify_receipt(data, trusted=_trusted_keys(args.keys, data), others=_others(args))
     is_good = outcome.is_verified and not (args.require_trusted and outcome.trust is Trust.EMBEDDED)
     if args.json:
         write_json(_as_json(outcome))
@@ -47,6 +49,14 @@ def _trusted_keys(keys_file: str | None, receipt: bytes) -> TrustedKeys | None:
     if account is None or not account.keys:
         return None
     return TrustedKeys(keys=parse_keys(account.keys, where="the keys kept at sign-in"), source=Trust.PINNED)
+
+
+def _others(args: Namespace) -> Others:
+    roots = parse_roots(read_file(args.tsa, limit=KEYS_MAX_BYTES), where=args.tsa) if args.tsa else ()
+    return Others(
+        witnesses=tuple(parse_verifier_key(text, kind=COSIGNATURE_TYPE) for text in args.witness),
+        authorities=roots,
+    )
 
 
 def _write(outcome: Verification) -> None:

@@ -62,7 +62,7 @@ class LogSource:
                 f"the log does not serve the {place.name}, though it has signed what stands there"
             ) from None
 
-    def keys(self) -> Sequence[PublicKey]:
+    def published(self) -> Sequence[PublicKey]:
         """Return the keys that the log publishes now."""
         self._document = self._session.get_bytes(self._keys_path, limit=KEYS_MAX_BYTES)
         where = "the log's keys"
@@ -71,6 +71,6 @@ class LogSource:
     def keys_document(self) -> bytes:
         """Return those keys as they were sent."""
         if self._document is None:
-            self.keys()
-        assert self._document is not None  # noqa: S101 - keys() has set it
+            self.published()
+        assert self._document is not None  # noqa: S101 - published() has set it
         return self._document

@@ -77,6 +77,14 @@ def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
     return name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:]
 
 
+def own_note(note: str) -> str:
+    """Return a checkpoint as its log signed it, without the lines of others."""
+    text, _, tail = note.rpartition("\n\n")
+    origin = text.partition("\n")[0]
+    lines = [line for line in tail.splitlines() if line.startswith(f"{_SIGNATURE_MARK}{origin} ")]
+    return f"{text}\n\n" + "".join(f"{line}\n" for line in lines)
+
+
 def note_key_id(name: str, raw: bytes) -> bytes:
     """Return the key id of an Ed25519 key under `name` (C2SP signed-note)."""
     return hashlib.sha256(name.encode() + b"\n" + ED25519_TYPE + raw).digest()[:KEY_ID_BYTES]

@@ -10,6 +10,7 @@ from registry.client.wire import Fields, parse_json
 
 FORMAT = "gatehouse-receipt/1"
 RECEIPT_MAX_BYTES = 64 << 20
+TIMESTAMPS_MAX_COUNT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,14 @@ class LicenseCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimestampCopy:
+    """A time stamp over the checkpoint (RFC 3161)."""
+
+    authority: str
+    response: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerProof:
     """Where the statement stands in the log, with the proof of it."""
 
@@ -47,6 +56,7 @@ class LedgerProof:
     leaf_hash: bytes
     inclusion_proof: tuple[bytes, ...]
     checkpoint: str
+    timestamps: tuple[TimestampCopy, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +140,20 @@ def _parse_proof(fields: Fields) -> LedgerProof:
         leaf_hash=leaf,
         inclusion_proof=hashes,
         checkpoint=fields.text("checkpoint"),
+        timestamps=() if fields.value.get("timestamps") is None else _parse_timestamps(fields),
+    )
+
+
+def _parse_timestamps(fields: Fields) -> tuple[TimestampCopy, ...]:
+    found = fields.members("timestamps")
+    if len(found) > TIMESTAMPS_MAX_COUNT:
+        raise Malformed(f"{fields.where} has more than {TIMESTAMPS_MAX_COUNT} time stamps")
+    return tuple(
+        TimestampCopy(
+            authority=one.text("authority"),
+            response=decode_base64(one.text("response"), what=f"{one.where}.response"),
+        )
+        for one in found
     )
 
 

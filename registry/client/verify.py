@@ -17,24 +17,31 @@ order of `CHECKS`; a step runs only if all before it have passed, so what it use
 10. inclusion   index, tree size and proof lead to one root (RFC 9162 §2.1.3.2)
 11. checkpoint  the signed tree head has that size and that root, and the log's key has signed it (C2SP)
 12. validity    each key was valid when it signed
+13. witnesses   each witness whose key is given has cosigned the tree head (C2SP tlog-cosignature)
+14. timestamps  each time stamp is of this tree head (RFC 3161), by an authority that leads to the given certificates
 
-Steps 1 to 8 show what was accepted and who attests it; 9 to 11 that it stands in the public log.
+Steps 1 to 8 show what was accepted and who attests it; 9 to 11 that it stands in the public log; 13 and 14 that others
+than the registry have seen that log, and when.
 """
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from cryptography.x509 import Certificate
+
+from registry.client.cosignatures import VerifierKey, check_cosignature
 from registry.client.errors import ClientError, VerificationFailed, printable
 from registry.client.jws import check_signature, find_key
 from registry.client.keys import KeyUse, PublicKey
+from registry.client.license_copy import check_license
 from registry.client.merkle import leaf_hash, root_from_path
-from registry.client.notes import Checkpoint, check_checkpoint, find_signers, parse_checkpoint
-from registry.client.receipt import LedgerProof, PolicyCopy, Receipt, parse_receipt
+from registry.client.notes import Checkpoint, check_checkpoint, find_signers, own_note, parse_checkpoint
+from registry.client.receipt import LedgerProof, Receipt, parse_receipt
 from registry.client.sd_jwt import Discloser, check_hash_name, parse_disclosures, read_claims
+from registry.client.timestamps import check_timestamp
 from registry.client.wire import Fields, JsonObject
 
 STATEMENT_TYPE = "gatehouse-acceptance+sd-jwt"
@@ -55,6 +62,8 @@ class Step(StrEnum):
     INCLUSION = "inclusion"
     CHECKPOINT = "checkpoint"
     VALIDITY = "validity"
+    WITNESSES = "witnesses"
+    TIMESTAMPS = "timestamps"
 
 
 class State(StrEnum):
@@ -82,6 +91,16 @@ class TrustedKeys:
 
     keys: tuple[PublicKey, ...]
     source: Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """Whom else the verifier trusts: then they must have spoken."""
+
+    witnesses: tuple[VerifierKey, ...] = ()
+    """Each of them must have cosigned."""
+    authorities: tuple[Certificate, ...] = ()
+    """Roots of time stamping authorities; one stamp must lead to one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +140,16 @@ class Verification:
         return next((result for result in self.steps if result.state is State.FAILED), None)
 
 
+NOBODY_ELSE = Others()
+
+
 @dataclass(slots=True, kw_only=True)
 class _Evidence:
     """What the steps have established so far."""
 
     data: bytes
     trusted: TrustedKeys | None
+    others: Others
     receipt: Receipt | None = None
     keys: tuple[PublicKey, ...] = ()
     trust: Trust = Trust.EMBEDDED
@@ -160,9 +183,11 @@ class _Evidence:
         return proof
 
 
-def verify_receipt(data: bytes, *, trusted: TrustedKeys | None = None) -> Verification:
+def verify_receipt(
+    data: bytes, *, trusted: TrustedKeys | None = None, others: Others = NOBODY_ELSE
+) -> Verification:
     """Return how each step ended for the receipt in `data`; never raises for a bad receipt."""
-    evidence = _Evidence(data=data, trusted=trusted)
+    evidence = _Evidence(data=data, trusted=trusted, others=others)
     results: list[StepResult] = []
     failed = False
     for step, check in CHECKS:
@@ -263,62 +288,7 @@ def _check_claims(evidence: _Evidence) -> str:
 
 
 def _check_license(evidence: _Evidence) -> str:
-    copy = evidence.known_receipt().license
-    digest = "sha256:" + hashlib.sha256(copy.text).hexdigest()
-    signed = Fields(evidence.claims, where="statement").member("license")
-    named = {"sha256": digest, "slug": copy.slug, "number": copy.number, "title": copy.title}
-    for name, got in named.items():
-        expected = signed.text(name)
-        if got != expected:
-            raise VerificationFailed(
-                f"license {name} differs: the receipt has {printable(got, limit=80)}, "
-                f"the statement names {printable(expected, limit=80)}"
-            )
-    if copy.sha256 != digest:
-        raise VerificationFailed(
-            f"license digest differs: got {digest}, the receipt says {printable(copy.sha256, limit=80)}"
-        )
-    said = f"the text in the receipt is {copy.slug} {copy.number}, {digest}"
-    return said + _check_policies(copy.policies, _signed_policies(signed))
-
-
-def _signed_policies(signed: Fields) -> list[Fields]:
-    return [] if signed.value.get("policies") is None else signed.members("policies")
-
-
-def _check_policies(copies: tuple[PolicyCopy, ...] | None, signed: list[Fields]) -> str:
-    """Compare what the license includes with the statement, in order; return what is to be said about it."""
-    if copies is None:
-        return f"; the receipt does not carry the {len(signed)} text(s) it includes" if signed else ""
-    if len(copies) != len(signed):
-        raise VerificationFailed(
-            f"policies differ: the receipt carries {len(copies)}, the statement names {len(signed)}"
-        )
-    for copy, expected in zip(copies, signed, strict=True):
-        _check_policy(copy, expected)
-    held = sum(copy.text is not None for copy in copies)
-    return (
-        f"; of the {len(copies)} text(s) it includes the receipt carries {held}, unaltered" if copies else ""
-    )
-
-
-def _check_policy(copy: PolicyCopy, signed: Fields) -> None:
-    named = {"title": copy.title, "url": copy.url, "sha256": copy.sha256}
-    for name, got in named.items():
-        expected = signed.maybe_text(name)
-        if got != expected:
-            raise VerificationFailed(
-                f"policy {name} differs: the receipt has {printable(got or 'none', limit=80)}, "
-                f"the statement names {printable(expected or 'none', limit=80)}"
-            )
-    if copy.text is None:
-        return
-    digest = "sha256:" + hashlib.sha256(copy.text).hexdigest()
-    if digest != copy.sha256:
-        raise VerificationFailed(
-            f"policy text differs: {printable(copy.title, limit=80)} in the receipt is {digest}, "
-            f"the statement names {printable(copy.sha256 or 'no digest', limit=80)}"
-        )
+    return check_license(evidence.known_receipt().license, evidence.claims)
 
 
 def _check_leaf(evidence: _Evidence) -> str:
@@ -384,6 +354,42 @@ def _check_validity(evidence: _Evidence) -> str:
     return f"the keys were valid at {signed_at.isoformat()}"
 
 
+def _check_witnesses(evidence: _Evidence) -> str:
+    checkpoint = parse_checkpoint(evidence.known_proof().checkpoint)
+    given = evidence.others.witnesses
+    if not given:
+        named = {name for name, _, _ in checkpoint.signatures if name != checkpoint.origin}
+        said = ", ".join(printable(name, limit=100) for name in sorted(named)[:5])
+        return f"cosigned by {said}, not checked: no key was given" if said else "no witness has cosigned"
+    seen = []
+    for key in given:
+        cosignature = check_cosignature(checkpoint, key)
+        if cosignature is None:
+            raise VerificationFailed(
+                f"the witness {printable(key.name, limit=100)} has not cosigned the checkpoint"
+            )
+        seen.append(f"{printable(key.name, limit=100)} at {cosignature.at.isoformat()}")
+    return f"cosigned by {', '.join(seen)}"
+
+
+def _check_timestamps(evidence: _Evidence) -> str:
+    proof, roots = evidence.known_proof(), evidence.others.authorities
+    if not proof.timestamps:
+        if roots:
+            raise VerificationFailed(
+                "the checkpoint carries no time stamp, and certificates for one were given"
+            )
+        return "no authority has stamped the checkpoint"
+    stamped = own_note(proof.checkpoint).encode()
+    seen = [
+        (check_timestamp(one.response, stamped, authority=one.authority, roots=roots), one.authority)
+        for one in proof.timestamps
+    ]
+    moment, authority = min(seen)
+    remark = "" if roots else ", whose certificate was not checked: none was given"
+    return f"the checkpoint existed at {moment.isoformat()}, says {printable(authority, limit=100)}{remark}"
+
+
 def _signed_at(claims: JsonObject) -> datetime:
     seconds = Fields(claims, where="statement").number("iat")
     try:
@@ -405,4 +411,6 @@ CHECKS: tuple[tuple[Step, Callable[[_Evidence], str]], ...] = (
     (Step.INCLUSION, _check_inclusion),
     (Step.CHECKPOINT, _check_checkpoint),
     (Step.VALIDITY, _check_validity),
+    (Step.WITNESSES, _check_witnesses),
+    (Step.TIMESTAMPS, _check_timestamps),
 )

@@ -30,6 +30,18 @@ DECISIONS = Counter(
 ACCEPTANCES = Counter("gatehouse_acceptances_total", "Acceptances recorded.", registry=METRICS)
 URLS_ISSUED = Counter("gatehouse_urls_issued_total", "Presigned URLs issued.", registry=METRICS)
 LEDGER_SIZE = Gauge("gatehouse_ledger_size", "Entries in the last published checkpoint.", registry=METRICS)
+COSIGNATURES = Counter(
+    "gatehouse_cosignatures_total",
+    "Requests to witnesses by what came of them: `kept` or `failed`.",
+    ["outcome"],
+    registry=METRICS,
+)
+TIMESTAMPS = Counter(
+    "gatehouse_timestamps_total",
+    "Requests to the time stamping authority by what came of them: `kept` or `failed`.",
+    ["outcome"],
+    registry=METRICS,
+)
 OUTBOX_FAILURES = Counter(
     "gatehouse_outbox_failures_total",
     "Failed attempts to deliver an outbox message.",

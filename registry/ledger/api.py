@@ -10,14 +10,16 @@ from litestar.params import FromPath, QueryParameter
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal, Remedy
 from registry.kernel.problems import Problem, refuse
-from registry.ledger import service, signing
+from registry.ledger import attestations, service, signing
 from registry.ledger.domain import PAGE_MAX_ENTRIES
 from registry.ledger.notes import TREE_SIZE_MAX
 from registry.ledger.schemas import (
+    CheckpointsView,
     ConsistencyProofView,
     EntriesView,
     InclusionProofView,
     KeySetView,
+    view_checkpoints,
     view_consistency,
     view_entries,
     view_inclusion,
@@ -53,7 +55,7 @@ class TileLogApi(Controller):
         if checkpoint is None:
             return refuse(request, _NO_CHECKPOINT)
         return Response(
-            checkpoint.note,
+            checkpoint.whole_note,
             media_type=MediaType.TEXT,
             headers={"Cache-Control": f"public, max-age={CHECKPOINT_MAX_AGE_SECONDS}"},
         )
@@ -110,6 +112,19 @@ class LedgerApi(Controller):
         if isinstance(answer, Refusal):
             return refuse(request, answer)
         return Response(view_consistency(answer, old=old, new=new), headers=_FOR_EVER)
+
+    @get("/checkpoints", operation_id="list_attested_checkpoints")
+    async def checkpoints(
+        self,
+        database: NamedDependency[Database],
+        before: Annotated[int | None, QueryParameter(ge=0, le=TREE_SIZE_MAX)] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX_ENTRIES)] = 50,
+    ) -> Response[CheckpointsView]:
+        """Answer checkpoints that witnesses have cosigned or an authority has stamped, largest first."""
+        found = await database.read(
+            lambda session: attestations.list_attested(session, before=before, limit=limit)
+        )
+        return Response(view_checkpoints(found, limit=limit))
 
     @get("/entries", operation_id="list_entries")
     async def entries(

@@ -70,6 +70,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timestamp:
+    """A time stamp over the note of a tree head, without cosignatures (RFC 3161)."""
+
+    authority: str
+    response: bytes
+    stamped_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedCheckpoint:
     """A published tree head."""
 
@@ -79,6 +88,14 @@ class SignedCheckpoint:
     note: str
     """The C2SP checkpoint as it is served."""
     signed_at: datetime
+    cosignatures: tuple[str, ...] = ()
+    """Signature lines of witnesses, without line ends."""
+    timestamps: tuple[Timestamp, ...] = ()
+
+    @property
+    def whole_note(self) -> str:
+        """Return the note with the cosignatures of witnesses under the log's own."""
+        return self.note + "".join(f"{line}\n" for line in self.cosignatures)
 
     @property
     def origin(self) -> str:

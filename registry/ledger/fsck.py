@@ -7,6 +7,7 @@ The steps, in the order in which each relies on those before it:
 3. Leaves by index: none is missing, each fits its leaf hash and the tree.
 4. Tiles and the roots of checkpoints are those that the leaves give.
 5. Every entry either waits or has an index.
+6. What others say about checkpoints fits: cosignatures of witnesses are by their keys, time stamps of these notes.
 
 Where an entry and the tree differ, the newest valid checkpoint tells which of them was altered: a hash with an
 inclusion proof to its root is the one that was signed. The check by itself cannot find a whole database that
@@ -23,12 +24,14 @@ from dataclasses import dataclass, field
 from sqlmodel import Session
 
 from registry.kernel.clock import iso
-from registry.kernel.outcomes import CorruptRecord
+from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.sealing import Sealer
-from registry.ledger import notes, service, signing, store, stored_rows, tree
+from registry.ledger import attestations, notes, service, signing, store, stored_rows, tree
+from registry.ledger.cosignatures import find_cosignature, parse_witness_key
 from registry.ledger.domain import DISCREPANCIES_MAX, Discrepancy, KeyPurpose, SignedCheckpoint
 from registry.ledger.stored_rows import CheckpointRow, EntryRow, KeyRow, LeafRow
 from registry.ledger.tables import SigningKey
+from registry.ledger.timestamping import read_timestamp
 
 _UNKNOWN_HASH = bytes(tree.HASH_BYTES)
 """Stands for a leaf of which neither entry nor tile is left."""
@@ -64,6 +67,7 @@ def find_discrepancies(session: Session, *, sealer: Sealer) -> list[Discrepancy]
         newest = _check_checkpoints(session, keys, report)
         _check_tree(session, newest, report)
         _check_queue(session, report)
+        _check_attestations(session, report)
     except _Enough:
         pass  # More would say nothing new.
     return list(report.found.values())
@@ -370,6 +374,20 @@ def _check_queue(session: Session, report: _Report) -> None:
         report.add(
             "ledger_entry", entry_id, "was inserted, or lost its place: it neither waits nor has an index"
         )
+
+
+def _check_attestations(session: Session, report: _Report) -> None:
+    for checkpoint in attestations.iterate_attested(session):
+        for witness, line in checkpoint.lines:
+            try:
+                find_cosignature(line, note=checkpoint.note, key=parse_witness_key(witness))
+            except GatehouseError as error:
+                report.add("ledger_cosignature", f"{checkpoint.size} {witness}", f"does not fit: {error}")
+        for authority, response in checkpoint.stamps:
+            try:
+                read_timestamp(response, checkpoint.note.encode())
+            except GatehouseError as error:
+                report.add("ledger_timestamp", f"{checkpoint.size} {authority}", str(error))
 
 
 def _check_facts(entry: EntryRow, report: _Report) -> None:

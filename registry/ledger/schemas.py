@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from registry.kernel.clock import iso
-from registry.ledger.domain import Entry, ListedEntry
+from registry.ledger.domain import Entry, ListedEntry, SignedCheckpoint
 from registry.ledger.signing import PublishedKey
 
 
@@ -29,6 +29,37 @@ class ConsistencyProofView(msgspec.Struct, frozen=True, kw_only=True):
     new_size: int
     consistency_proof: list[str]
     """Base64, in the order of the RFC."""
+
+
+class TimestampView(msgspec.Struct, frozen=True, kw_only=True):
+    """A time stamp over a checkpoint's note as the log signed it, without cosignatures (RFC 3161)."""
+
+    authority: str
+    stamped_at: str
+    response: str
+    """Base64 of the TimeStampResp."""
+
+
+class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint with what others say about it."""
+
+    size: int
+    root: str
+    """64 hex digits."""
+    note: str
+    """As the log signed it."""
+    signed_at: str
+    cosignatures: list[str]
+    """Signature lines of witnesses (C2SP tlog-cosignature)."""
+    timestamps: list[TimestampView]
+
+
+class CheckpointsView(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of checkpoints, largest first."""
+
+    items: list[CheckpointView]
+    next: str | None
+    """Address of the page of smaller ones."""
 
 
 class ListedEntryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +129,32 @@ def view_entries(entries: Sequence[ListedEntry], *, limit: int) -> EntriesView:
             for entry in entries
         ],
         next=f"/api/v1/ledger/entries?before={entries[-1].index}&limit={limit}" if more else None,
+    )
+
+
+def view_checkpoints(checkpoints: Sequence[SignedCheckpoint], *, limit: int) -> CheckpointsView:
+    """Return a page of checkpoints, with the address of the next one if there may be more."""
+    more = len(checkpoints) == limit
+    return CheckpointsView(
+        items=[
+            CheckpointView(
+                size=one.size,
+                root=one.root.hex(),
+                note=one.note,
+                signed_at=iso(one.signed_at),
+                cosignatures=list(one.cosignatures),
+                timestamps=[
+                    TimestampView(
+                        authority=stamp.authority,
+                        stamped_at=iso(stamp.stamped_at),
+                        response=base64.b64encode(stamp.response).decode(),
+                    )
+                    for stamp in one.timestamps
+                ],
+            )
+            for one in checkpoints
+        ],
+        next=f"/api/v1/ledger/checkpoints?before={checkpoints[-1].size}&limit={limit}" if more else None,
     )
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import CorruptRecord, GatehouseError, Refusal, Remedy
-from registry.ledger import notes, signing, store, tiles, tree
+from registry.ledger import attestations, notes, signing, store, tiles, tree
 from registry.ledger.domain import (
     BATCH_MAX_ENTRIES,
     LEAF_MAX_BYTES,
@@ -114,8 +114,9 @@ def find_indices(session: Session, entry_ids: Sequence[UUID]) -> dict[UUID, int]
 
 
 def latest_checkpoint(session: Session) -> SignedCheckpoint | None:
-    """Return the newest published tree head, or None before the first."""
-    return store.latest_checkpoint(session)
+    """Return the newest published tree head with what others say about it, or None before the first."""
+    newest = store.latest_checkpoint(session)
+    return None if newest is None else attestations.attest(session, newest)
 
 
 def prove_inclusion(session: Session, *, index: int, tree_size: int) -> list[bytes]:
@@ -139,12 +140,16 @@ def prove_consistency(session: Session, *, old: int, new: int) -> list[bytes]:
 
 
 def prove_entry(session: Session, entry_id: UUID) -> EntryProof | None:
-    """Return the proof that a receipt carries, under the newest checkpoint; None until it is published."""
+    """Return the proof that a receipt carries; None until it is published.
+
+    It leads to the first tree head that an authority has stamped, else to the first that a witness has cosigned,
+    else to the newest.
+    """
     position = find_position(session, entry_id)
-    checkpoint = store.latest_checkpoint(session)
-    if position is None or position.index is None or checkpoint is None:
+    if position is None or position.index is None or position.state is not EntryState.PUBLISHED:
         return None
-    if position.state is not EntryState.PUBLISHED:
+    checkpoint = attestations.best_checkpoint_over(session, position.index)
+    if checkpoint is None:
         return None
     entry = store.find_entry(session, position.index)
     if entry is None or tree.hash_leaf(entry.leaf) != entry.leaf_hash:

@@ -142,6 +142,12 @@ def latest_checkpoint(session: Session) -> SignedCheckpoint | None:
     return None if row is None else _checkpoint(row)
 
 
+def find_checkpoint(session: Session, size: int) -> SignedCheckpoint | None:
+    """Return the tree head of exactly that size."""
+    row = session.exec(select(LedgerCheckpoint).where(LedgerCheckpoint.size == size)).first()
+    return None if row is None else _checkpoint(row)
+
+
 def list_checkpoints(session: Session, *, after: int, limit: int) -> list[SignedCheckpoint]:
     """Return the tree heads larger than `after`, smallest first."""
     statement = (

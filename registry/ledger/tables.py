@@ -58,6 +58,38 @@ class LedgerCheckpoint(Table, table=True):
     signed_at: datetime = Field(sa_type=UTCDateTime)
 
 
+class LedgerCosignature(Table, table=True):
+    """A witness has cosigned a tree head (C2SP tlog-cosignature)."""
+
+    size: int = Field(
+        sa_column=Column(
+            _POSITION, ForeignKey("ledger_checkpoint.size"), primary_key=True, autoincrement=False
+        )
+    )
+    witness: str = Field(primary_key=True, max_length=400)
+    """The verifier key, `name+id+key`."""
+    line: str = Field(max_length=500)
+    """The signature line, as it stands under the checkpoint."""
+    cosigned_at: datetime = Field(sa_type=UTCDateTime)
+    """As the witness says."""
+
+
+class LedgerTimestamp(Table, table=True):
+    """A time stamping authority has stamped the note of a tree head (RFC 3161)."""
+
+    size: int = Field(
+        sa_column=Column(
+            _POSITION, ForeignKey("ledger_checkpoint.size"), primary_key=True, autoincrement=False
+        )
+    )
+    authority: str = Field(primary_key=True, max_length=200)
+    """Its address."""
+    response: bytes
+    """The TimeStampResp, DER."""
+    stamped_at: datetime = Field(sa_type=UTCDateTime)
+    """As the authority says."""
+
+
 class SigningKey(Table, table=True):
     """An Ed25519 key; the private part is sealed. Only the end of its use is ever written later."""
 

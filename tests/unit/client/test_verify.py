@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.keys import KeyUse, parse_key_set
-from registry.client.verify import CHECKS, State, Step, Trust, TrustedKeys, verify_receipt
+from registry.client.verify import CHECKS, Others, State, Step, Trust, TrustedKeys, verify_receipt
 from tests.vectors.receipt import generate, writer
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "receipt"
@@ -20,6 +21,8 @@ REFUSED = sorted(VECTORS.glob("refused/*.json"))
 RECEIPT = (VECTORS / "good" / "all-disclosed.json").read_bytes()
 KEYS = parse_key_set(json.loads((VECTORS / "keys.json").read_bytes()), where="keys")
 GIVEN = TrustedKeys(keys=KEYS, source=Trust.GIVEN)
+WITNESS = parse_verifier_key((VECTORS / "witness.txt").read_text().strip(), kind=COSIGNATURE_TYPE)
+WITNESSED = Others(witnesses=(WITNESS,))
 
 
 def test_generator_gives_the_stored_vectors_byte_for_byte(tmp_path: Path) -> None:
@@ -31,7 +34,8 @@ def test_generator_gives_the_stored_vectors_byte_for_byte(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_good_receipt_verifies_with_given_keys(path: Path) -> None:
-    outcome = verify_receipt(path.read_bytes(), trusted=GIVEN)
+    others = WITNESSED if path.stem != "leaf-of-a-million" else Others()
+    outcome = verify_receipt(path.read_bytes(), trusted=GIVEN, others=others)
     assert outcome.failure is None
     assert outcome.is_verified
     assert outcome.trust is Trust.GIVEN
@@ -58,7 +62,7 @@ def test_undisclosed_claims_stay_hidden_and_are_counted() -> None:
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
 def test_bent_receipt_is_refused_at_its_step(path: Path) -> None:
     case = json.loads(path.read_bytes())
-    outcome = verify_receipt(json.dumps(case["receipt"]).encode())
+    outcome = verify_receipt(json.dumps(case["receipt"]).encode(), others=WITNESSED)
     assert not outcome.is_verified
     assert outcome.failure is not None, case["why"]
     assert outcome.failure.step == case["step"], (case["why"], outcome.failure.text)

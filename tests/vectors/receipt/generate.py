@@ -4,8 +4,9 @@ python -m tests.vectors.receipt.generate [FOLDER]
 
 keys.json               the public keys of the imagined registry
 good/*.json             receipts that verify
-refused/*.json          {"step", "why", "receipt"}: receipts that must fail at exactly that step;
-                        most are signed correctly, as a careless or hostile registry could
+witness.txt             the verifier key of the imagined witness, which has cosigned
+refused/*.json          {"step", "why", "receipt"}: receipts that must fail at exactly that step, with the witness's key
+                        given; most are signed correctly, as a careless or hostile registry could
 """
 
 import base64
@@ -24,6 +25,7 @@ from tests.vectors.receipt.writer import (
     b64u,
     claims,
     compact,
+    cosign,
     digest,
     disclosure,
     jwk,
@@ -35,6 +37,7 @@ from tests.vectors.receipt.writer import (
     receipt,
     sign_jwt,
     sign_note,
+    witness_key,
 )
 
 
@@ -366,6 +369,27 @@ def refused_receipts() -> dict[str, tuple[str, str, Receipt]]:
             "the log's key was retired before the statement",
             edited(keys=[keys()[0], jwk("checkpoint", "checkpoint", valid_until="2026-06-01T00:00:00.000Z")]),
         ),
+        "not-cosigned": (
+            "witnesses",
+            "the witness has not cosigned",
+            in_ledger(checkpoint=without_witness()),
+        ),
+        "cosignature-of-another-time": (
+            "witnesses",
+            "the time in the cosignature was changed",
+            in_ledger(checkpoint=altered_cosignature()),
+        ),
+        "cosigned-another-tree": (
+            "witnesses",
+            "the witness cosigned another tree",
+            in_ledger(checkpoint=without_witness() + cosign(f"{ORIGIN}\n12\n{'A' * 43}=\n")),
+        ),
+        "time-stamp-that-is-none": (
+            "timestamps",
+            "the time stamp is not one",
+            in_ledger(timestamps=[{"authority": "https://tsa.example.net", "response": "AAAA"}]),
+        ),
+        "time-stamps-not-a-list": ("format", "time stamps are a string", in_ledger(timestamps="x")),
         "time-missing": (
             "validity",
             "no iat",
@@ -376,6 +400,18 @@ def refused_receipts() -> dict[str, tuple[str, str, Receipt]]:
 
 def checkpoint_text() -> str:
     return receipt()["ledger"]["checkpoint"].split("\n\n")[0] + "\n"
+
+
+def without_witness() -> str:
+    return "".join(f"{line}\n" for line in receipt()["ledger"]["checkpoint"].splitlines()[:-1])
+
+
+def altered_cosignature() -> str:
+    made = receipt()["ledger"]["checkpoint"].splitlines()
+    name, _, encoded = made[-1].rpartition(" ")
+    data = bytearray(base64.b64decode(encoded))
+    data[11] ^= 1
+    return "".join(f"{line}\n" for line in [*made[:-1], f"{name} {base64.b64encode(bytes(data)).decode()}"])
 
 
 def unsigned_checkpoint() -> str:
@@ -390,6 +426,7 @@ def write(folder: Path) -> None:
     """Write all vectors below `folder`."""
     for name in ("good", "refused"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "witness.txt").write_text(witness_key() + "\n")
     (folder / "keys.json").write_bytes(pretty({"keys": keys()}))
     for name, made in good_receipts().items():
         (folder / "good" / f"{name}.json").write_bytes(pretty(made))

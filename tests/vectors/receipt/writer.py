@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 BASE_URL = "https://models.example.org"
 ORIGIN = "models.example.org/ledger"
+WITNESS = "witness.example.net/w"
 IAT = 1_795_445_851  # 2026-11-23T14:57:31Z
 LICENSE_TEXT = "Imagined OpenRAIL-M 1.1\r\n\r\nYou may use the model. You may not use it to do harm – ever.\n"
 HIDDEN = {"email": "ada@example.org", "organisation": "Analytical Engines", "typed_name": "Ada Lovelace"}
@@ -131,12 +132,27 @@ def sign_note(text: str, *, name: str = ORIGIN, word: str = "checkpoint") -> str
     return f"\u2014 {name} {base64.b64encode(key_id + key.sign(text.encode())).decode()}\n"
 
 
+def cosign(text: str, *, name: str = WITNESS, at: int = IAT + 60) -> str:
+    """Return the line of a witness (C2SP tlog-cosignature, Ed25519)."""
+    key = key_of("witness")
+    key_id = hashlib.sha256(name.encode() + b"\n\x04" + key.public_key().public_bytes_raw()).digest()[:4]
+    signature = key.sign(f"cosignature/v1\ntime {at}\n{text}".encode())
+    return f"\u2014 {name} {base64.b64encode(key_id + at.to_bytes(8, 'big') + signature).decode()}\n"
+
+
+def witness_key() -> str:
+    """Return the verifier key of the witness: name, id, key."""
+    public = key_of("witness").public_key().public_bytes_raw()
+    key_id = hashlib.sha256(WITNESS.encode() + b"\n\x04" + public).digest()[:4]
+    return f"{WITNESS}+{key_id.hex()}+{base64.b64encode(bytes([4]) + public).decode()}"
+
+
 def log_proof(jwt: str, *, index: int, size: int) -> dict[str, Any]:
     leaf = hashlib.sha256(b"\x00" + jwt.encode()).digest()
     leaves = [hashlib.sha256(b"\x00other leaf %d" % n).digest() for n in range(size)]
     leaves[index] = leaf
     text = f"{ORIGIN}\n{size}\n{base64.b64encode(tree_root(leaves)).decode()}\n"
-    witness = sign_note(text, name="witness.example.net/w", word="witness")
+    witness = cosign(text)
     return {
         "origin": ORIGIN,
         "index": index,
