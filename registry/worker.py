@@ -15,7 +15,7 @@ from sqlmodel import Session
 from registry import catalog, licenses
 from registry.acceptances.copies import note_copy
 from registry.acceptances.domain import CopyEvent
-from registry.access import changed_terms, moved_models
+from registry.access import changed_terms, lost_models
 from registry.access.jobs import run_lapsing
 from registry.catalog import equivalence_telling, second_person_telling
 from registry.catalog.domain import EQUIVALENCE_TOLD
@@ -61,7 +61,8 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._handlers: Mapping[str, Handler] = {
             catalog.TERMS_CHANGED: self._tell_holders,
-            catalog.MODEL_MOVED: self._tell_of_move,
+            catalog.MODEL_MOVED: self._tell_of_loss,
+            lost_models.RIGHTS_CHANGED: self._tell_of_loss,
             catalog.MUST_UPDATE_MARKED: self._tell_of_update,
             EQUIVALENCE_TOLD: self._tell_of_equivalence,
             licenses.CLASS_PROPOSED: self._tell_second_persons,
@@ -217,9 +218,9 @@ class Worker:
         task = msgspec.json.decode(payload, type=changed_terms.Task)
         changed_terms.tell_holders(session, task, **self._telling, now=now)
 
-    def _tell_of_move(self, session: Session, payload: bytes, now: datetime) -> None:
-        task = msgspec.json.decode(payload, type=moved_models.Task)
-        moved_models.tell_who_lost(session, task, **self._telling, now=now)
+    def _tell_of_loss(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=lost_models.Task)
+        lost_models.tell_who_lost(session, task, **self._telling, now=now)
 
     def _tell_of_update(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=updates.Task)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -14,11 +14,12 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from registry import audit, schema
+from registry import audit, catalog, schema
+from registry.access import lost_models
 from registry.kernel.database import Database
 from registry.kernel.outcomes import GatehouseError
 from tests.clock import SettableClock
-from tests.world import World
+from tests.world import BASE_URL, World
 
 VERSION_TABLE = "alembic_version"
 NEXT = "9999"
@@ -63,6 +64,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("half")
 '''
+
+
+REPLACED = {"move_notice": "loss_notice"}
+"""Tables whose rows went into another one."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -186,7 +191,31 @@ def test_an_upgrade_keeps_every_row_of_the_revision_before(empty: Database, cloc
     schema.migrate(empty)
     after = rows(empty)
     for table, kept in before.items():
-        assert len(after[table]) == len(kept), table
+        assert len(after[REPLACED.get(table, table)]) == len(kept), table
+
+
+def test_who_was_told_of_a_move_stays_noted(empty: Database, clock: SettableClock) -> None:
+    schema.migrate(empty)
+    world = populate(empty, clock)
+    owner = world.person("owner@quarry.example")
+    world.release(owner, world.read(catalog.find_publisher, name="quarry"), name="second")
+    given = {"publisher": "quarry", "name": "quarry-15b", "target": "quarry/second"}
+    world.write(catalog.move_model, **given, principal=owner, now=world.now)
+    (move,) = rows(empty, ["model_gate_move"])["model_gate_move"]
+    world.write(
+        lost_models.tell_who_lost,
+        task=lost_models.Task(move=UUID(str(move[0]))),
+        sealer=world.sealer,
+        base_url=BASE_URL,
+        now=world.now,
+    )
+    told = rows(empty, ["loss_notice"])["loss_notice"]
+    assert len(told) == 1
+    run(empty, command.downgrade, "0019")
+    ((move_id, person_id, _),) = rows(empty, ["move_notice"])["move_notice"]
+    assert (move_id, person_id) == (move[0], told[0][1])
+    schema.migrate(empty)
+    assert rows(empty, ["loss_notice"])["loss_notice"] == told
 
 
 def test_migrating_what_is_newest_changes_nothing(empty: Database, clock: SettableClock) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from sqlmodel import Session
 
 from registry import acceptances, catalog, identity
+from registry.access import lost_models
 from registry.catalog.domain import TERMS_CHANGED, GateView
 from registry.catalog.graces import TermsChange, find_change, list_graces
 from registry.identity.domain import Message
@@ -45,6 +46,8 @@ class _Change:
 
 def tell_holders(session: Session, task: Task, *, sealer: Sealer, base_url: str, now: datetime) -> None:
     """Tell one page of the holders, and put the rest of the task back into the outbox."""
+    if task.license is None and task.after is None:
+        lost_models.begin(session, gate_id=task.gate, number=task.number, now=now)
     for change in _load(session, task):
         if change.terms.change_class is ChangeClass.EDITORIAL:
             continue

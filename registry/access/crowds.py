@@ -4,7 +4,7 @@ What `facts` gathers for one person is read here for many, in a few statements f
 From where somebody connects is known only when they ask, so a rule about that counts as met.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -28,6 +28,8 @@ PEOPLE_PER_QUERY = 500
 _PERSON = Principal(person_id=SOMEBODY, channel=Channel.SESSION)
 _SOME_TIME = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
+_AS_THEY_ARE: Mapping[UUID, "Asked"] = {}
+
 Held = frozenset[tuple[UUID, int]]
 """License and series of what somebody, or an organisation for them, has accepted at a gate."""
 
@@ -45,6 +47,22 @@ class Demand:
     def is_open(self) -> bool:
         """Whether nobody is asked for anything."""
         return self.mode is GateMode.AUTO and not self.versions and not self.asks_beforehand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Behind which gate a model is or would be, and what that asks for."""
+
+    gate_id: UUID
+    demand: Demand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What somebody has at a gate."""
+
+    accepted: Held
+    approved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +89,42 @@ def list_crowd(session: Session, gate_id: UUID, *, most: int, now: datetime) -> 
     return Crowd(people=frozenset(people), is_whole=standings.is_whole and len(members) <= most)
 
 
+def list_holdings(
+    session: Session, gate_id: UUID, publisher_id: UUID, people: Collection[UUID], *, now: datetime
+) -> Mapping[UUID, Holding]:
+    """Return what the people have at a gate, but for those whom its publisher, or the registry, keeps out."""
+    found: dict[UUID, Holding] = {}
+    for some in _portions(people):
+        held = _list_held(session, gate_id, some, now=now)
+        granted = request_store.list_granted_among(session, gate_id, some, now=now)
+        barred = store.list_blocked(session, publisher_id, some, now=now)
+        found.update(
+            (one, Holding(accepted=held.get(one, frozenset()), approved=one in granted))
+            for one in some
+            if one not in barred
+        )
+    return found
+
+
 def list_permitted(
-    session: Session, model: ModelView, gate: GateView, people: Collection[UUID], *, now: datetime
+    session: Session,
+    model: ModelView,
+    gate: GateView,
+    people: Collection[UUID],
+    *,
+    now: datetime,
+    bases: Mapping[UUID, Asked] = _AS_THEY_ARE,
 ) -> frozenset[UUID]:
-    """Return who of the people may download the model as it is, if it stands behind the gate."""
+    """Return who of the people may download the model as it is, if it stands behind the gate.
+
+    `bases` are models that ask for something else than they do now, as far as this one was made from them.
+    """
     own = load_demand(session, gate)
-    demands = [(gate.id, own), *_inherited(session, model, own)]
+    demands = [(gate.id, own), *_inherited(session, model, own, bases)]
     permitted: set[UUID] = set()
     judged: dict[tuple[object, ...], bool] = {}
     staff = _staff(session, model) if model.private else None
-    ordered = sorted(people)
-    for start in range(0, len(ordered), PEOPLE_PER_QUERY):
-        some = ordered[start : start + PEOPLE_PER_QUERY]
+    for some in _portions(people):
         held = [_list_held(session, gate_id, some, now=now) for gate_id, _ in demands]
         granted = request_store.list_granted_among(session, gate.id, some, now=now)
         barred = store.list_blocked(session, model.publisher_id, some, now=now)
@@ -102,6 +144,14 @@ def list_permitted(
             if judged[alike]:
                 permitted.add(person_id)
     return frozenset(permitted)
+
+
+def list_gates_of_people(session: Session, model: ModelView, bases: Mapping[UUID, Asked]) -> list[UUID]:
+    """Return the gates at which everybody has something who may download the model; none where everybody may."""
+    if model.gate.mode is GateMode.MANUAL or model.gate.license_version_ids:
+        return [model.gate.id]
+    asking = _find_asking(session, model, bases)
+    return sorted({one.gate_id for one in asking if one.demand.versions})
 
 
 def load_demand(session: Session, gate: GateView) -> Demand:
@@ -175,21 +225,38 @@ def _staff(session: Session, model: ModelView) -> frozenset[UUID]:
     )
 
 
-def _inherited(session: Session, model: ModelView, own: Demand) -> list[tuple[UUID, Demand]]:
+def _inherited(
+    session: Session, model: ModelView, own: Demand, bases: Mapping[UUID, Asked]
+) -> list[tuple[UUID, Demand]]:
     """Return what the gates of ancestors ask for, but for what the model's own gate asks for too."""
     found = []
-    for ancestor in catalog.list_asking_ancestors(session, model.id):
-        asked = load_demand(session, ancestor.gate)
+    for asked in _find_asking(session, model, bases):
         versions = tuple(
             one
-            for one in asked.versions
+            for one in asked.demand.versions
             if not any(
                 mine.license_id == one.license_id and mine.series >= one.series for mine in own.versions
             )
         )
-        demand = Demand(mode=GateMode.AUTO, versions=versions, graces=asked.graces)
-        found.append((ancestor.gate.id, demand))
+        demand = Demand(mode=GateMode.AUTO, versions=versions, graces=asked.demand.graces)
+        found.append((asked.gate_id, demand))
     return found
+
+
+def _find_asking(session: Session, model: ModelView, bases: Mapping[UUID, Asked]) -> list[Asked]:
+    """Return what each ancestor's gate asks for: as it is now, or as `bases` says."""
+    now = [one for one in catalog.list_asking_ancestors(session, model.id) if one.id not in bases]
+    others = catalog.list_ancestor_ids(session, model.id) if bases else []
+    return [
+        *(Asked(gate_id=one.gate.id, demand=load_demand(session, one.gate)) for one in now),
+        *(bases[one] for one in others if one in bases),
+    ]
+
+
+def _portions(people: Collection[UUID]) -> Iterator[Sequence[UUID]]:
+    ordered = sorted(people)
+    for start in range(0, len(ordered), PEOPLE_PER_QUERY):
+        yield ordered[start : start + PEOPLE_PER_QUERY]
 
 
 def _list_held(

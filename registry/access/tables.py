@@ -129,10 +129,11 @@ class AccessGrantEnd(Table, table=True):
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
 
 
-class MoveNotice(Table, table=True):
-    """A person was told that they lost a model by its move behind another gate."""
+class LossNotice(Table, table=True):
+    """A person was told that they lost models by a change of a gate, or by a model's move behind another one."""
 
-    move_id: UUID = Field(primary_key=True, foreign_key="model_gate_move.id")
+    entry_id: UUID = Field(primary_key=True, foreign_key="ledger_entry.id")
+    """Of the change, or of the move."""
     person_id: UUID = Field(primary_key=True, foreign_key="person.id")
     told_at: datetime = Field(sa_type=UTCDateTime)
 

@@ -1,4 +1,4 @@
-"""What a change of a gate does to the people who accepted before: the one decision, asked before and after."""
+"""What a change of a gate does to the people who have something at it: the one decision, asked before and after."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,9 +15,11 @@ from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """What some people have accepted, and whether what is asked beforehand holds of them."""
+    """What some people, or their organisations, have accepted, and whether what is asked beforehand holds of them."""
 
-    accepted: frozenset[tuple[UUID, int]]
+    accepted: crowds.Held
+    approved: bool = False
+    """A reviewer granted them access."""
     fit_before: bool = True
     fit_after: bool = True
 
@@ -40,47 +42,50 @@ class Effect:
 
 
 def group(
-    accepted: Mapping[UUID, frozenset[tuple[UUID, int]]],
+    holdings: Mapping[UUID, crowds.Holding],
     standings: Mapping[UUID, Standing],
     *,
     before: Prerequisites,
     after: Prerequisites,
 ) -> Mapping[People, int]:
-    """Return how many people have accepted the same things and fit alike.
+    """Return how many people have the same things and fit alike.
 
     From where somebody connects is known only when they ask, so a rule about that counts as met.
     """
     return Counter(
         People(
-            accepted=held,
+            accepted=one.accepted,
+            approved=one.approved,
             fit_before=crowds.fits(before, standings.get(person_id, NOTHING_KNOWN)),
             fit_after=crowds.fits(after, standings.get(person_id, NOTHING_KNOWN)),
         )
-        for person_id, held in accepted.items()
+        for person_id, one in holdings.items()
     )
 
 
-def weigh(groups: Mapping[People, int], before: Demand, after: Demand) -> Effect:
-    """Return what the change does to people who have accepted these things."""
+def weigh(
+    groups: Mapping[People, int], before: Demand, after: Demand, *, now: datetime | None = None
+) -> Effect:
+    """Return what the change does to people who have these things; with `now`, promises of time end by then."""
     keep = shut_out = gain = unfit = 0
     due: Counter[tuple[str, datetime]] = Counter()
     must_accept: Counter[str] = Counter()
-    # Who was approved stays approved, so between two gates with review only the licenses matter.
-    reviewed = before.mode is GateMode.MANUAL and after.mode is GateMode.MANUAL
     for one, people in groups.items():
         standing = one.accepted
-        had = one.fit_before and crowds.may(standing, before, approved=reviewed)
-        has = one.fit_after and crowds.may(standing, after, approved=reviewed)
+        had = one.fit_before and crowds.may(standing, before, approved=one.approved, now=now)
+        has = one.fit_after and crowds.may(standing, after, approved=one.approved, now=now)
         if has and not had:
             gain += people
         if not had:
             continue
-        requirements = crowds.list_requirements(standing, after)
+        requirements = crowds.list_requirements(standing, after, now=now)
         missing = [asked for asked in requirements if asked.acceptance_id is None]
         waiting = [asked for asked in requirements if asked.reaccept_by is not None]
         if not one.fit_after:
             unfit += people
-        elif not has and after.mode is not GateMode.AUTO and not reviewed:
+        elif not has and (
+            after.mode is GateMode.CLOSED or (after.mode is GateMode.MANUAL and not one.approved)
+        ):
             shut_out += people
         elif not has:
             must_accept.update({f"{one.title} {one.number}": people for one in missing})

@@ -12,8 +12,8 @@ from litestar.response import Redirect
 from sqlmodel import Session
 
 from registry import access, catalog, identity, ledger, licenses
-from registry.acceptances import figures
-from registry.access import crowds
+from registry.access import crowds, losses
+from registry.access.losses import Turn
 from registry.audit import gate_effect, gate_form, gate_views
 from registry.audit.gate_form import GateDraft
 from registry.audit.gate_views import GateShown
@@ -27,7 +27,7 @@ from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
 
 PEOPLE_MOST = 10_000
-"""Acceptances whose people are looked at for the effect of a change; beyond it, the newest ones."""
+"""Acceptances, and members of organisations, looked at for the effect of a change; beyond it, the newest ones."""
 HISTORY_MOST = 20
 LICENSES_OFFERED = 200
 
@@ -251,7 +251,7 @@ def load_confirm(
     *,
     now: datetime,
 ) -> Any:
-    """Return the page that states what the change does to those who accepted before."""
+    """Return the page that states what the change does to those who have something at the gate."""
     gate = change.model.gate
     versions = [licenses.get_version_by_id(session, one) for one in gate.license_version_ids]
     before = crowds.Demand(
@@ -266,19 +266,29 @@ def load_confirm(
         graces=_graces(change.promised),
         asks_beforehand=change.demand.prerequisites != NONE,
     )
-    standings = figures.list_standings(session, gate.id, most=PEOPLE_MOST)
+    crowd = crowds.list_crowd(session, gate.id, most=PEOPLE_MOST, now=now)
+    holdings = crowds.list_holdings(session, gate.id, change.model.publisher_id, crowd.people, now=now)
     old, new = gate.prerequisites, change.demand.prerequisites or NONE
     asks = (old, new) != (NONE, NONE)
-    people = identity.load_standings(session, list(standings.accepted), now=now) if asks else {}
-    groups = gate_effect.group(standings.accepted, people, before=old, after=new)
+    people = identity.load_standings(session, list(holdings), now=now) if asks else {}
+    groups = gate_effect.group(holdings, people, before=old, after=new)
+    turn = Turn(
+        models=frozenset(catalog.list_model_ids_of_gate(session, gate.id)),
+        before=crowds.Asked(gate_id=gate.id, demand=before),
+        after=crowds.Asked(gate_id=gate.id, demand=after),
+    )
+    derived = losses.count_derived(session, turn, most=PEOPLE_MOST, now=now)
     return gate_views.confirm_view(
         shown,
         change,
         demand,
         before=before,
         after=after,
-        effect=gate_effect.weigh(groups, before, after),
-        counted=None if standings.is_whole else f"Counted among the newest {PEOPLE_MOST:,} acceptances.",
+        effect=gate_effect.weigh(groups, before, after, now=now),
+        derived=derived,
+        counted=None
+        if crowd.is_whole
+        else f"Counted among the newest {PEOPLE_MOST:,} acceptances and members.",
         stored=gate_form.store_draft(draft),
     )
 

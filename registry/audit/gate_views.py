@@ -7,6 +7,7 @@ from uuid import UUID
 
 from registry import access, catalog, licenses
 from registry.access.crowds import Demand
+from registry.access.losses import MODELS_MOST, Derived
 from registry.access.panel import gate_badge
 from registry.audit import prerequisite_form
 from registry.audit.gate_effect import Effect
@@ -289,6 +290,7 @@ def confirm_view(
     before: Demand,
     after: Demand,
     effect: Effect,
+    derived: Derived,
     counted: str | None,
     stored: str,
 ) -> SimpleNamespace:
@@ -300,7 +302,7 @@ def confirm_view(
         current=_revision(shown, shown.model.gate),
         opens=_opens(before, after),
         changes=_changes(shown, change, demand),
-        effects=_effects(before, after, effect),
+        effects=[*_effects(before, after, effect), *derived_checks(derived)],
         counted=counted,
         asked=(
             _asked(change.demand.prerequisites or NONE, change.versions, demand.fields)
@@ -367,7 +369,7 @@ def _count(number: int | None) -> str:
 
 
 def _effects(before: Demand, after: Demand, effect: Effect) -> Sequence[Check]:
-    """Return what happens to people who accepted before, gravest last."""
+    """Return what happens to people who have something at the gate, gravest last."""
     said = []
     if effect.keep:
         said.append(
@@ -399,11 +401,31 @@ def _effects(before: Demand, after: Demand, effect: Effect) -> Sequence[Check]:
             Check(tone=Tone.NOTE, verdict=f"{_people(effect.gain)} may download at once", detail=detail)
         )
     if not said:
-        said.append(Check(tone=Tone.NOTE, verdict="Nobody who accepted here before is affected"))
+        said.append(Check(tone=Tone.NOTE, verdict="Nobody who has access here is affected"))
     if before.is_open and not after.is_open:
         detail = "Until now, anybody could download without signing in."
         said.append(Check(tone=Tone.STOP, verdict="Everybody else is asked from now on", detail=detail))
     return said
+
+
+def derived_checks(derived: Derived) -> Sequence[Check]:
+    """Return what a change of a gate, or a move, does to models that were made from those it is about."""
+    if not derived.people:
+        return []
+    counted = (
+        ""
+        if derived.is_whole
+        else f" Counted in {MODELS_MOST} of these models, and among their newest people."
+    )
+    verdict = f"{_people(derived.people)} cannot download models that were made from it any more"
+    return [
+        Check(
+            tone=Tone.STOP,
+            verdict=verdict,
+            detail="What is asked here comes with those models too. They are told, in their inbox and by mail, what is"
+            f" missing.{counted}",
+        )
+    ]
 
 
 def _people(count: int) -> str:

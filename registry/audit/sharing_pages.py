@@ -13,10 +13,12 @@ from litestar.response import Redirect
 from sqlmodel import Session
 
 from registry import access, catalog
-from registry.access import crowds
+from registry.access import crowds, losses
+from registry.audit.gate_views import derived_checks
 from registry.catalog.domain import GateMode, model_url
 from registry.identity.domain import not_signed_in
 from registry.identity.visits import Desk
+from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Check, Tone
 from registry.kernel.pages import plural, respond
@@ -116,6 +118,13 @@ def _list_effects(session: Session, move: catalog.GateMove, *, now: datetime) ->
             else None,
         ),
     ]
+    # At a gate of its own nobody has accepted anything yet: it is one that is not known before.
+    turn = losses.Turn(
+        models=frozenset({model.id}),
+        before=crowds.Asked(gate_id=model.gate.id, demand=before),
+        after=crowds.Asked(gate_id=gate.id if gate else new_id(), demand=after),
+    )
+    said += derived_checks(losses.count_derived(session, turn, most=PEOPLE_MOST, now=now))
     if before.is_open and not after.is_open:
         said.append(Check(tone=Tone.STOP, verdict="Who downloads without accepting anything cannot any more"))
     if after.is_open and not before.is_open:

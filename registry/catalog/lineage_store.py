@@ -90,6 +90,34 @@ def list_descendants(session: Session, model_id: UUID) -> Sequence[UUID]:
     ).all()
 
 
+def list_ancestors(session: Session, model_id: UUID) -> Sequence[UUID]:
+    """Return every model that this one was made from, over generations."""
+    return session.exec(
+        select(ModelLineage.ancestor_id)
+        .where(ModelLineage.model_id == model_id)
+        .order_by(col(ModelLineage.generation), col(ModelLineage.ancestor_id))
+    ).all()
+
+
+def list_descendants_of(
+    session: Session, model_ids: Sequence[UUID], *, after: UUID | None, limit: int
+) -> list[UUID]:
+    """Return the first models by their ids, after `after`, that were made from any of these and are none of them."""
+    found: set[UUID] = set()
+    for start in range(0, len(model_ids), IN_MAX_COUNT):
+        statement = (
+            select(ModelLineage.model_id)
+            .where(col(ModelLineage.ancestor_id).in_(model_ids[start : start + IN_MAX_COUNT]))
+            .where(col(ModelLineage.model_id).not_in(model_ids))
+        )
+        if after is not None:
+            statement = statement.where(ModelLineage.model_id > after)
+        found.update(
+            session.exec(statement.distinct().order_by(col(ModelLineage.model_id)).limit(limit)).all()
+        )
+    return sorted(found)[:limit]
+
+
 def list_asking_ancestors(session: Session, model_id: UUID) -> Sequence[UUID]:
     """Return the ancestors whose gates ask for a license now, nearest first."""
     asks = exists().where(col(GateRequirement.gate_revision_id) == col(Gate.current_revision_id))

@@ -1,6 +1,6 @@
 """Reading the catalog: models, releases, files and cards, for whoever may see them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -272,6 +272,23 @@ def name_gate(session: Session, gate_id: UUID) -> str | None:
 def list_asking_ancestors(session: Session, model_id: UUID) -> list[ModelView]:
     """Return the ancestors whose licenses come with a model, whoever may see them."""
     return [store.get_model(session, one) for one in lineage_store.list_asking_ancestors(session, model_id)]
+
+
+def list_ancestor_ids(session: Session, model_id: UUID) -> Sequence[UUID]:
+    """Return every model that this one was made from."""
+    return lineage_store.list_ancestors(session, model_id)
+
+
+def list_derived_ids(
+    session: Session, model_ids: Collection[UUID], *, limit: int, after: UUID | None = None
+) -> list[UUID]:
+    """Return the first models, after `after`, that were made from any of these and are none of them."""
+    return lineage_store.list_descendants_of(session, sorted(model_ids), after=after, limit=limit)
+
+
+def list_model_ids_of_gate(session: Session, gate_id: UUID) -> Sequence[UUID]:
+    """Return the models behind a gate."""
+    return store.list_model_ids_of_gate(session, gate_id)
 
 
 def list_promises(session: Session, revision_id: UUID) -> dict[tuple[UUID, int], datetime]:

@@ -191,6 +191,8 @@ class Play(World):
         for wait in LATER:
             for name, other in itertools.pairwise((*NAMES, NAMES[0])):
                 self._check_crowd(name, other, self.now + wait)
+        for name, base in itertools.pairwise(NAMES[:3]):
+            self._check_bases(name, base, NAMES[3], self.now)
         return permits
 
     def _check_crowd(self, name: str, other: str, now: Any) -> None:
@@ -208,6 +210,25 @@ class Play(World):
             if gate.mode is GateMode.MANUAL or gate.license_version_ids:
                 crowd = crowds.list_crowd(self.session, gate.id, most=100, now=now)
                 assert single <= crowd.people, (name, target)
+
+    def _check_bases(self, name: str, base: str, target: str, now: Any) -> None:
+        """Compare what is said of many at once with the single decisions, once a base stands behind another gate."""
+        model, made_from = self.model(self.owner, name=name), self.model(self.owner, name=base)
+        everybody = (*self.people, self.owner)
+        ids = frozenset(one.person_id for one in everybody if one.person_id)
+        gate = self.model(self.owner, name=target).gate
+        asked = crowds.Asked(gate_id=gate.id, demand=crowds.load_demand(self.session, gate))
+        bases = {made_from.id: asked}
+        said = crowds.list_permitted(self.session, model, model.gate, ids, now=now, bases=bases)
+        gates = crowds.list_gates_of_people(self.session, model, bases)
+        crowd = [crowds.list_crowd(self.session, one, most=100, now=now).people for one in gates]
+        with self.session.begin_nested() as moved:
+            self.session.exec(update(Model).where(col(Model.id) == made_from.id).values(gate_id=gate.id))
+            single = {one.person_id for one in everybody if self._may(one, name, now)}
+            moved.rollback()
+        assert said == single, (name, base, target)
+        if gates:
+            assert single <= frozenset().union(*crowd), (name, base, target)
 
     def _may(self, principal: Principal, name: str, now: Any) -> bool:
         return self._permit(principal, name, now) is not None

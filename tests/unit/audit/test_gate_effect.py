@@ -1,6 +1,6 @@
 """What a change of a gate does to people, told by the one decision."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -65,4 +65,32 @@ def effect(**facts: Any) -> Effect:
     ],
 )
 def test_people_keep_lose_and_get_access(before: Demand, after: Demand, expected: Effect) -> None:
-    assert weigh({People(accepted=held): count for held, count in GROUPS.items()}, before, after) == expected
+    # Between two gates with review: of people whom a reviewer let in.
+    reviewed = before.mode is GateMode.MANUAL and after.mode is GateMode.MANUAL
+    groups = {People(accepted=held, approved=reviewed): count for held, count in GROUPS.items()}
+    assert weigh(groups, before, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "approved", "others"),
+    [
+        ("manual", "manual", effect(keep=312), effect()),
+        ("manual", "auto", effect(keep=312), effect(gain=312)),
+        ("auto", "manual", effect(keep=312), effect(shut_out=312)),
+        ("manual", "closed", effect(shut_out=312), effect()),
+    ],
+)
+def test_who_was_let_in_by_a_reviewer_stays_so(
+    before: str, after: str, approved: Effect, others: Effect
+) -> None:
+    for by_reviewer, expected in ((True, approved), (False, others)):
+        groups = {People(accepted=held, approved=by_reviewer): count for held, count in GROUPS.items()}
+        found = weigh(groups, demand((RAIL, 2), mode=before), demand((RAIL, 2), mode=after))
+        assert found == expected
+
+
+def test_a_promise_of_time_that_is_over_counts_no_more() -> None:
+    groups = {People(accepted=frozenset({(RAIL, 1)})): 40}
+    gate = demand((RAIL, 2), graces={(RAIL, 1): UNTIL})
+    assert weigh(groups, gate, gate, now=UNTIL - timedelta(days=1)) == effect(due={("Rail 2.0", UNTIL): 40})
+    assert weigh(groups, gate, gate, now=UNTIL) == effect()

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from registry import catalog
-from registry.access import moved_models, requesting
+from registry.access import lost_models, requesting
 from registry.access.domain import Permit
-from registry.access.moved_models import Task
+from registry.access.lost_models import Task
 from registry.access.request_views import Office
 from registry.access.transitions import Move, RequestEvent
 from registry.catalog.domain import GateMode
@@ -55,7 +55,7 @@ class Scene:
 
     def tell(self, task: Task) -> None:
         self.world.write(
-            moved_models.tell_who_lost,
+            lost_models.tell_who_lost,
             task=task,
             sealer=self.world.sealer,
             base_url=BASE_URL,
@@ -132,7 +132,7 @@ def test_acceptors_and_members_under_a_cover_are_told_once_and_nobody_else(scene
 def test_pages_that_are_delivered_twice_tell_nobody_twice(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moved_models, "PAGE_PEOPLE", 2)
+    monkeypatch.setattr(lost_models, "PAGE_PEOPLE", 2)
     people = [scene.world.person(f"p{number}@uni.example") for number in range(5)]
     for person in people:
         scene.world.accept(person, scene.covered.model)
