@@ -211,7 +211,7 @@ def test_who_was_told_of_a_move_stays_noted(empty: Database, clock: SettableCloc
     )
     told = rows(empty, ["loss_notice"])["loss_notice"]
     assert len(told) == 1
-    run(empty, command.downgrade, "0019")
+    run(empty, command.downgrade, "0020")
     ((move_id, person_id, _),) = rows(empty, ["move_notice"])["move_notice"]
     assert (move_id, person_id) == (move[0], told[0][1])
     schema.migrate(empty)

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from registry import catalog, licenses
-from registry.access import changed_terms, moved_models
+from registry.access import changed_terms, lost_models
 from registry.catalog import must_updates
 from registry.catalog.domain import EQUIVALENCE_TOLD, GateMode, Role
 from registry.catalog.must_updates import Demand
@@ -42,7 +42,7 @@ from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
 from tests.clock import SettableClock
 from tests.integration.access.covers import cover_scene, prove
-from tests.integration.access.test_moved_models import worker_of
+from tests.integration.access.test_lost_models import worker_of
 from tests.integration.catalog import derived
 from tests.integration.catalog.test_second_persons import CONFIRM, MENDED
 from tests.integration.catalog.test_second_persons import Scene as SecondPersons
@@ -98,6 +98,15 @@ def a_model_moves(world: World) -> People:
     world.release(owner, world.read(catalog.find_publisher, name="quarry"), name="second")
     move = {"publisher": "quarry", "name": "quarry-15b", "target": "quarry/second"}
     done(world.write(catalog.move_model, **move, principal=owner, now=world.now))
+    return people
+
+
+def a_gate_closes(world: World) -> People:
+    people = acceptors(world)
+    demand = catalog.GateDemand(mode=GateMode.CLOSED, licenses=("sample-openrail-m@1.0",))
+    change: dict[str, Any] = {"publisher": "quarry", "name": "quarry-15b", "demand": demand}
+    gate = done(world.write(catalog.change_gate, **change, principal=owner_of(world), now=world.now))
+    world.write(lost_models.begin, gate_id=gate.id, number=gate.number, now=world.now)
     return people
 
 
@@ -196,6 +205,7 @@ def a_group_ends(world: World) -> People:
 CAUSES: dict[str, tuple[Callable[[World], People], str]] = {
     catalog.TERMS_CHANGED: (terms_change, "terms-material"),
     catalog.MODEL_MOVED: (a_model_moves, "model-moved"),
+    lost_models.RIGHTS_CHANGED: (a_gate_closes, "model-lost"),
     catalog.MUST_UPDATE_MARKED: (a_release_is_to_be_given_up, "must-update"),
     EQUIVALENCE_TOLD: (a_base_decides, "equivalence-decided"),
     licenses.CLASS_PROPOSED: (a_version_waits, "license-waits"),
@@ -218,7 +228,7 @@ def world(database: Database, clock: SettableClock) -> World:
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """One person on a page."""
     monkeypatch.setattr(changed_terms, "PAGE_HOLDERS", 1)
-    monkeypatch.setattr(moved_models, "PAGE_PEOPLE", 1)
+    monkeypatch.setattr(lost_models, "PAGE_PEOPLE", 1)
     monkeypatch.setattr(updates, "PAGE_HOLDERS", 1)
     for telling, name in (
         (membership.join_known_people, "people_per_step"),

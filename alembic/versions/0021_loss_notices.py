@@ -1,15 +1,15 @@
 """who was told of a loss by a gate is noted by the entry in the log
 
-Revision: 0020
-Follows: 0019
+Revision: 0021
+Follows: 0020
 Made: 2026-11-26 15:00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
