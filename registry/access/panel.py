@@ -140,8 +140,15 @@ def _permitted(
     if is_open:
         say = "Nothing is to be accepted here. The card may still name terms that bind you."
     elif until is not None:
-        say = f"The terms have changed. You may download until {until:%-d %B %Y}; accept them before, and it goes on."
-        action = Link(label="See what changed, then accept", url=f"{url}/accept")
+        has_changed = any(reason.changes for reason in verdict.reasons)
+        day = f"{until:%-d %B %Y}"
+        say = (
+            f"The terms have changed. You may download until {day}; accept them before, and it goes on."
+            if has_changed
+            else f"Your organisation covers you until {day}; accept the license yourself before, and it goes on."
+        )
+        label = "See what changed, then accept" if has_changed else "Read and accept the license"
+        action = Link(label=label, url=f"{url}/accept")
     return AccessPanel(
         tone=Tone.WAIT if until else Tone.OK,
         title="Open to everybody" if is_open else "You may download",

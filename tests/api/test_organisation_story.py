@@ -91,7 +91,12 @@ async def test_an_officer_accepts_once_and_everybody_pulls_until_the_cover_ends(
     assert (await pull(site, job)).json()["code"] == "service-account-not-covered"
     warned = await pull(site, tokens[0])
     assert warned.status_code == 302
-    assert "Accept it by" in warned.headers["x-hf-warning"]
+    until = f"{world.now + MEMBERS_GRACE:%-d %B %Y}"
+    assert f"ends on {until}, unless its license as it is now is accepted" in warned.headers["x-hf-warning"]
+    page = await site.browser(people[0]).page("/quarry/quarry-15b")
+    assert f"Your organisation covers you until {until}; accept the license yourself before" in page
+    assert "Read and accept the license" in page
+    assert "terms have changed" not in page
     clock.advance(MEMBERS_GRACE)
     for person, token in zip(people, tokens, strict=True):
         after = await pull(site, token)
