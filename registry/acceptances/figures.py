@@ -1,6 +1,5 @@
-"""Counts over many acceptances: how people stand at a gate, how many accepted week by week."""
+"""Counts over many acceptances: who accepted at a gate, how many accepted week by week."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,51 +10,33 @@ from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
 from registry.acceptances.tables import Acceptance, Withdrawal
-
-Standing = frozenset[tuple[UUID, int]]
-"""License and series of what somebody has accepted and not taken back."""
+from registry.kernel.among import is_among
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standings:
-    """What people have accepted at a gate."""
+class Acceptors:
+    """People who have accepted something at a gate for themselves, and have not taken it back."""
 
-    accepted: Mapping[UUID, Standing]
-    """By person."""
+    people: frozenset[UUID]
     is_whole: bool
-    """False where only the people of the newest acceptances were looked at."""
+    """False where only the newest acceptances were looked at."""
 
 
-def list_standings(session: Session, gate_id: UUID, *, most: int) -> Standings:
-    """Return what the people of a gate's newest `most` acceptances have accepted there.
-
-    What somebody accepted for an organisation is not theirs, and is left out.
-    However many acceptances a gate has, no more than `most` of its people are looked up, each by their index.
-    """
-    newest = (
-        select(Acceptance.person_id)
+def list_newest_acceptors(session: Session, gate_id: UUID, *, most: int) -> Acceptors:
+    """Return the people of a gate's newest `most` acceptances, but for those made for an organisation."""
+    rows = session.exec(
+        select(Acceptance.person_id, Acceptance.organisation_id, Withdrawal.acceptance_id)
+        .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
         .where(Acceptance.gate_id == gate_id)
         .order_by(col(Acceptance.id).desc())
-        .limit(most)
-        .subquery()
-    )
-    counted = session.exec(
-        select(func.count()).select_from(
-            select(Acceptance.id).where(Acceptance.gate_id == gate_id).limit(most + 1).subquery()
-        )
-    ).one()
-    rows = session.exec(
-        select(Acceptance.person_id, Acceptance.license_id, Acceptance.series)
-        .where(Acceptance.gate_id == gate_id, col(Acceptance.person_id).in_(select(newest.c.person_id)))
-        .where(col(Acceptance.organisation_id).is_(None))
-        .where(~exists().where(col(Withdrawal.acceptance_id) == col(Acceptance.id)))
-        .order_by(col(Acceptance.person_id), col(Acceptance.license_id), col(Acceptance.series))
-    )
-    accepted: defaultdict[UUID, set[tuple[UUID, int]]] = defaultdict(set)
-    for person_id, license_id, series in rows:
-        accepted[person_id].add((license_id, series))
-    people = {person_id: frozenset(held) for person_id, held in accepted.items()}
-    return Standings(accepted=people, is_whole=counted <= most)
+        .limit(most + 1)
+    ).all()
+    standing = {
+        person_id
+        for person_id, organisation_id, withdrawn_id in rows[:most]
+        if organisation_id is None and withdrawn_id is None
+    }
+    return Acceptors(people=frozenset(standing), is_whole=len(rows) <= most)
 
 
 def count_by_week(
@@ -98,7 +79,7 @@ def list_accepted_by(
     """Return person, license and series of what the people accepted at a gate for themselves and did not take back."""
     rows = session.exec(
         select(Acceptance.person_id, Acceptance.license_id, Acceptance.series)
-        .where(col(Acceptance.person_id).in_(people), Acceptance.gate_id == gate_id)
+        .where(is_among(session, Acceptance.person_id, people), Acceptance.gate_id == gate_id)
         .where(col(Acceptance.organisation_id).is_(None))
         .where(~exists().where(col(Withdrawal.acceptance_id) == col(Acceptance.id)))
         .order_by(col(Acceptance.person_id), col(Acceptance.license_id), col(Acceptance.series))

@@ -24,7 +24,7 @@ from registry.licenses.domain import Version
 
 SOMEBODY = UUID(int=1)
 """Stands for each person in turn; the decision does not look at who somebody is."""
-PEOPLE_PER_QUERY = 500
+PEOPLE_PER_QUERY = 1_000
 _PERSON = Principal(person_id=SOMEBODY, channel=Channel.SESSION)
 _SOME_TIME = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
@@ -76,17 +76,17 @@ class Crowd:
 
 def list_crowd(session: Session, gate_id: UUID, *, most: int, now: datetime) -> Crowd:
     """Return who has something at a gate; of acceptors and of members the newest `most`."""
-    standings = figures.list_standings(session, gate_id, most=most)
+    accepted = figures.list_newest_acceptors(session, gate_id, most=most)
     covering = {cover.organisation_id for cover in figures.list_covers(session, gate_id, now=now)}
     members = identity.list_members_of(
         session, sorted(covering), newest=True, after=None, limit=most + 1, now=now
     )
     people = {
-        *standings.accepted,
+        *accepted.people,
         *request_store.list_granted(session, gate_id, now=now),
         *(person_id for _, person_id in members[:most]),
     }
-    return Crowd(people=frozenset(people), is_whole=standings.is_whole and len(members) <= most)
+    return Crowd(people=frozenset(people), is_whole=accepted.is_whole and len(members) <= most)
 
 
 def list_holdings(
@@ -94,8 +94,9 @@ def list_holdings(
 ) -> Mapping[UUID, Holding]:
     """Return what the people have at a gate, but for those whom its publisher, or the registry, keeps out."""
     found: dict[UUID, Holding] = {}
+    covers = _list_covers(session, gate_id, now=now)
     for some in _portions(people):
-        held = _list_held(session, gate_id, some, now=now)
+        held = _list_held(session, gate_id, covers, some, now=now)
         granted = request_store.list_granted_among(session, gate_id, some, now=now)
         barred = store.list_blocked(session, publisher_id, some, now=now)
         found.update(
@@ -121,11 +122,15 @@ def list_permitted(
     """
     own = load_demand(session, gate)
     demands = [(gate.id, own), *_inherited(session, model, own, bases)]
+    covers = [_list_covers(session, gate_id, now=now) for gate_id, _ in demands]
     permitted: set[UUID] = set()
     judged: dict[tuple[object, ...], bool] = {}
     staff = _staff(session, model) if model.private else None
     for some in _portions(people):
-        held = [_list_held(session, gate_id, some, now=now) for gate_id, _ in demands]
+        held = [
+            _list_held(session, gate_id, found, some, now=now)
+            for (gate_id, _), found in zip(demands, covers, strict=True)
+        ]
         granted = request_store.list_granted_among(session, gate.id, some, now=now)
         barred = store.list_blocked(session, model.publisher_id, some, now=now)
         asked = gate.prerequisites
@@ -259,16 +264,22 @@ def _portions(people: Collection[UUID]) -> Iterator[Sequence[UUID]]:
         yield ordered[start : start + PEOPLE_PER_QUERY]
 
 
+def _list_covers(session: Session, gate_id: UUID, *, now: datetime) -> Mapping[UUID, Held]:
+    """Return what each organisation has accepted at a gate for its members."""
+    covers: dict[UUID, set[tuple[UUID, int]]] = {}
+    for cover in figures.list_covers(session, gate_id, now=now):
+        covers.setdefault(cover.organisation_id, set()).add((cover.license_id, cover.series))
+    return {organisation_id: frozenset(accepted) for organisation_id, accepted in covers.items()}
+
+
 def _list_held(
-    session: Session, gate_id: UUID, people: Sequence[UUID], *, now: datetime
+    session: Session, gate_id: UUID, covers: Mapping[UUID, Held], people: Sequence[UUID], *, now: datetime
 ) -> Mapping[UUID, Held]:
     """Return what each of the people, or an organisation for them, has accepted at a gate."""
     held: dict[UUID, set[tuple[UUID, int]]] = {}
     for person_id, license_id, series in figures.list_accepted_by(session, gate_id, people):
         held.setdefault(person_id, set()).add((license_id, series))
-    covers: dict[UUID, set[tuple[UUID, int]]] = {}
-    for cover in figures.list_covers(session, gate_id, now=now):
-        covers.setdefault(cover.organisation_id, set()).add((cover.license_id, cover.series))
-    for person_id, organisation_id in identity.list_covered(session, sorted(covers), people, now=now):
+    members = identity.list_covered(session, sorted(covers), people, now=now) if covers else ()
+    for person_id, organisation_id in members:
         held.setdefault(person_id, set()).update(covers[organisation_id])
     return {person_id: frozenset(accepted) for person_id, accepted in held.items()}

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from registry.access.tables import AccessGrant, AccessGrantEnd, AccessRequest, RequestStep
 from registry.access.transitions import OPEN, RequestState
+from registry.kernel.among import is_among
 
 STEPS_MOST = 200
 
@@ -243,7 +244,7 @@ def list_granted_among(
     rows = session.exec(
         select(AccessGrant.person_id)
         .outerjoin(AccessGrantEnd, col(AccessGrantEnd.grant_id) == col(AccessGrant.id))
-        .where(col(AccessGrant.person_id).in_(people), AccessGrant.gate_id == gate_id)
+        .where(is_among(session, AccessGrant.person_id, people), AccessGrant.gate_id == gate_id)
         .where(col(AccessGrantEnd.grant_id).is_(None))
         .where(or_(col(AccessGrant.ends_at).is_(None), col(AccessGrant.ends_at) > now))
         .order_by(col(AccessGrant.id))

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from registry.access.single_facts import BlockFact
 from registry.access.tables import Block, BlockLift
+from registry.kernel.among import is_among
 from registry.kernel.database import UTCDateTime
 
 # From the person on, whose acceptances, requests and memberships are few; each part has an index that begins so.
@@ -69,7 +70,7 @@ def list_blocked(
     rows = session.exec(
         select(Block.person_id)
         .outerjoin(BlockLift, col(BlockLift.block_id) == col(Block.id))
-        .where(col(Block.person_id).in_(people), col(BlockLift.block_id).is_(None))
+        .where(is_among(session, Block.person_id, people), col(BlockLift.block_id).is_(None))
         .where(or_(col(Block.publisher_id).is_(None), col(Block.publisher_id) == publisher_id))
         .where(or_(col(Block.until).is_(None), col(Block.until) > now))
         .order_by(col(Block.id))

@@ -17,6 +17,7 @@ from registry.identity.organisation_tables import (
     OrganisationMember,
 )
 from registry.identity.tables import Person
+from registry.kernel.among import is_among
 
 
 def insert_organisation(session: Session, row: Organisation) -> None:
@@ -348,7 +349,7 @@ def list_covered(
         select(OrganisationMember.person_id, OrganisationMember.organisation_id)
         .join(Organisation, col(Organisation.id) == col(OrganisationMember.organisation_id))
         .where(
-            col(OrganisationMember.person_id).in_(people),
+            is_among(session, OrganisationMember.person_id, people),
             col(OrganisationMember.organisation_id).in_(organisation_ids),
             _is_live(now),
             or_(col(Organisation.members_until).is_(None), col(Organisation.members_until) > now),

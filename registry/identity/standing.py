@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import String, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session
 
 from registry.identity.domain import Principal
@@ -41,7 +42,6 @@ SELECT d.person_id, d.kind, NULL, d.value, d.declared_at FROM declaration d
  WHERE d.person_id = :person_id AND d.value <> ''
    AND NOT EXISTS (SELECT 1 FROM declaration l WHERE l.person_id = d.person_id AND l.kind = d.kind AND l.id > d.id)
 """
-_MANY_SQL = STANDING_SQL.replace("= :person_id", "IN :person_ids")
 PEOPLE_PER_QUERY = 500
 
 
@@ -66,9 +66,14 @@ def load_standings(session: Session, person_ids: Sequence[UUID], *, now: datetim
 
 
 def _load(session: Session, person_ids: Sequence[UUID], *, now: datetime) -> list[tuple[UUID, Part]]:
-    statement: Any = text(_MANY_SQL).bindparams(
-        bindparam("person_ids", type_=Uuid(), expanding=True), bindparam("now", type_=UTCDateTime())
-    )
+    if session.get_bind().dialect.name == "postgresql":
+        # One array; why, says `kernel.among`.
+        people: Any = bindparam("person_ids", type_=ARRAY(Uuid()))
+        asked = STANDING_SQL.replace("= :person_id", "= ANY(:person_ids)")
+    else:
+        people = bindparam("person_ids", type_=Uuid(), expanding=True)
+        asked = STANDING_SQL.replace("= :person_id", "IN :person_ids")
+    statement: Any = text(asked).bindparams(people, bindparam("now", type_=UTCDateTime()))
     typed = statement.columns(person_id=Uuid, kind=String, id=Uuid, value=String, at=UTCDateTime)
     rows = session.connection().execute(typed, {"person_ids": list(person_ids), "now": now})
     return [(row.person_id, (row.kind, row.id, row.value, row.at)) for row in rows]
