@@ -3,12 +3,21 @@
 Rows are read without the types of their columns, so that a value that was altered into something unreadable
 is named like any other. In this order, for each acceptance: its log entry exists and is its statement; the
 signature fits; each column is what the statement claims; the sealed disclosures open, and are exactly those
-that the statement speaks of (unless the person's key was destroyed by erasure).
+that the statement speaks of (unless the person's key was destroyed by erasure). Then the other way round: each
+entry of the log has its row.
+
+Signatures take most of the time. Beyond the first pages they are checked by several processes; rows are read and
+disclosures opened here, so that no key leaves this process. Memory stays flat.
 """
 
 import json
+import multiprocessing
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -23,80 +32,208 @@ from registry.kernel.outcomes import CorruptRecord
 from registry.kernel.sealing import Sealer
 
 PAGE_ROWS = 500
+PAGES_ALONE = 20
+"""So many pages are checked before other processes are started: their start takes a second."""
 KINDS = ("acceptance", "withdrawal")
 
 _ACCEPTANCES_SQL = """
-SELECT id, person_id, gate_id, gate_revision_id, license_id, license_version_id, series, sequence, language,
-       grade, accepted_at, statement, sealed_disclosures, entry_id, organisation_id
-  FROM acceptance {where} ORDER BY id LIMIT :limit
+SELECT a.id AS id, a.person_id AS person_id, gate_id, gate_revision_id, license_id, license_version_id, series,
+       sequence, language, grade, accepted_at, statement, sealed_disclosures, organisation_id, e.leaf AS leaf
+  FROM acceptance a LEFT JOIN ledger_entry e ON e.id = a.entry_id {where} ORDER BY a.id LIMIT :limit
 """
 _WITHDRAWALS_SQL = """
-SELECT acceptance_id AS id, withdrawn_at, members_until, statement, entry_id FROM withdrawal {where}
- ORDER BY acceptance_id LIMIT :limit
+SELECT a.acceptance_id AS id, withdrawn_at, members_until, statement, e.leaf AS leaf
+  FROM withdrawal a LEFT JOIN ledger_entry e ON e.id = a.entry_id {where} ORDER BY a.acceptance_id LIMIT :limit
 """
+# Every row points to its entry, and was compared with it above: an entry that none points to has lost its row.
+_LOST_SQL = """
+SELECT e.id AS id, e.kind AS kind, e.leaf AS leaf FROM ledger_entry e
+  LEFT JOIN acceptance a ON a.entry_id = e.id LEFT JOIN withdrawal w ON w.entry_id = e.id
+ WHERE e.kind IN ('acceptance', 'withdrawal') AND a.id IS NULL AND w.acceptance_id IS NULL ORDER BY e.id
+"""
+_COLUMNS = (
+    "id",
+    "person_id",
+    "gate_id",
+    "gate_revision_id",
+    "license_id",
+    "license_version_id",
+    "series",
+    "sequence",
+    "language",
+    "grade",
+    "accepted_at",
+    "organisation_id",
+)
+"""What the statement says too."""
 
 
-def find_discrepancies(session: Session, *, sealer: Sealer) -> Iterator[ledger.Discrepancy]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """An acceptance in plain values, to be held to its statement by any process."""
+
+    row_id: str
+    columns: Mapping[str, str]
+    statement: str
+    disclosures: bytes | None
+    """Opened; None where the person was erased."""
+    unopened: str | None
+    """Why the disclosures could not be opened."""
+    problem: str | None
+    """What was found before the statement is looked at."""
+
+
+def find_discrepancies(
+    session: Session, *, sealer: Sealer, processes: int = 1
+) -> Iterator[ledger.Discrepancy]:
     """Yield each acceptance and withdrawal that does not fit; of each row only the first cause."""
     keys = ledger.list_published_keys(session)
-    for row in _iterate(session, _ACCEPTANCES_SQL, "id"):
-        if problem := _acceptance_problem(session, row, keys, sealer):
-            yield ledger.Discrepancy(table="acceptance", row_id=_plain(row["id"]), problem=problem)
-    for row in _iterate(session, _WITHDRAWALS_SQL, "acceptance_id"):
-        if problem := _withdrawal_problem(session, row):
+    pages = (
+        [_read_row(row, opened) for row, opened in _with_disclosures(session, page, sealer)]
+        for page in _pages(session, _ACCEPTANCES_SQL, "id")
+    )
+    for page in _checked(pages, keys, processes):
+        yield from page
+    for row in chain.from_iterable(_pages(session, _WITHDRAWALS_SQL, "acceptance_id")):
+        if problem := _withdrawal_problem(row):
             yield ledger.Discrepancy(table="withdrawal", row_id=_plain(row["id"]), problem=problem)
+    yield from _find_lost(session)
 
 
-def check_leaf(session: Session, kind: str, leaf: bytes) -> ledger.Discrepancy | None:
-    """Return what is wrong if the row that a leaf of one of `KINDS` speaks of is not there."""
-    table = "acceptance" if kind == "acceptance" else "withdrawal"
+def _checked(
+    pages: Iterator[list[_Row]], keys: Sequence[ledger.PublishedKey], processes: int
+) -> Iterator[list[ledger.Discrepancy]]:
+    """Yield what does not fit, page by page in their order; several processes share the work if there is much."""
+    verifier = ledger.JWSVerifier(keys)
+    for page in islice(pages, PAGES_ALONE if processes > 1 else None):
+        yield _check_page(page, verifier)
+    first = next(pages, None)
+    if first is None:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(keys,)) as pool:
+        waiting: deque[Future[list[ledger.Discrepancy]]] = deque()
+        for page in chain([first], pages):
+            waiting.append(pool.submit(_check_elsewhere, page))
+            if len(waiting) > 2 * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+_verifiers: list[ledger.JWSVerifier] = []
+"""The one of this process, where it checks pages for another."""
+
+
+def _start(keys: Sequence[ledger.PublishedKey]) -> None:
+    _verifiers.append(ledger.JWSVerifier(keys))
+
+
+def _check_elsewhere(page: Sequence[_Row]) -> list[ledger.Discrepancy]:
+    return _check_page(page, _verifiers[0])
+
+
+def _check_page(page: Sequence[_Row], verifier: ledger.JWSVerifier) -> list[ledger.Discrepancy]:
+    problems = ((row.row_id, row.problem or _statement_problem(row, verifier)) for row in page)
+    return [
+        ledger.Discrepancy(table="acceptance", row_id=row_id, problem=problem)
+        for row_id, problem in problems
+        if problem
+    ]
+
+
+def _with_disclosures(
+    session: Session, page: Sequence[Mapping[str, Any]], sealer: Sealer
+) -> Iterator[tuple[Mapping[str, Any], bytes | str | None]]:
+    """Yield each row with its opened disclosures: text says what is wrong, None that the person was erased."""
+    people = {_uuid(row["person_id"]) for row in page}
     try:
-        said: Any = read_payload(leaf.decode("ascii")) if kind == "acceptance" else json.loads(leaf)
-        row_id = UUID(said["jti"] if kind == "acceptance" else said["acceptance"])
-    except (CorruptRecord, ValueError, LookupError, TypeError):
-        return ledger.Discrepancy(table="ledger_entry", row_id=kind, problem=f"is not a leaf of kind {kind}")
-    column = "id" if kind == "acceptance" else "acceptance_id"
-    statement = text(f"SELECT 1 FROM {table} WHERE {column} = :id")  # noqa: S608 - fixed names
-    given = row_id.hex if session.get_bind().dialect.name == "sqlite" else row_id
-    if session.connection().execute(statement, {"id": given}).first() is not None:
-        return None
-    return ledger.Discrepancy(
-        table=table, row_id=str(row_id), problem="is missing although the log speaks of it"
+        keys = sealer.find_subject_keys(session, [one for one in people if one is not None])
+    except CorruptRecord:
+        keys = None
+    for row in page:
+        person_id, acceptance_id = _uuid(row["person_id"]), _uuid(row["id"])
+        if person_id is None or acceptance_id is None:
+            yield row, None
+            continue
+        try:
+            key = keys.get(person_id) if keys is not None else sealer.find_subject_key(session, person_id)
+            opened = (
+                key.open(bytes(row["sealed_disclosures"]), disclosures_context(acceptance_id))
+                if key
+                else None
+            )
+        except (CorruptRecord, TypeError):
+            yield row, "sealed_disclosures: they do not open with the person's key"
+        else:
+            yield row, opened
+
+
+def _read_row(row: Mapping[str, Any], opened: bytes | str | None) -> _Row:
+    statement = str(row["statement"])
+    problem = None
+    if row["leaf"] is None:
+        problem = "has no log entry: it was inserted behind the log's back, or its entry_id was altered"
+    elif _bytes(row["leaf"]) != statement.encode("utf-8", "replace"):
+        problem = "statement: it is not the one in its log entry"
+    return _Row(
+        row_id=_plain(row["id"]),
+        columns={name: _plain(row[name]) for name in _COLUMNS},
+        statement=statement,
+        disclosures=opened if isinstance(opened, bytes) else None,
+        problem=problem,
+        unopened=opened if isinstance(opened, str) else None,
     )
 
 
-def _iterate(session: Session, sql: str, column: str) -> Iterator[Mapping[str, Any]]:
-    after: object = None
-    while True:
-        where = "" if after is None else f"WHERE {column} > :after"
-        statement = text(sql.format(where=where))
-        given = {"limit": PAGE_ROWS} | ({} if after is None else {"after": after})
-        rows = session.connection().execute(statement, given).mappings().all()
-        yield from (dict(row) for row in rows)
-        if len(rows) < PAGE_ROWS:
-            return
-        after = rows[-1]["id"]
-
-
-def _acceptance_problem(
-    session: Session, row: Mapping[str, Any], keys: Sequence[ledger.PublishedKey], sealer: Sealer
-) -> str | None:
-    leaf = _leaf_of(session, row["entry_id"])
-    if leaf is None:
-        return "has no log entry: it was inserted behind the log's back, or its entry_id was altered"
-    statement = str(row["statement"])
-    if leaf != statement.encode("utf-8", "replace"):
-        return "statement: it is not the one in its log entry"
+def _statement_problem(row: _Row, verifier: ledger.JWSVerifier) -> str | None:
     try:
-        ledger.verify_jws(statement, keys)
-        claims: Any = read_payload(statement)
+        verifier.verify(row.statement)
+        claims: Any = read_payload(row.statement)
         expected = _expected(claims)
     except (ledger.SignatureMismatch, CorruptRecord, LookupError, TypeError, ValueError) as error:
         return f"statement: it does not verify ({type(error).__name__})"
     for column, value in expected.items():
-        if _plain(row[column]) != value:
+        if row.columns[column] != value:
             return f"{column}: it is not what the signed statement says"
-    return _disclosure_problem(session, row, claims, sealer)
+    if row.unopened is not None or row.disclosures is None:
+        return row.unopened  # Erased: the statement stands without its disclosures.
+    try:
+        opened = json.loads(row.disclosures)
+        fits = {digest(item) for item in opened} == hidden_digests(claims)
+    except (ValueError, TypeError, AttributeError):
+        return "sealed_disclosures: they do not open with the person's key"
+    return None if fits else "sealed_disclosures: they are not the ones that the statement speaks of"
+
+
+def _find_lost(session: Session) -> Iterator[ledger.Discrepancy]:
+    """Yield what the log speaks of and is not there."""
+    for row in session.connection().execute(text(_LOST_SQL)).mappings():
+        kind, leaf = str(row["kind"]), _bytes(row["leaf"])
+        try:
+            said: Any = read_payload(leaf.decode("ascii")) if kind == "acceptance" else json.loads(leaf)
+            row_id = UUID(said["jti"] if kind == "acceptance" else said["acceptance"])
+        except (CorruptRecord, ValueError, LookupError, TypeError):
+            yield ledger.Discrepancy(
+                table="ledger_entry", row_id=kind, problem=f"is not a leaf of kind {kind}"
+            )
+            continue
+        problem = "is missing although the log speaks of it"
+        yield ledger.Discrepancy(table=kind, row_id=str(row_id), problem=problem)
+
+
+def _pages(session: Session, sql: str, column: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+    after: object = None
+    while True:
+        where = "" if after is None else f"WHERE a.{column} > :after"
+        statement = text(sql.format(where=where))
+        given = {"limit": PAGE_ROWS} | ({} if after is None else {"after": after})
+        rows = session.connection().execute(statement, given).mappings().all()
+        if rows:
+            yield [dict(row) for row in rows]
+        if len(rows) < PAGE_ROWS:
+            return
+        after = rows[-1]["id"]
 
 
 def _expected(claims: Any) -> dict[str, str]:
@@ -121,26 +258,11 @@ def _organisation_of(capacity: Any) -> str:
     return UUID(organisation["id"]).hex if organisation else "None"
 
 
-def _disclosure_problem(session: Session, row: Mapping[str, Any], claims: Any, sealer: Sealer) -> str | None:
-    acceptance_id, person_id = UUID(claims["jti"]), UUID(claims["sub"])
-    try:
-        key = sealer.find_subject_key(session, person_id)
-        if key is None:
-            return None  # Erased; the statement stands without its disclosures.
-        opened = json.loads(key.open(bytes(row["sealed_disclosures"]), disclosures_context(acceptance_id)))
-    except (CorruptRecord, ValueError, TypeError):
-        return "sealed_disclosures: they do not open with the person's key"
-    if {digest(item) for item in opened} != hidden_digests(claims):
-        return "sealed_disclosures: they are not the ones that the statement speaks of"
-    return None
-
-
-def _withdrawal_problem(session: Session, row: Mapping[str, Any]) -> str | None:
-    leaf = _leaf_of(session, row["entry_id"])
-    if leaf is None:
+def _withdrawal_problem(row: Mapping[str, Any]) -> str | None:
+    if row["leaf"] is None:
         return "has no log entry: it was inserted behind the log's back, or its entry_id was altered"
-    raw = row["statement"]
-    if leaf != (raw.encode() if isinstance(raw, str) else bytes(raw)):
+    leaf = _bytes(row["leaf"])
+    if leaf != _bytes(row["statement"]):
         return "statement: it is not the one in its log entry"
     said = json.loads(leaf)
     if _plain(row["id"]) != UUID(said["acceptance"]).hex:
@@ -153,12 +275,16 @@ def _withdrawal_problem(session: Session, row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _leaf_of(session: Session, raw_id: object) -> bytes | None:
+def _uuid(value: object) -> UUID | None:
+    """Return a raw id; None where it is none."""
     try:
-        entry_id = raw_id if isinstance(raw_id, UUID) else UUID(hex=str(raw_id))
+        return value if isinstance(value, UUID) else UUID(hex=str(value))
     except ValueError:
         return None
-    return ledger.find_leaf(session, entry_id)
+
+
+def _bytes(value: object) -> bytes:
+    return value.encode("utf-8", "replace") if isinstance(value, str) else bytes(value)  # type: ignore[call-overload] # bytes or a buffer
 
 
 def _plain(value: object) -> str:

@@ -15,29 +15,31 @@ LeafCheck = Callable[[Session, str, bytes], ledger.Discrepancy | None]
 
 
 def find_discrepancies(
-    session: Session, *, sealer: Sealer, kept_checkpoint: bytes | None = None
+    session: Session, *, sealer: Sealer, kept_checkpoint: bytes | None = None, processes: int = 1
 ) -> list[ledger.Discrepancy]:
     """Return every row that was altered, removed or inserted behind our back, the first cause first (P6).
 
-    With a checkpoint that was kept elsewhere, also whether the log goes on from it.
+    With a checkpoint that was kept elsewhere, also whether the log goes on from it. `processes` share the signatures.
 
     1. The log by itself: leaves, tree, checkpoints, keys.
     2. Each context's rows against the log.
     3. The log against the rows: what it speaks of is still there.
     """
-    return list(_find(session, sealer, kept_checkpoint))
+    return list(_find(session, sealer, kept_checkpoint, processes))
 
 
-def _find(session: Session, sealer: Sealer, kept: bytes | None) -> Iterator[ledger.Discrepancy]:
+def _find(
+    session: Session, sealer: Sealer, kept: bytes | None, processes: int
+) -> Iterator[ledger.Discrepancy]:
     yield from ledger.find_discrepancies(session, sealer=sealer)
     if kept is not None and (departure := ledger.find_departure(session, kept, sealer=sealer)) is not None:
         yield departure
     yield from identity_fsck.find_discrepancies(session)
     yield from licenses.find_discrepancies(session)
     yield from catalog.find_discrepancies(session)
-    yield from acceptances_fsck.find_discrepancies(session, sealer=sealer)
+    yield from acceptances_fsck.find_discrepancies(session, sealer=sealer, processes=processes)
     yield from access_fsck.find_discrepancies(session)
-    for kind, leaf in ledger.iterate_leaves(session):
+    for kind, leaf in ledger.iterate_leaves(session, other_than=acceptances_fsck.KINDS):
         check = _LEAF_CHECKS.get(kind)
         if check is not None and (found := check(session, kind, leaf)) is not None:
             yield found
@@ -53,7 +55,6 @@ _LEAF_CHECKS: Mapping[str, LeafCheck] = {
         for kind in licenses.LEDGER_KINDS
     },
     **{kind: lambda session, _kind, leaf: catalog.check_leaf(session, leaf) for kind in catalog_fsck.KINDS},
-    **dict.fromkeys(acceptances_fsck.KINDS, acceptances_fsck.check_leaf),
     **{
         kind: lambda session, _kind, leaf: access_fsck.check_leaf(session, leaf) for kind in access_fsck.KINDS
     },

@@ -61,6 +61,9 @@ def add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
         "(/ledger/checkpoint), and a log that was set back or rewritten since is named.",
     )
     fsck.add_argument("--checkpoint", metavar="FILE", help="a kept checkpoint that the log must go on from")
+    fsck.add_argument(
+        "--processes", type=positive, default=2, metavar="N", help="how many check signatures (2)"
+    )
     _add_copies(ledger)
     person = group(commands, "person", "people who use this installation")
     end = command(

@@ -23,7 +23,9 @@ def fsck(args: Namespace) -> int:
         kept = read_file(args.checkpoint, limit=NOTE_MAX_BYTES) if args.checkpoint else None
         with installation.opened() as (database, sealer):
             found = database.read_now(
-                lambda session: audit.find_discrepancies(session, sealer=sealer, kept_checkpoint=kept)
+                lambda session: audit.find_discrepancies(
+                    session, sealer=sealer, kept_checkpoint=kept, processes=args.processes
+                )
             )
     except (GatehouseError, ClientError) as error:
         print(f"gatehouse ledger fsck: {error}", file=sys.stderr)

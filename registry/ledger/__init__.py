@@ -37,6 +37,7 @@ from registry.ledger.service import (
     prove_inclusion,
 )
 from registry.ledger.signing import (
+    JWSVerifier,
     KeyRing,
     PublishedKey,
     SignatureMismatch,
@@ -56,6 +57,7 @@ __all__ = [
     "EntryProof",
     "EntryState",
     "Integrated",
+    "JWSVerifier",
     "KeyPurpose",
     "KeyRing",
     "ListedEntry",

@@ -337,10 +337,10 @@ def find_leaf(session: Session, entry_id: UUID) -> bytes | None:
     return store.find_leaf(session, entry_id)
 
 
-def iterate_leaves(session: Session) -> Iterator[tuple[str, bytes]]:
-    """Yield kind and leaf of every entry, with flat memory."""
+def iterate_leaves(session: Session, *, other_than: Sequence[str] = ()) -> Iterator[tuple[str, bytes]]:
+    """Yield kind and leaf of every entry of other kinds than these, with flat memory."""
     after: UUID | None = None
-    while page := store.list_leaves(session, after=after, limit=BATCH_MAX_ENTRIES):
+    while page := store.list_leaves(session, other_than=other_than, after=after, limit=BATCH_MAX_ENTRIES):
         for _, kind, leaf in page:
             yield kind, leaf
         after = page[-1][0]

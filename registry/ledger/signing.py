@@ -12,10 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -112,26 +110,57 @@ class VerifiedJWS:
     payload: bytes
 
 
-def verify_jws(token: str, published: Sequence[PublishedKey]) -> VerifiedJWS:
-    """Return the content of a compact JWS by a statement key; the key's validity is the caller's to check.
+class JWSVerifier:
+    """Verifies many signatures by statement keys; each key and each header is read once."""
 
-    Raises:
-        SignatureMismatch: it is no such JWS, its key is unknown, or its signature does not fit.
-    """
-    try:
-        unverified = jws.extract_compact(token.encode())
-        kid = unverified.headers().get("kid")
-        key = next((k for k in published if k.kid == kid and k.purpose is KeyPurpose.STATEMENT), None)
-        if key is None:
-            raise SignatureMismatch(f"signed by an unknown key: got kid {str(kid)[:64]!r}")
-        public = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.public)})
-        verified = jws.deserialize_compact(token.encode(), public, algorithms=[ALGORITHM])
+    def __init__(self, published: Sequence[PublishedKey]) -> None:
+        self._keys = {
+            key.kid: (key, Ed25519PublicKey.from_public_bytes(key.public))
+            for key in published
+            if key.purpose is KeyPurpose.STATEMENT
+        }
+        self._headers: dict[str, Mapping[str, Json]] = {}
+
+    def verify(self, token: str) -> VerifiedJWS:
+        """Return the content of a compact JWS; the key's validity is the caller's to check.
+
+        Raises:
+            SignatureMismatch: it is no such JWS, its key is unknown, or its signature does not fit.
+        """
+        parts = token.split(".")
+        if len(parts) != 3 or not token.isascii():
+            raise SignatureMismatch("it is not a compact JWS of three parts")
+        header = self._read_header(parts[0])
+        key, public = self._keys[str(header["kid"])]
+        try:
+            public.verify(_decode(parts[2]), f"{parts[0]}.{parts[1]}".encode())
+        except InvalidSignature:
+            raise SignatureMismatch(f"the signature does not fit the text and key {key.kid}") from None
+        return VerifiedJWS(key=key, header=header, payload=_decode(parts[1]))
+
+    def _read_header(self, encoded: str) -> Mapping[str, Json]:
+        """Return a header that says how we sign, by a key that is known; nothing else is remembered."""
+        known = self._headers.get(encoded)
+        if known is not None:
+            return known
+        try:
+            header = json.loads(_decode(encoded))
+        except ValueError:
+            raise SignatureMismatch("its header is not JSON") from None
+        if not isinstance(header, dict) or header.get("alg") != ALGORITHM:
+            raise SignatureMismatch(f"it is not signed with {ALGORITHM}")
         # Nothing here signs with extensions; one that is marked critical could change what was signed.
-        if "crit" in verified.headers():
+        if "crit" in header or "b64" in header:
             raise SignatureMismatch("signature has critical header members, expected none")
-    except (JoseError, ValueError) as error:
-        raise SignatureMismatch(f"signature is not valid: {type(error).__name__}") from None
-    return VerifiedJWS(key=key, header=verified.headers(), payload=verified.payload)
+        if header.get("kid") not in self._keys:
+            raise SignatureMismatch(f"signed by an unknown key: got kid {str(header.get('kid'))[:64]!r}")
+        self._headers[encoded] = header
+        return header
+
+
+def verify_jws(token: str, published: Sequence[PublishedKey]) -> VerifiedJWS:
+    """Do as `JWSVerifier.verify` for one signature."""
+    return JWSVerifier(published).verify(token)
 
 
 def thumbprint(public: bytes) -> str:
@@ -259,3 +288,14 @@ def _published(row: SigningKey) -> PublishedKey:
 
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    """Return the bytes of unpadded base64url; one value has one spelling."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        data = b""
+    if _base64url(data) != text:
+        raise SignatureMismatch("a part of it is not base64url in its one spelling")
+    return data

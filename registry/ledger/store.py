@@ -245,9 +245,13 @@ def find_leaf(session: Session, entry_id: UUID) -> bytes | None:
     return session.exec(select(LedgerEntry.leaf).where(LedgerEntry.id == entry_id)).one_or_none()
 
 
-def list_leaves(session: Session, *, after: UUID | None, limit: int) -> Sequence[tuple[UUID, str, bytes]]:
-    """Return id, kind and leaf of entries by id, strictly after `after`."""
-    statement = select(LedgerEntry.id, LedgerEntry.kind, LedgerEntry.leaf)
+def list_leaves(
+    session: Session, *, other_than: Sequence[str], after: UUID | None, limit: int
+) -> Sequence[tuple[UUID, str, bytes]]:
+    """Return id, kind and leaf of entries of other kinds than these by id, strictly after `after`."""
+    statement = select(LedgerEntry.id, LedgerEntry.kind, LedgerEntry.leaf).where(
+        col(LedgerEntry.kind).not_in(other_than)
+    )
     if after is not None:
         statement = statement.where(LedgerEntry.id > after)
     return session.exec(statement.order_by(col(LedgerEntry.id)).limit(limit)).all()

@@ -14,6 +14,7 @@ from tests.bench import (
     accepting,
     deciding,
     devices,
+    evidence,
     exporting,
     growing,
     listing,
@@ -36,6 +37,7 @@ MEASURES: dict[str, Callable[[Ground], Iterator[Result]]] = {
     "list": listing.measure,
     "start": starting.measure,
     "decide": deciding.measure,
+    "evidence": evidence.measure,
 }
 
 

@@ -189,11 +189,20 @@ class _reading:  # noqa: N801 -- used as a statement
         self._connection.close()
 
 
-def load_sealed(url: str, scene: Scene, count: int) -> None:
-    """Insert `count` people with a real acceptance each: signed statement, disclosures sealed by their own key."""
+def load_whole(url: str, scene: Scene, count: int) -> None:
+    """Do as `load_sealed`, with the log entries that belong to it, published: a register that fits throughout."""
+    load_sealed(url, scene, count, log=False)
+    integrate_all(url, scene)
+
+
+def load_sealed(url: str, scene: Scene, count: int, *, log: bool = True) -> None:
+    """Insert `count` people with a real acceptance each: signed statement, disclosures sealed by their own key.
+
+    With `log`, entries stand for those of the log: they have an index, and neither bytes nor a tree.
+    """
     loader, world, now = Loader(url), scene.world, scene.world.now
     sql, moment = loader.sql, loader.sql.bind_moment(now)
-    template = _evidence(scene)
+    template = replace(_evidence(scene), accepted_at=now)
     offer, gate, master = template.offer, template.gate, world.sealer._current
     index = int(world.read(ledger_store.count_leaves))
     for first in range(0, count, _ROWS_AT_ONCE):
@@ -219,8 +228,11 @@ def load_sealed(url: str, scene: Scene, count: int) -> None:
             people.append((sql.bind_id(person_id), None, None, moment, False))
             keys.append((sql.bind_id(person_id), wrapped, moment))
             leaf = issued.jwt.encode()
-            entries.append((sql.bind_id(entry_id), "acceptance", b"", tree.hash_leaf(leaf), moment))
-            leaves.append((index + number, sql.bind_id(entry_id)))
+            entries.append(
+                (sql.bind_id(entry_id), "acceptance", b"" if log else leaf, tree.hash_leaf(leaf), moment)
+            )
+            if log:
+                leaves.append((index + number, sql.bind_id(entry_id)))
             accepted.append(
                 (
                     sql.bind_id(acceptance_id),

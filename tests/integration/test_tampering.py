@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from registry import audit
+from registry.acceptances import fsck as acceptances_fsck
 from registry.kernel.database import Database
 from tests.clock import SettableClock
 from tests.world import World
@@ -176,3 +177,14 @@ def test_an_altered_log_entry_is_named(world: World, column: str) -> None:
     value = "X'00'" if world.database.dialect == "sqlite" else "'\\x00'::bytea"
     tamper(world, f"UPDATE ledger_entry SET {column} = {value} WHERE id = {quoted(world, entry)}")
     assert any(table.startswith("ledger") for table, _ in found(world))
+
+
+def test_several_processes_find_what_one_finds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptances_fsck, "PAGES_ALONE", 0)
+    monkeypatch.setattr(acceptances_fsck, "PAGE_ROWS", 1)
+    assert world.read(audit.find_discrepancies, sealer=world.sealer, processes=2) == []
+    victim = id_of(world, "acceptance")
+    tamper(world, f"UPDATE acceptance SET language = 'xx' WHERE id = {quoted(world, victim)}")
+    alone = world.read(audit.find_discrepancies, sealer=world.sealer)
+    assert [item.problem for item in alone] == ["language: it is not what the signed statement says"]
+    assert world.read(audit.find_discrepancies, sealer=world.sealer, processes=2) == alone
