@@ -92,8 +92,10 @@ def _result(
         bound=f"≥ {1 - LOSS_MAX:.2f}",
         met=met,
         cost="1,000 programs at the interval of the protocol are 200 requests a second. They share one read of the "
-        "database per tenth of a second and are answered before the web framework; what they take is a new "
-        "connection each, and the asking process itself, which has no core of its own here.",
+        "database per tenth of a second and are answered before the web framework. Measured apart on SQLite, with "
+        "nothing beside: a poll takes 1.0 ms of the service's processor time, on a new connection and on a kept one "
+        "alike, where a gated resolve in full load takes 0.5 ms. That is a fifth of the one core on which a process "
+        "runs Python; which part of a poll it is, is not profiled yet. The asking process has no core of its own here.",
         remarks=(remark,) if remark else (),
     )
 
