@@ -185,7 +185,7 @@ class Settings:
                 "GATEHOUSE_MASTER_KEY is not set; with PostgreSQL every replica needs the same key. "
                 "Make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
             )
-        return (bytes.fromhex(_read_or_create(self.master_key_file)),)
+        return tuple(bytes.fromhex(line) for line in _read_or_create(self.master_key_file).split())
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -237,7 +237,7 @@ def _decode_key(text: str) -> bytes:
 
 
 def _read_or_create(path: Path) -> str:
-    """Return the hex secret in `path`, made on first use, readable by this user alone."""
+    """Return the hex secrets in `path`, one a line; the first is made on first use, readable by this user alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         # Under its name it appears whole: another process that starts now must not read half a key.

@@ -208,6 +208,7 @@ EXTRA_FILES = {
         "identity_pages": "pages of all ways in",
         "id_tokens": "rules of OpenID Connect's ID tokens",
         "linking": "which accounts at providers belong to one person",
+        "resealing": "after a change of the master key: digests and sealed values anew",
         "mail_links": "signing in by mail",
         "oidc": "adapter to providers",
         "passkey_pages": "pages of passkeys",

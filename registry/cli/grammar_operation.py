@@ -84,6 +84,28 @@ def add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
     rotate = command(
         keys, "rotate", "registry.cli.keys:rotate", "make a new key and retire the present one", remote=False
     )
+    compromised = command(
+        keys,
+        "compromised",
+        "registry.cli.keys:compromised",
+        "end a key that is in wrong hands, at once",
+        remote=False,
+        more="What it signed before that time stays valid, what it signs from then on is refused by every verifier that\n"
+        "has the present keys. A new key follows it. Restart the service afterwards.",
+    )
+    compromised.add_argument("kid", metavar="KID", help="the key, as `gatehouse keys list` shows it")
+    compromised.add_argument(
+        "--since", required=True, metavar="TIME", help="since when, such as 2026-11-26T14:00:00Z"
+    )
+    command(
+        keys,
+        "reseal",
+        "registry.cli.keys:reseal",
+        "bring everything under the first master key, so that older ones can be taken away",
+        remote=False,
+        more="Set the new key first and the old one after it, and restart the service before. It can run beside the\n"
+        "service, and again where it was interrupted.",
+    )
     rotate.add_argument("purpose", choices=("statement", "checkpoint"), help="what the key signs")
 
 

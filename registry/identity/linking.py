@@ -357,6 +357,12 @@ def unlink(session: Session, *, person_id: UUID, identity_id: UUID, now: datetim
     return None
 
 
+def index_of(row: ExternalIdentity, key: SubjectKey, sealer: Sealer) -> bytes:
+    """Return the keyed digest by which a linked account is found."""
+    account = _opened(row, key)
+    return sealer.blind_index(f"{account.issuer}\x00{account.subject}", "external-identity")
+
+
 def _opened(row: ExternalIdentity, key: SubjectKey) -> LinkedAccount:
     subject, name = json.loads(key.open(row.sealed_account, _ACCOUNT_CONTEXT + row.id.bytes))
     return LinkedAccount(

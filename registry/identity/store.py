@@ -119,6 +119,14 @@ def find_session(session: Session, digest: str) -> tuple[WebSession, Person] | N
     ).one_or_none()
 
 
+def list_people_after(session: Session, *, after: UUID | None, limit: int) -> Sequence[UUID]:
+    """Return people by id, strictly after `after`."""
+    statement = select(Person.id)
+    if after is not None:
+        statement = statement.where(Person.id > after)
+    return session.exec(statement.order_by(col(Person.id)).limit(limit)).all()
+
+
 def list_sessions(session: Session, person_id: UUID) -> Sequence[WebSession]:
     """Return the person's sessions, newest first."""
     return session.exec(

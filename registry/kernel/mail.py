@@ -18,10 +18,12 @@ from uuid import UUID
 
 import aiosmtplib
 import msgspec
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from registry.kernel import outbox
 from registry.kernel.identifiers import new_id
+from registry.kernel.outbox import OutboxMessage
 from registry.kernel.outcomes import GatehouseError, Unavailable
 from registry.kernel.sealing import Sealer
 
@@ -85,6 +87,21 @@ def _seal(mail: Mail, sealer: Sealer) -> bytes:
 def unqueue(payload: bytes, *, sealer: Sealer) -> Mail:
     """Return the mail that `queue` sealed."""
     return msgspec.convert(msgspec.json.decode(sealer.open_system(payload, _CONTEXT)), Mail)
+
+
+def reseal_waiting(session: Session, *, sealer: Sealer, limit: int) -> int:
+    """Seal some waiting letters anew that an older master key seals; return how many, 0 when none is left."""
+    older = select(OutboxMessage.id, OutboxMessage.payload).where(
+        OutboxMessage.topic == TOPIC, OutboxMessage.payload != b"", sealer.is_older(OutboxMessage.payload)
+    )
+    rows = session.exec(older.order_by(col(OutboxMessage.id)).limit(limit)).all()
+    for message_id, payload in rows:
+        session.exec(
+            update(OutboxMessage)
+            .where(col(OutboxMessage.id) == message_id, col(OutboxMessage.payload) == payload)
+            .values(payload=sealer.reseal_system(payload, _CONTEXT))
+        )
+    return len(rows)
 
 
 def compose(mail: Mail, *, sender: str, now: datetime) -> EmailMessage:

@@ -13,13 +13,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import bindparam, delete, insert
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, update
 from sqlmodel import Field, Session, col, select
 
 from registry.kernel.database import Table, UTCDateTime
@@ -123,6 +124,42 @@ class Sealer:
         What was stored before a rotation is found by one of the others.
         """
         return tuple(key.blind_index(value, purpose) for key in self._by_id.values())
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether a value was sealed, or a key wrapped, under the master key that seals now."""
+        return sealed[1:5] == self._current.key_id
+
+    def reseal_system(self, sealed: bytes, context: bytes) -> bytes:
+        """Return what `seal_system` sealed for this place, sealed by the current system key."""
+        return (
+            sealed
+            if self.is_current(sealed)
+            else self.seal_system(self.open_system(sealed, context), context)
+        )
+
+    def rewrap_subject_keys(self, session: Session, *, limit: int) -> int:
+        """Wrap some people's data keys anew that an older master key wraps; return how many, 0 when none is left.
+
+        What they sealed stays as it is.
+        """
+        older = select(SealingKey.subject_id, SealingKey.wrapped).where(self.is_older(SealingKey.wrapped))
+        rows = session.exec(older.order_by(col(SealingKey.subject_id)).limit(limit)).all()
+        for subject_id, wrapped in rows:
+            context = b"subject:" + subject_id.bytes
+            key = _open(self._master_of(wrapped).wrapping, wrapped, context)
+            again = _seal(self._current.key_id, self._current.wrapping, key, context)
+            # Who is erased meanwhile stays so: only the very row that was read is changed.
+            session.exec(
+                update(SealingKey)
+                .where(col(SealingKey.subject_id) == subject_id, col(SealingKey.wrapped) == wrapped)
+                .values(wrapped=again)
+            )
+        return len(rows)
+
+    def is_older(self, column: Any) -> ColumnElement[bool]:
+        """Return the condition that a column's value is not under the current master key."""
+        found: ColumnElement[bool] = func.substr(col(column), 2, 4) != self._current.key_id
+        return found
 
     def derive_secret(self, purpose: str) -> bytes:
         """Return a 32-byte secret for one purpose, the same in every process of this registry."""

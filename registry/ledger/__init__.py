@@ -45,6 +45,7 @@ from registry.ledger.signing import (
     ensure_key_ring,
     list_published_keys,
     load_key_ring,
+    reseal_keys,
     rotate_key,
     verify_jws,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "prove_consistency",
     "prove_entry",
     "prove_inclusion",
+    "reseal_keys",
     "rotate_key",
     "verify_jws",
 ]

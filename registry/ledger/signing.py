@@ -231,6 +231,19 @@ def end_compromised_key(
     return _create_key(session, row.purpose, sealer=sealer, now=now) if was_current else None
 
 
+def reseal_keys(session: Session, *, sealer: Sealer) -> int:
+    """Seal the private parts anew that an older master key seals; return how many."""
+    rows = session.exec(select(SigningKey).where(sealer.is_older(SigningKey.sealed_private))).all()
+    for row in rows:
+        context = _sealing_context(row.kid, row.purpose, row.created_at)
+        session.exec(
+            update(SigningKey)
+            .where(col(SigningKey.kid) == row.kid)
+            .values(sealed_private=sealer.reseal_system(row.sealed_private, context))
+        )
+    return len(rows)
+
+
 def list_published_keys(session: Session) -> list[PublishedKey]:
     """Return every public key, oldest first."""
     statement = select(SigningKey).order_by(col(SigningKey.created_at), col(SigningKey.kid))
