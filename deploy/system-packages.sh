@@ -9,12 +9,14 @@ tried=.venv/.gatehouse-system-packages
 say() { printf '%s\n' "$*" >&2; }
 has_chromium() { [ -n "${TEST_CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null 2>&1; }
 has_fonts() { find /usr/share/fonts /usr/local/share/fonts -name '*.ttf' -o -name '*.otf' 2>/dev/null | grep -q .; }
+has_softhsm() { command -v softhsm2-util >/dev/null 2>&1; }
 has_wrk() { command -v wrk >/dev/null 2>&1; }
 
 missing() {
     has_chromium || printf 'chromium '
     has_fonts || printf 'fonts-dejavu-core '
     has_wrk || printf 'wrk '
+    has_softhsm || printf 'softhsm2 '
 }
 
 if [ -n "$(missing)" ] && [ ! -e "$tried" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -28,4 +30,5 @@ if [ -n "$(missing)" ] && [ ! -e "$tried" ] && [ "$(id -u)" = 0 ] && command -v 
 fi
 has_chromium || say "left out: tests in a browser, because chromium is missing (apt install chromium fonts-dejavu-core)"
 has_wrk || say "left out: load benchmarks, because wrk is missing (apt install wrk)"
+has_softhsm || say "left out: tests of keys in a token, because softhsm2 is missing (apt install softhsm2)"
 exit 0

@@ -27,6 +27,7 @@ from registry.kernel.pages import Pages
 from registry.kernel.sealing import Sealer
 from registry.ledger.timestamping import Authority, load_authority
 from registry.ledger.witnessing import Witness, parse_witnesses
+from registry.sealers import make_sealer
 from registry.settings import Settings
 
 
@@ -93,7 +94,7 @@ def build_parts(
     """
     clock = clock or SystemClock()
     database = database or Database(settings.resolved_database_url())
-    sealer = Sealer(*settings.master_secrets())
+    sealer = make_sealer(settings)
     database.write_now(
         lambda session: identity.reconcile_operators(session, operators=settings.operators, sealer=sealer)
     )

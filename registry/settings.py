@@ -91,6 +91,12 @@ class Settings:
     ci_issuers: tuple[str, ...] = ()
     """CI systems whose jobs may exchange their identity for a token, as `github=https://…` or `gitlab=https://…`,
     separated by commas. Empty: none."""
+    pkcs11_module: str = ""
+    """PKCS#11 library of the token in which new signing keys are made. Empty: they are kept in the database, sealed."""
+    pkcs11_token: str = "gatehouse"  # noqa: S105 - a name, no secret
+    """Label of the token."""
+    pkcs11_pin: str = field(default="", repr=False)
+    """User PIN of the token."""
     witnesses: tuple[str, ...] = ()
     """Witnesses that are asked to cosign the log's checkpoints (C2SP tlog-witness), each as `name+id+key@https://…`,
     separated by commas. Empty: none."""

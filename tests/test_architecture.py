@@ -235,6 +235,7 @@ EXTRA_FILES = {
         "attestations": "what witnesses and time stamping authorities say about checkpoints",
         "cosignatures": "keys and signature lines of witnesses (C2SP tlog-cosignature)",
         "notes": "C2SP signed notes and checkpoints",
+        "pkcs11_token": "signing keys in a hardware module",
         "signing": "keys and JWS",
         "stored_rows": "rows as fsck reads them",
         "timestamping": "RFC 3161: has checkpoints stamped",

@@ -16,6 +16,7 @@ from registry.kernel.database import Database
 from registry.kernel.outcomes import GatehouseError
 from registry.kernel.sealing import Sealer
 from registry.schema import is_current
+from registry.sealers import make_sealer
 from registry.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def opened() -> Iterator[tuple[Database, Sealer]]:
     """
     settings = load_settings()
     require_files(settings)
-    sealer = Sealer(*settings.master_secrets())
+    sealer = make_sealer(settings)
     database = Database(settings.resolved_database_url())
     try:
         if not is_current(database):

@@ -24,6 +24,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, update
 from sqlmodel import Field, Session, col, select
 
 from registry.kernel.database import Table, UTCDateTime
+from registry.kernel.key_tokens import KeyToken
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 
 KEY_BYTES = 32
@@ -74,12 +75,14 @@ class _MasterKey:
 class Sealer:
     """Seals and opens; the first master key seals, the others still open what they sealed."""
 
-    def __init__(self, *secrets: bytes) -> None:
+    def __init__(self, *secrets: bytes, token: KeyToken | None = None) -> None:
         if not secrets or any(len(secret) < KEY_BYTES for secret in secrets):
             raise GatehouseError(f"a master key has at least {KEY_BYTES} bytes")
         keys = [_MasterKey.derive(secret) for secret in secrets]
         self._current = keys[0]
         self._by_id: Mapping[bytes, _MasterKey] = {key.key_id: key for key in keys}
+        self.token = token
+        """Where new signing keys are made; None: in the database, sealed."""
 
     def seal_system(self, plaintext: bytes, context: bytes) -> bytes:
         """Return `plaintext` sealed by the system key for this place."""

@@ -136,7 +136,7 @@ def _open_key(row: KeyRow, sealer: Sealer) -> signing.PublishedKey:
         sealed_private=row.sealed_private,
         created_at=row.created_at,
     )
-    signing.open_key(stored, sealer=sealer)
+    signing.check_key(stored, sealer=sealer)
     return signing.PublishedKey(
         kid=row.kid,
         purpose=purpose,

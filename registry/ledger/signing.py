@@ -20,6 +20,8 @@ from sqlmodel import Session, col, select
 
 from registry.kernel.canonical import Json
 from registry.kernel.clock import iso
+from registry.kernel.identifiers import new_id
+from registry.kernel.key_tokens import PrivateKey
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.sealing import Sealer
 from registry.ledger.domain import KeyPurpose
@@ -30,6 +32,11 @@ ROTATION_OVERLAP = timedelta(hours=1)
 """How long a rotated key may still sign; a ring must be opened anew within this time."""
 ALGORITHM = "Ed25519"
 """RFC 9864; the polymorphic name `EdDSA` is deprecated."""
+
+
+PUBLIC_BYTES = 32
+_IN_TOKEN = b"gatehouse-token:"
+"""Before the public part and the label of a key in a token; longer than the 32 bytes of a private key with them."""
 
 
 class SignatureMismatch(GatehouseError):
@@ -71,7 +78,7 @@ class Signer:
 
     kid: str
     public: bytes
-    private: Ed25519PrivateKey = field(repr=False)
+    private: PrivateKey = field(repr=False)
 
     def sign_jws(self, payload: bytes, header: Mapping[str, Json]) -> str:
         """Return the compact JWS (RFC 7515) of `payload`; `alg` and `kid` are set here."""
@@ -257,24 +264,50 @@ def is_current(session: Session, kid: str) -> bool:
 
 
 def open_key(row: SigningKey, *, sealer: Sealer) -> Signer:
-    """Return the stored key, opened; a row that was altered or put in from outside does not open.
+    """Return the stored key, ready to sign; a row that was altered or put in from outside does not open.
+
+    Raises:
+        CorruptRecord: the kid, the public part or the sealed part does not fit the others.
+        GatehouseError: the key is in a token, which is not set up here or does not have it.
+    """
+    sealed = check_key(row, sealer=sealer)
+    if not sealed.startswith(_IN_TOKEN):
+        return Signer(kid=row.kid, public=row.public, private=Ed25519PrivateKey.from_private_bytes(sealed))
+    if sealer.token is None:
+        raise GatehouseError(
+            f"signing key {row.kid} is in a key token; set GATEHOUSE_PKCS11_MODULE and the like"
+        )
+    label = sealed.removeprefix(_IN_TOKEN)[PUBLIC_BYTES:].decode()
+    return Signer(kid=row.kid, public=row.public, private=sealer.token.open(label))
+
+
+def check_key(row: SigningKey, *, sealer: Sealer) -> bytes:
+    """Return what the sealed part of a stored key holds, after making sure that all of its parts fit.
+
+    That is the private key, or where the key is in a token; the token is not asked.
 
     Raises:
         CorruptRecord: the kid, the public part or the sealed part does not fit the others.
     """
-    context = _sealing_context(row.kid, row.purpose, row.created_at)
-    private = Ed25519PrivateKey.from_private_bytes(sealer.open_system(row.sealed_private, context))
-    public = private.public_key().public_bytes_raw()
+    sealed = sealer.open_system(row.sealed_private, _sealing_context(row.kid, row.purpose, row.created_at))
+    if sealed.startswith(_IN_TOKEN):
+        public = sealed.removeprefix(_IN_TOKEN)[:PUBLIC_BYTES]
+    else:
+        public = Ed25519PrivateKey.from_private_bytes(sealed).public_key().public_bytes_raw()
     if public != row.public or thumbprint(public) != row.kid:
         raise CorruptRecord(f"signing key {row.kid} does not fit its public part")
-    return Signer(kid=row.kid, public=public, private=private)
+    return sealed
 
 
 def _create_key(session: Session, purpose: KeyPurpose, *, sealer: Sealer, now: datetime) -> str:
-    private = Ed25519PrivateKey.generate()
-    public = private.public_key().public_bytes_raw()
+    if sealer.token is None:
+        private = Ed25519PrivateKey.generate()
+        public, kept = private.public_key().public_bytes_raw(), private.private_bytes_raw()
+    else:
+        made = sealer.token.create(f"gatehouse-{purpose.value}-{new_id()}")
+        public, kept = made.public, _IN_TOKEN + made.public + made.label.encode()
     kid = thumbprint(public)
-    sealed = sealer.seal_system(private.private_bytes_raw(), _sealing_context(kid, purpose, now))
+    sealed = sealer.seal_system(kept, _sealing_context(kid, purpose, now))
     session.exec(
         insert(SigningKey).values(
             kid=kid, purpose=purpose, public=public, sealed_private=sealed, created_at=now

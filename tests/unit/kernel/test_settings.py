@@ -87,6 +87,7 @@ def test_secrets_are_not_in_the_repr() -> None:
         "s3_secret_key": "s3-secret",
         "smtp_password": "smtp-secret",
         "metrics_token": "metrics-secret",
+        "pkcs11_pin": "pin-secret",
     }
     shown = repr(Settings(s3_access_key="a", **given))  # type: ignore[arg-type]
     for secret in given.values():
