@@ -64,6 +64,10 @@ class Settings:
     """TLS from the first byte (port 465); otherwise STARTTLS where offered."""
     mail_from: str = "Gatehouse <gatehouse@localhost>"
     """Sender of the registry's mails."""
+    dns_servers: tuple[str, ...] = ()
+    """Addresses of the DNS resolvers that are asked for the records of domains, separated by commas. Empty: the system's."""
+    dns_timeout_seconds: int = 5
+    """How long the DNS may take to answer, 1 to 30."""
     operators: tuple[str, ...] = ()
     """E-mail addresses of people who may run the registry, separated by commas."""
     providers_file: str = ""
@@ -130,6 +134,10 @@ class Settings:
             raise GatehouseError(f"GATEHOUSE_URL_TTL_SECONDS is {self.url_ttl_seconds}; expected 10 to 3600")
         if not 1 <= self.request_seconds <= 600:
             raise GatehouseError(f"GATEHOUSE_REQUEST_SECONDS is {self.request_seconds}; expected 1 to 600")
+        if not 1 <= self.dns_timeout_seconds <= 30:
+            raise GatehouseError(
+                f"GATEHOUSE_DNS_TIMEOUT_SECONDS is {self.dns_timeout_seconds}; expected 1 to 30"
+            )
         if not 1 <= self.s3_timeout_seconds <= 300:
             raise GatehouseError(
                 f"GATEHOUSE_S3_TIMEOUT_SECONDS is {self.s3_timeout_seconds}; expected 1 to 300"

@@ -23,6 +23,7 @@ from registry.kernel.clock import SystemClock
 from registry.kernel.database import Database
 from tests.clock import SettableClock
 from tests.servers import browser as chromium
+from tests.servers.dns import DNSServer
 from tests.servers.network import clear_environment, forbid_other_machines
 from tests.servers.processes import ROOT, Run, ServerUnavailable
 from tests.servers.schema import migrate
@@ -177,6 +178,14 @@ def smtp() -> Iterator[SMTPSink]:
     sink = SMTPSink()
     yield sink
     sink.close()
+
+
+@pytest.fixture
+def dns_server() -> Iterator[DNSServer]:
+    """A DNS server that says what the test lets it say."""
+    server = DNSServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")
