@@ -219,6 +219,7 @@ def _dependencies(parts: Parts) -> dict[str, Any]:
         "license_uses": LicenseUses(count_models=catalog.count_models_by_license),
         "oauth": _oauth_desk(parts),
         "reach": _reach(parts),
+        "record_checker": parts.record_checker,
         "relying_party": parts.relying_party,
         "resolver": Resolver(
             database=parts.database,

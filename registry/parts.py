@@ -13,8 +13,10 @@ from registry import catalog, identity, ledger
 from registry.delivery.presign import Addressing
 from registry.delivery.s3 import S3ObjectStore
 from registry.identity.authentication import Cookies
+from registry.identity.dns_records import DNSRecords
 from registry.identity.oidc import RelyingParty
 from registry.identity.providers import load_providers
+from registry.identity.record_checker import RecordChecker
 from registry.identity.visits import Visits
 from registry.identity.webauthn import WebAuthn
 from registry.kernel.clock import Clock, SystemClock
@@ -74,6 +76,7 @@ class Parts:
     countries: CountryDatabase
     witnesses: tuple[Witness, ...]
     authority: Authority | None
+    record_checker: RecordChecker
 
 
 def build_parts(
@@ -89,7 +92,7 @@ def build_parts(
     From then on nobody is an operator whom the settings do not name.
 
     Raises:
-        GatehouseError: a setting is missing.
+        GatehouseError: a setting is missing or wrong.
         CorruptRecord: the signing keys do not open with this master key.
     """
     clock = clock or SystemClock()
@@ -132,6 +135,7 @@ def build_parts(
             name=settings.site_name or "Gatehouse",
             secret=sealer.derive_secret("webauthn"),
         ),
+        record_checker=_record_checker(settings, database, clock, sealer),
     )
 
 
@@ -161,6 +165,16 @@ def mail_folder(settings: Settings) -> Path:
 def _load_pages(site: Site) -> Pages:
     # Files and compiled templates are the same for everybody in the process.
     return Pages(site)
+
+
+def _record_checker(settings: Settings, database: Database, clock: Clock, sealer: Sealer) -> RecordChecker:
+    return RecordChecker(
+        database=database,
+        records=DNSRecords(settings.dns_servers, timeout_seconds=settings.dns_timeout_seconds),
+        clock=clock,
+        sealer=sealer,
+        base_url=settings.base_url,
+    )
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -22,7 +22,7 @@ from registry.catalog.domain import EQUIVALENCE_TOLD
 from registry.catalog.jobs import run_verification
 from registry.delivery import updates
 from registry.identity import group_membership, membership, organisation_telling
-from registry.identity.jobs import run_digests
+from registry.identity.jobs import run_digests, run_telling_of_proofs
 from registry.identity.notices import note_mail
 from registry.identity.organisation_domain import DOMAIN_PROVED
 from registry.identity.organisation_group_domain import GROUP_ENDED
@@ -83,6 +83,8 @@ class Worker:
             self._send_digests(),
             self._have_witnessed(),
             self._have_stamped(),
+            self._parts.record_checker.run(),
+            self._tell_of_proofs(),
         )
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
@@ -211,6 +213,12 @@ class Worker:
     async def _send_digests(self) -> None:
         parts = self._parts
         await run_digests(
+            parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
+        )
+
+    async def _tell_of_proofs(self) -> None:
+        parts = self._parts
+        await run_telling_of_proofs(
             parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
         )
 

@@ -1,6 +1,9 @@
-"""Digests: what is told to a person again and again reaches them as one mail a day at most."""
+"""Work that is due now and then: digests, and what officers are told about proofs that run out.
 
-from registry.identity import notices
+A digest is one mail a day at most of what is told to a person again and again.
+"""
+
+from registry.identity import domain_telling, notices
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
 from registry.kernel.periodic import run_periodically
@@ -9,6 +12,9 @@ from registry.kernel.sealing import Sealer
 DIGEST_SECONDS = 300.0
 DIGEST_LOCK = 7_254_004
 """Key of the PostgreSQL advisory lock that lets one worker do this at a time; any constant will do."""
+PROOFS_SECONDS = 600.0
+PROOFS_LOCK = 7_254_005
+"""The same for proofs of domains."""
 
 
 async def run_digests(database: Database, *, sealer: Sealer, base_url: str, clock: Clock) -> None:
@@ -19,4 +25,17 @@ async def run_digests(database: Database, *, sealer: Sealer, base_url: str, cloc
         what="digests",
         seconds=DIGEST_SECONDS,
         lock=DIGEST_LOCK,
+    )
+
+
+async def run_telling_of_proofs(database: Database, *, sealer: Sealer, base_url: str, clock: Clock) -> None:
+    """Tell officers of proofs that run out soon, or have, until cancelled."""
+    await run_periodically(
+        database,
+        lambda session: domain_telling.tell_of_ends(
+            session, sealer=sealer, base_url=base_url, now=clock.now()
+        ),
+        what="proofs",
+        seconds=PROOFS_SECONDS,
+        lock=PROOFS_LOCK,
     )

@@ -1,7 +1,7 @@
 """Words and rules of organisations: who may do what, which domains can be claimed, refusals."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,21 @@ DOMAIN_PROVED = "organisation.domain-proved"
 """Outbox topic: people whose addresses are at the domain become members; the payload names the claim."""
 MAILBOXES = ("postmaster", "hostmaster", "admin", "administrator", "webmaster")
 """Addresses that belong to who runs a domain (RFC 2142; CA/Browser Forum baseline requirements §3.2.2.4.4)."""
+
+RECORD_LABEL = "_gatehouse-challenge"
+"""Where in a domain its record stands; an underscored name clashes with no host (RFC 8552)."""
+RECORD_PREFIX = "gatehouse-domain-verification="
+MISSING_GRACE = timedelta(days=30)
+"""How long a proof lasts whose record is gone; when the record is back before, so is the proof."""
+WARN_BEFORE = timedelta(days=30)
+"""How long before its end officers are told that a proof runs out."""
+CHECK_EVERY = timedelta(days=1)
+CHECK_AGAIN = timedelta(hours=6)
+"""After how long the worker asks again where nobody could say."""
+PROLONG_BY = timedelta(days=7)
+"""A proof whose record is still there is prolonged by this at least: each time its memberships are written."""
+DOMAIN_MAX_CHARACTERS = 253 - len(RECORD_LABEL) - 1
+"""What leaves room for the name of its record (RFC 1035 §2.3.4)."""
 
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
 
@@ -50,16 +65,57 @@ class EndedBy(StrEnum):
     """What it rested on: the provider, or the end of the group's rule."""
 
 
+class Finding(StrEnum):
+    """What the DNS said about a record."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    """It has no such record, for sure, or one with another value."""
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The TXT record that proves a domain."""
+
+    domain: str
+    challenge: str
+
+    @property
+    def name(self) -> str:
+        """Where it stands."""
+        return f"{RECORD_LABEL}.{self.domain}"
+
+    @property
+    def value(self) -> str:
+        """What it says."""
+        return f"{RECORD_PREFIX}{self.challenge}"
+
+    def judge(self, texts: Sequence[bytes] | None) -> Finding:
+        """Return whether it is among the records of its name; None: nobody could say.
+
+        Other records may stand beside it, and space around it does no harm.
+        """
+        if texts is None:
+            return Finding.UNANSWERED
+        wanted = self.value.encode()
+        return Finding.FOUND if any(text.strip() == wanted for text in texts) else Finding.ABSENT
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainView:
     """A domain that an organisation claims."""
 
     id: UUID
     domain: str
-    mailbox: str
+    mailbox: str | None
+    """Who reads the mailed proof; None: a DNS record is the proof."""
+    record: Record | None
     claimed_at: datetime
     proved_at: datetime | None
     valid_until: datetime | None
+    missing_since: datetime | None
+    """Since when its record is known to be gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +160,17 @@ def judge_name(name: str) -> dict[str, str]:
     return {}
 
 
-def judge_claim(domain: str, mailbox: str, own_domain: str) -> dict[str, str]:
+def judge_claim(domain: str, mailbox: str | None, own_domain: str) -> dict[str, str]:
     """Return what is wrong with a claim of a domain; who claims it has an address there themself."""
     errors = {}
     if not _DOMAIN.match(domain):
         errors["domain"] = "Write a domain, such as example.org"
     elif domain != own_domain:
         errors["domain"] = "Claim the domain of the address that you signed in with"
-    if mailbox not in MAILBOXES:
-        errors["mailbox"] = "Choose one of the offered mailboxes"
+    elif mailbox is None and len(domain) > DOMAIN_MAX_CHARACTERS:
+        errors["domain"] = "The name is too long for a record below it; prove it by mail"
+    if mailbox is not None and mailbox not in MAILBOXES:
+        errors["mailbox"] = "Choose one of the offered ways"
     return errors
 
 
@@ -204,6 +262,47 @@ def proof_unknown() -> Refusal:
         detail="Links that prove a domain work once, within three days. Nothing was changed.",
         remedy=Remedy(text="Ask the officer who claims the domain for a new one", url="/organisations"),
         decider="The officer who claims the domain",
+    )
+
+
+RECORD_NOT_SEEN = frozenset({"domain-record-absent", "domain-record-unanswered"})
+"""Refusals that the page of the organisation itself shows."""
+
+
+def claim_unknown(page: str) -> Refusal:
+    """Return the refusal of a record that is not looked for."""
+    return Refusal(
+        code="domain-claim-unknown",
+        status=404,
+        title="No record of this domain is looked for",
+        detail="The claim has ended, or the domain was proved in another way. Nothing was changed.",
+        remedy=Remedy(text="Claim the domain again", url=page),
+        decider="The officers of the organisation",
+    )
+
+
+def record_absent(record: Record, page: str) -> Refusal:
+    """Return the refusal of a proof whose record is not there."""
+    return Refusal(
+        code="domain-record-absent",
+        status=409,
+        title=f"The DNS has no such record at {record.name} yet",
+        detail="It has none, or none with this value. A new record may take an hour until it is seen everywhere.",
+        remedy=Remedy(
+            text="Compare the name and the value with what you set, wait a little, check again", url=page
+        ),
+        decider="Whoever runs the domain",
+    )
+
+
+def record_unanswered(record: Record, page: str) -> Refusal:
+    """Return the refusal of a proof that nobody could look up."""
+    return Refusal(
+        code="domain-record-unanswered",
+        status=503,
+        title=f"The DNS did not answer about {record.domain}",
+        detail="Whether the record is there could not be found out. Nothing was changed.",
+        remedy=Remedy(text="Check again in some minutes", url=page),
     )
 
 

@@ -13,8 +13,9 @@ from sqlmodel import Session
 from registry.identity import organisation_views as views
 from registry.identity import organisations, service
 from registry.identity.domain import not_signed_in
-from registry.identity.organisation_domain import Act, OrganisationView
+from registry.identity.organisation_domain import RECORD_NOT_SEEN, Act, OrganisationView
 from registry.identity.organisation_ending import change_organisation
+from registry.identity.record_checker import RecordChecker
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import respond
@@ -66,7 +67,7 @@ class OrganisationPages(Controller):
     async def claim(
         self, request: AnyRequest, desk: NamedDependency[Desk], organisation_id: FromPath[UUID]
     ) -> Response[Any]:
-        """Mail the link that proves a domain."""
+        """Mail the link that proves a domain, or name the record that does."""
         now = desk.clock.now()
         return await _change(
             request,
@@ -76,13 +77,38 @@ class OrganisationPages(Controller):
                 session,
                 organisation_id=organisation_id,
                 domain=form.text("domain"),
-                mailbox=form.text("mailbox"),
+                mailbox=None if form.text("how") == views.BY_RECORD else form.text("how"),
                 principal=visit.principal,
                 base_url=desk.settings.base_url,
                 sealer=desk.sealer,
                 now=now,
             ),
         )
+
+    @post(
+        "/{organisation_id:uuid}/domains/{domain_id:uuid}/check", operation_id="check_record", status_code=303
+    )
+    async def check(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        record_checker: NamedDependency[RecordChecker],
+        organisation_id: FromPath[UUID],
+        domain_id: FromPath[UUID],
+    ) -> Response[Any]:
+        """Look for the record that proves a domain; where it is not there yet, say so on the page."""
+        visit = await desk.visits.begin(request)
+        form = await desk.visits.read_form(request, visit)
+        if isinstance(form, Refusal):
+            return refuse(request, form)
+        outcome = await record_checker.check(
+            organisation_id=organisation_id, domain_id=domain_id, principal=visit.principal
+        )
+        if isinstance(outcome, Refusal):
+            if outcome.code in RECORD_NOT_SEEN:
+                return await _show(request, desk, visit, organisation_id, views.Draft(), refusal=outcome)
+            return refuse(request, outcome)
+        return Redirect(f"/organisations/{organisation_id}", status_code=303)
 
     @post("/{organisation_id:uuid}/members", operation_id="name_member", status_code=303)
     async def name(
@@ -218,7 +244,13 @@ async def _show_list(desk: Desk, visit: Visit, draft: views.Draft) -> Response[A
 
 
 async def _show(
-    request: AnyRequest, desk: Desk, visit: Visit, organisation_id: UUID, draft: views.Draft
+    request: AnyRequest,
+    desk: Desk,
+    visit: Visit,
+    organisation_id: UUID,
+    draft: views.Draft,
+    *,
+    refusal: Refusal | None = None,
 ) -> Response[Any]:
     now = desk.clock.now()
 
@@ -240,11 +272,18 @@ async def _show(
             found.is_officer or visit.principal.is_operator
         )
         return views.one_view(
-            found, members, people, draft, now=now, own=visit.principal.person_id, may_stop=may_stop
+            found,
+            members,
+            people,
+            draft,
+            now=now,
+            own=visit.principal.person_id,
+            may_stop=may_stop,
+            refusal=refusal,
         )
 
     view = await desk.database.read(load)
     if isinstance(view, Refusal):
         return refuse(request, view)
     html = desk.pages.render("identity/organisation.html", page=visit.page, view=view)
-    return respond(html, status_code=422 if draft.errors else 200)
+    return respond(html, status_code=refusal.status if refusal else 422 if draft.errors else 200)

@@ -106,17 +106,14 @@ def hold_claimants(session: Session, *, domain: str | None = None, domain_id: UU
 
 
 def prove_domain(
-    session: Session, claim: OrganisationDomain, *, now: datetime, valid_until: datetime
+    session: Session,
+    claim: OrganisationDomain,
+    *,
+    now: datetime,
+    valid_until: datetime,
+    check_at: datetime | None = None,
 ) -> None:
     """Note that a domain is proved, and let memberships by it go on as long; earlier proofs of it end."""
-    same = select(OrganisationDomain.id).where(
-        OrganisationDomain.organisation_id == claim.organisation_id, OrganisationDomain.domain == claim.domain
-    )
-    session.exec(
-        update(OrganisationMember)
-        .where(col(OrganisationMember.domain_id).in_(same), col(OrganisationMember.ended_at).is_(None))
-        .values(domain_id=claim.id, until=valid_until)
-    )
     session.exec(
         update(OrganisationDomain)
         .where(
@@ -127,11 +124,28 @@ def prove_domain(
         )
         .values(ended_at=now)
     )
-    session.exec(
-        update(OrganisationDomain)
-        .where(col(OrganisationDomain.id) == claim.id)
-        .values(proved_at=now, valid_until=valid_until)
+    move_end(session, claim, valid_until=valid_until, values={"proved_at": now, "check_at": check_at})
+
+
+def move_end(
+    session: Session, claim: OrganisationDomain, *, valid_until: datetime, values: Mapping[str, object]
+) -> None:
+    """Let a proof, and memberships by its domain, last until then; what officers were told of an end is past."""
+    same = select(OrganisationDomain.id).where(
+        OrganisationDomain.organisation_id == claim.organisation_id, OrganisationDomain.domain == claim.domain
     )
+    session.exec(
+        update(OrganisationMember)
+        .where(col(OrganisationMember.domain_id).in_(same), col(OrganisationMember.ended_at).is_(None))
+        .values(domain_id=claim.id, until=valid_until)
+    )
+    told = {"missing_since": None, "warned_at": None, "lapse_told_at": None}
+    update_domain(session, claim.id, {"valid_until": valid_until, **told, **values})
+
+
+def update_domain(session: Session, domain_id: UUID, values: Mapping[str, object]) -> None:
+    """Change what may change of a claim: its proof, and what officers were told of it."""
+    session.exec(update(OrganisationDomain).where(col(OrganisationDomain.id) == domain_id).values(**values))
 
 
 def find_proved_domains(session: Session, domain: str, *, now: datetime) -> Sequence[OrganisationDomain]:

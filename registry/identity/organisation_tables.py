@@ -27,24 +27,46 @@ class Organisation(Table, table=True):
 
 
 class OrganisationDomain(Table, table=True):
-    """A mail domain that an organisation claims; proved by a mail to its postmaster, for a year at a time."""
+    """A domain that an organisation claims; proved by a mail to its postmaster or a DNS record, for a year at a time."""
 
     __table_args__ = (
+        CheckConstraint("(mailbox IS NULL) = (secret_digest IS NULL)", name="secret_is_mailed"),
+        CheckConstraint("(mailbox IS NULL) <> (challenge IS NULL)", name="proved_one_way"),
         Index("ix_organisation_domain_organisation", "organisation_id"),
         Index("ix_organisation_domain_name", "domain"),
+        Index(
+            "uq_organisation_domain_record",
+            "organisation_id",
+            "domain",
+            unique=True,
+            sqlite_where=text("challenge IS NOT NULL AND ended_at IS NULL"),
+            postgresql_where=text("challenge IS NOT NULL AND ended_at IS NULL"),
+        ),
+        Index("ix_organisation_domain_check", "check_at"),
+        Index("ix_organisation_domain_end", "valid_until"),
     )
 
     id: UUID = Field(primary_key=True)
     organisation_id: UUID = Field(foreign_key="organisation.id")
     domain: str = Field(max_length=253)
-    mailbox: str = Field(max_length=20)
+    mailbox: str | None = Field(default=None, max_length=20)
     """Where the proof was mailed to: `postmaster`, `hostmaster` …"""
-    secret_digest: str = Field(unique=True, max_length=64)
+    secret_digest: str | None = Field(default=None, unique=True, max_length=64)
+    challenge: str | None = Field(default=None, max_length=64)
+    """What the DNS record says instead; anybody can read it there."""
     claimed_by: UUID = Field(foreign_key="person.id")
     claimed_at: datetime = Field(sa_type=UTCDateTime)
     proved_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     valid_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    check_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When the worker looks for the record again."""
+    missing_since: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Since when the record of a proved domain is known to be gone."""
+    warned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When officers were told that the proof will run out."""
+    lapse_told_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When they were told that it has run out."""
 
 
 class OrganisationMember(Table, table=True):

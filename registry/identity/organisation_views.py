@@ -2,16 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
 from registry.identity.domain import Profile
-from registry.identity.organisation_domain import MAILBOXES, DomainView, MemberView, OrganisationView, Source
-from registry.kernel.page_parts import Badge, FieldKind, FormField, Option, Shape, Tone
+from registry.identity.organisation_domain import (
+    MAILBOXES,
+    WARN_BEFORE,
+    DomainView,
+    MemberView,
+    OrganisationView,
+    Source,
+)
+from registry.kernel.outcomes import Refusal
+from registry.kernel.page_parts import Badge, FieldKind, FormField, Notice, Option, Shape, Tone
 from registry.kernel.pages import format_when
 
-RENEW_BEFORE = timedelta(days=30)
+BY_RECORD = "dns"
+"""What the form sends for a proof by DNS, in the place of a mailbox."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +51,25 @@ class ListView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordBox:
+    """A DNS record that is to be set, or set again."""
+
+    title: str
+    name: str
+    value: str
+    check_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainLine:
     """A domain of an organisation."""
 
     domain: str
-    mailbox: str
+    how: str
     claimed_at: datetime
     valid_until: datetime | None
     state: Badge
+    record: RecordBox | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +91,13 @@ class OneView:
     name: str
     is_officer: bool
     state: Badge
+    lede: str
+    notice: Notice | None
+    """Why what was just asked for did not happen."""
     domains: Sequence[DomainLine]
     members: Sequence[MemberLine]
     domain: FormField
-    mailbox: FormField
+    how: FormField
     email: FormField
     officer: FormField
     claim_url: str
@@ -123,6 +146,7 @@ def one_view(
     now: datetime,
     own: UUID | None,
     may_stop: bool = False,
+    refusal: Refusal | None = None,
 ) -> OneView:
     """Return one organisation; members only where they were loaded, for officers."""
     here = f"/organisations/{found.id}"
@@ -130,7 +154,9 @@ def one_view(
         name=found.name,
         is_officer=found.is_officer,
         state=_state(found, now),
-        domains=[_domain(one, now) for one in found.domains],
+        lede=_lede(found, now),
+        notice=_notice(refusal),
+        domains=[_domain(one, here, now, is_officer=found.is_officer) for one in found.domains],
         members=[
             MemberLine(
                 who=people[one.person_id].email if one.person_id in people else "erased",
@@ -143,16 +169,7 @@ def one_view(
             for one in members
         ],
         domain=_field("domain", "Domain", draft, why="The one of the address that you sign in with."),
-        mailbox=FormField(
-            name="mailbox",
-            label="Who reads the proof",
-            kind=FieldKind.SELECT,
-            value=draft.fields.get("mailbox", ""),
-            required=True,
-            options=[Option(value=one, label=one, chosen=False) for one in MAILBOXES],
-            error=draft.errors.get("mailbox"),
-            why="A mail goes to this name at the domain; who confirms it shows that they run the domain.",
-        ),
+        how=_how(draft),
         email=_field("email", "E-mail address", draft, kind=FieldKind.EMAIL),
         officer=FormField(
             name="officer",
@@ -185,21 +202,40 @@ def _field(
     )
 
 
-def _domain(one: DomainView, now: datetime) -> DomainLine:
+def _how(draft: Draft) -> FormField:
+    return FormField(
+        name="how",
+        label="How you prove it",
+        kind=FieldKind.SELECT,
+        value=draft.fields.get("how", BY_RECORD),
+        required=True,
+        options=[
+            Option(value=BY_RECORD, label="By a DNS record"),
+            *(Option(value=one, label=f"By a mail to {one}") for one in MAILBOXES),
+        ],
+        error=draft.errors.get("mailbox"),
+        why="Either shows that you run the domain: you set a TXT record, or somebody confirms the mail.",
+    )
+
+
+def _domain(one: DomainView, here: str, now: datetime, *, is_officer: bool) -> DomainLine:
     if one.valid_until is None:
         state = Badge(word="Waits for the proof", shape=Shape.WAITING, tone=Tone.WAIT)
     elif now >= one.valid_until:
         state = Badge(word="Proof has run out", shape=Shape.WARNING, tone=Tone.STOP)
-    elif one.valid_until - now < RENEW_BEFORE:
+    elif one.missing_since is not None:
+        state = Badge(word="Record is gone", shape=Shape.WARNING, tone=Tone.STOP)
+    elif one.valid_until - now < WARN_BEFORE:
         state = Badge(word="Prove again soon", shape=Shape.WAITING, tone=Tone.WAIT)
     else:
         state = Badge(word="Proved", shape=Shape.DONE, tone=Tone.OK)
     return DomainLine(
         domain=one.domain,
-        mailbox=f"{one.mailbox}@{one.domain}",
+        how=f"TXT record at {one.record.name}" if one.record else f"Mail to {one.mailbox}@{one.domain}",
         claimed_at=one.claimed_at,
         valid_until=one.valid_until,
         state=state,
+        record=_record(one, here, now) if is_officer else None,
     )
 
 
@@ -213,6 +249,37 @@ def _ground(source: Source, of: str) -> str:
             return f"by group {of}"
         case _:
             assert_never(source)
+
+
+def _record(one: DomainView, here: str, now: datetime) -> RecordBox | None:
+    """Return the record of a claim that has none, so far as is known."""
+    record = one.record
+    if record is None or (one.valid_until is not None and now < one.valid_until and not one.missing_since):
+        return None
+    again = " again" if one.missing_since else ""
+    return RecordBox(
+        title=f"Set this record for {one.domain}{again}",
+        name=record.name,
+        value=record.value,
+        check_url=f"{here}/domains/{one.id}/check",
+    )
+
+
+def _notice(refusal: Refusal | None) -> Notice | None:
+    if refusal is None or refusal.remedy is None:
+        return None
+    return Notice(tone=Tone.WAIT, title=refusal.title, text=f"{refusal.detail} {refusal.remedy.text}.")
+
+
+def _lede(found: OrganisationView, now: datetime) -> str:
+    who = "You are one of its officers" if found.is_officer else "You belong to it"
+    if found.suspended_at is not None:
+        return f"{who}."
+    if not found.is_verified(now):
+        return f"{who}. While no domain is proved, what officers accept covers nobody."
+    if found.is_officer:
+        return f"{who}: you accept for everybody here, on the acceptance page of a model."
+    return f"{who}, and are covered by what its officers accept."
 
 
 def _stopped(found: OrganisationView) -> str | None:
@@ -230,4 +297,6 @@ def _state(one: OrganisationView, now: datetime) -> Badge:
         return Badge(word="Suspended", shape=Shape.CLOSED, tone=Tone.STOP)
     if one.is_verified(now):
         return Badge(word="Can accept for its members", shape=Shape.DONE, tone=Tone.OK)
+    if any(domain.valid_until is not None for domain in one.domains):
+        return Badge(word="Proof has run out", shape=Shape.WARNING, tone=Tone.STOP)
     return Badge(word="No proved domain yet", shape=Shape.WAITING, tone=Tone.WAIT)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry.identity import membership, service
+from registry.identity import domain_store, membership, service
 from registry.identity import organisation_store as store
 from registry.identity.domain import (
     Principal,
@@ -24,6 +24,7 @@ from registry.identity.organisation_domain import (
     EndedBy,
     MemberView,
     OrganisationView,
+    Record,
     Source,
     domain_of,
     judge_claim,
@@ -65,13 +66,16 @@ def claim_domain(
     *,
     organisation_id: UUID,
     domain: str,
-    mailbox: str,
+    mailbox: str | None,
     principal: Principal,
     base_url: str,
     sealer: Sealer,
     now: datetime,
 ) -> OrganisationView | Refusal:
-    """Mail a link to the one who runs the domain; it is proved when they confirm there."""
+    """Mail a link to the one who runs the domain, or name a DNS record to be set: either proves it.
+
+    A record that was named before is named again, so that what is set already goes on to count.
+    """
     found = get_organisation(session, organisation_id, principal=principal, now=now, as_officer=True)
     if isinstance(found, Refusal):
         return found
@@ -81,30 +85,23 @@ def claim_domain(
     wanted = domain.strip().lower().rstrip(".")
     if errors := judge_claim(wanted, mailbox, own):
         return malformed_organisation(errors)
+    claim = OrganisationDomain(
+        id=new_id(),
+        organisation_id=organisation_id,
+        domain=wanted,
+        claimed_by=principal.person_id,
+        claimed_at=now,
+    )
+    if mailbox is None:
+        store.lock_organisation(session, organisation_id)
+        if domain_store.find_record_claim(session, organisation_id, domain=wanted) is None:
+            claim.challenge = new_secret()
+            store.insert_domain(session, claim)
+        return _again(session, found)
     secret = new_secret()
-    store.insert_domain(
-        session,
-        OrganisationDomain(
-            id=new_id(),
-            organisation_id=organisation_id,
-            domain=wanted,
-            mailbox=mailbox,
-            secret_digest=digest_of(secret),
-            claimed_by=principal.person_id,
-            claimed_at=now,
-        ),
-    )
-    letter = mail.Mail(
-        to=f"{mailbox}@{wanted}",
-        subject=f"Does {found.name} control {wanted}?",
-        text=(
-            f"Somebody with an address at {wanted} says that {found.name} controls this domain. If you confirm\n"
-            "it, officers of that organisation can accept licenses for everybody with an address there.\n\n"
-            f"To confirm, open this page within three days and press the button:\n\n"
-            f"{base_url}/organisations/prove?secret={secret}\n\n"
-            "If this is not right, there is nothing to do.\n"
-        ),
-    )
+    claim.mailbox, claim.secret_digest = mailbox, digest_of(secret)
+    store.insert_domain(session, claim)
+    letter = _proof_letter(found.name, claim, link=f"{base_url}/organisations/prove?secret={secret}")
     mail.queue(session, letter, sealer=sealer, now=now)
     return _again(session, found)
 
@@ -244,6 +241,19 @@ def list_members(
     ]
 
 
+def _proof_letter(name: str, claim: OrganisationDomain, *, link: str) -> mail.Mail:
+    return mail.Mail(
+        to=f"{claim.mailbox}@{claim.domain}",
+        subject=f"Does {name} control {claim.domain}?",
+        text=(
+            f"Somebody with an address at {claim.domain} says that {name} controls this domain. If you confirm\n"
+            "it, officers of that organisation can accept licenses for everybody with an address there.\n\n"
+            f"To confirm, open this page within three days and press the button:\n\n{link}\n\n"
+            "If this is not right, there is nothing to do.\n"
+        ),
+    )
+
+
 def _again(session: Session, found: OrganisationView) -> OrganisationView:
     row = store.find_organisation(session, found.id)
     return _view(session, row, is_officer=found.is_officer) if row else found
@@ -259,9 +269,11 @@ def _view(session: Session, row: Organisation, *, is_officer: bool) -> Organisat
                 id=claim.id,
                 domain=claim.domain,
                 mailbox=claim.mailbox,
+                record=Record(domain=claim.domain, challenge=claim.challenge) if claim.challenge else None,
                 claimed_at=claim.claimed_at,
                 proved_at=claim.proved_at,
                 valid_until=claim.valid_until,
+                missing_since=claim.missing_since,
             )
             for claim in store.list_domains(session, row.id)
         ),

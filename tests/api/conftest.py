@@ -95,13 +95,20 @@ def world(database: Database, clock: SettableClock) -> World:
 
 
 @pytest.fixture
-async def site(world: World, tmp_path: Path) -> AsyncIterator[Site]:
+def more_settings() -> dict[str, Any]:
+    """Settings that a file of tests adds."""
+    return {}
+
+
+@pytest.fixture
+async def site(world: World, tmp_path: Path, more_settings: dict[str, Any]) -> AsyncIterator[Site]:
     settings = Settings(
         base_url=BASE_URL,
         data_dir=tmp_path,
         master_key=MASTER_SECRET.hex(),
         worker_inline=False,
         contact=CONTACT,
+        **more_settings,
     )
     assert world.store is not None
     parts = build_parts(settings, store=world.store, database=world.database, clock=world.clock)

@@ -48,6 +48,7 @@ BODIES: dict[str, Any] = {
     },
     "POST /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/end": lambda _: {"reason": "a mistake"},
     "POST /api/v1/updates/{mark_id}/answers": lambda _: {"state": "acknowledged"},
+    "POST /api/v1/organisations/{organisation_id}/domains": lambda _: {"domain": "nordlab.example"},
     "POST /api/v1/publishers": lambda _: {"name": "fresh"},
     "POST /api/v1/publishers/{publisher}/blocks": lambda _: {"email": "a@b.example", "reason": "spam"},
     "POST /api/v1/publishers/{publisher}/blocks/{block_id}/end": lambda _: {},

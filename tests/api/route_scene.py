@@ -25,7 +25,7 @@ from registry.identity import organisation_group_store, organisations, service_a
 from registry.identity.ci_domain import Issuer, IssuerKind, NewRule
 from registry.identity.ci_exchange import create_rule
 from registry.identity.domain import Principal, Scope, digest_of
-from registry.identity.organisation_tables import OrganisationGroup
+from registry.identity.organisation_tables import OrganisationDomain, OrganisationGroup
 from registry.identity.service_account_domain import NewToken
 from registry.identity.tables import Person, WebSession
 from registry.kernel.database import Database
@@ -38,6 +38,7 @@ from tests.api.route_requests import BODIES, FORMS, LICENSE, QUERIES
 from tests.api.route_table import SESSIONS, TOKENS, Row
 from tests.applications import application
 from tests.clock import SettableClock
+from tests.servers.dns import DNSServer
 from tests.world import ANSWERS, BASE_URL, CARD, MASTER_SECRET, TEXT_10, World, presigning_store
 
 STATES = ("auto", "manual", "closed", "private", "absent")
@@ -128,12 +129,14 @@ async def open_matrix(file: Path, template: Path, clock: SettableClock) -> Async
     """The matrix over the migrated SQLite file at `file`; its rows as they stand at first go to `template`."""
     database = Database(f"sqlite:///{file}")
     world = World(database=database, clock=clock, store=presigning_store(clock))
+    resolver = DNSServer()
     settings = Settings(
         base_url=BASE_URL,
         data_dir=file.parent,
         master_key=MASTER_SECRET.hex(),
         worker_inline=False,
         operators=("operator@registry.example",),
+        dns_servers=(resolver.address,),
     )
     assert world.store is not None
     principals = {
@@ -171,6 +174,7 @@ async def open_matrix(file: Path, template: Path, clock: SettableClock) -> Async
                 tokens=tokens,
                 things=things,
             )
+    resolver.close()
 
 
 def _put_session(session: Any, *, world: World, person: Principal, digest: str) -> None:
@@ -273,6 +277,16 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         asked_at=now,
     )
     world.write(organisation_group_store.insert_group, row=group)
+    domain = OrganisationDomain(
+        id=new_id(),
+        organisation_id=organisation.id,
+        domain="nordlab.example",
+        challenge="challenge",
+        claimed_by=holder.person_id,
+        claimed_at=now,
+    )
+    domain_id = str(domain.id)
+    world.write(lambda session: session.add(domain))
     issuer = Issuer(kind=IssuerKind.GITHUB, url="https://ci.example")
     rule = _must(
         world.write(
@@ -338,6 +352,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         "decision_id": str(decision.id),
         "block_id": str(block.id),
         "code": "license-not-accepted",
+        "domain_id": domain_id,
         "event": "withdraw",
         "group_id": str(group.id),
         "identity_id": str(new_id()),

@@ -189,6 +189,8 @@ POST   /api/v1/models/{publisher}/{name}/releases               maintainer or to
 GET    /api/v1/models/{publisher}/{name}/releases/{revision}/files     known
 GET    /api/v1/models/{publisher}/{name}/releases/{revision}/manifest  known
 POST   /api/v1/models/{publisher}/{name}/uploads                maintainer or token +creates
+POST   /api/v1/organisations/{organisation_id}/domains          officer
+POST   /api/v1/organisations/{organisation_id}/domains/{domain_id}/check officer
 POST   /api/v1/organisations/{organisation_id}/{act}            officer or operator with act=suspend
 POST   /api/v1/publishers                                       publishes
 GET    /api/v1/publishers/{publisher}/blocks                    denier +record
@@ -284,6 +286,7 @@ GET    /organisations/{organisation_id}/groups                  officer or opera
 POST   /organisations/{organisation_id}/groups                  officer
 POST   /organisations/{organisation_id}/groups/{group_id}/confirm operator
 POST   /organisations/{organisation_id}/groups/{group_id}/end   officer or operator
+POST   /organisations/{organisation_id}/domains/{domain_id}/check officer
 POST   /organisations/{organisation_id}/members                 officer
 POST   /organisations/{organisation_id}/members/{person_id}/end officer
 POST   /organisations/{organisation_id}/{act}                   officer or operator with act=suspend

@@ -30,7 +30,7 @@ from tests.integration.access.covers import (
     cover_scene,
     prove,
 )
-from tests.world import BASE_URL, MASTER_SECRET, claims_of, presigning_store, run
+from tests.world import BASE_URL, MASTER_SECRET, World, claims_of, presigning_store, run
 
 
 @pytest.fixture
@@ -217,12 +217,17 @@ def test_nobody_learns_of_an_organisation_that_they_do_not_belong_to(scene: Scen
 def verified(scene: Scene, email: str) -> Principal:
     """Somebody who showed that an address is theirs while its domain was nobody's."""
     person = scene.world.person(email)
-    scene.world.write(
+    mark_verified(scene.world)
+    return person
+
+
+def mark_verified(world: World) -> None:
+    """Everybody has shown that their address is theirs."""
+    world.write(
         lambda session: session.connection().execute(
             text("UPDATE person SET verified_at = created_at WHERE sealed_email IS NOT NULL")
         )
     )
-    return person
 
 
 def let_in(scene: Scene, *, people_per_step: int = 2) -> int:

@@ -11,13 +11,18 @@ from urllib.parse import urlsplit
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+from registry.identity.organisation_domain import PROOF_LIFETIME
 from registry.kernel.database import Database
 from registry.kernel.mail import Mail
+from registry.kernel.outcomes import Refusal
 from registry.parts import Parts, build_parts
 from registry.settings import Settings
 from registry.worker import Worker
 from tests.applications import application
 from tests.clock import SettableClock
+from tests.integration.access.covers import cover_scene
+from tests.integration.identity.domain_desk import Desk
+from tests.servers.dns import DNSServer
 from tests.world import MASTER_SECRET, World, presigning_store
 
 HTTPS_URL = "https://registry.example"
@@ -155,3 +160,21 @@ async def registry(
             return Browser(client)
 
         yield Registry(world=world, parts=parts, mail=mail, open_browser=open_browser)
+
+
+@pytest.fixture
+def unproved(database: Database, clock: SettableClock, dns_server: DNSServer) -> Desk:
+    """An organisation whose mailed proof has run out; its officer has accepted for it."""
+    scene = cover_scene(database, clock)
+    scene.accept()
+    clock.advance(PROOF_LIFETIME)
+    return Desk(scene=scene, server=dns_server, clock=clock)
+
+
+@pytest.fixture
+def proved(unproved: Desk) -> Desk:
+    """One whose domain is proved by a record."""
+    unproved.claim()
+    unproved.set_record()
+    assert not isinstance(unproved.check(), Refusal)
+    return unproved

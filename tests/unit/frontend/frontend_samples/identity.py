@@ -185,6 +185,8 @@ _GROUPS: dict[str, Any] = {
 }  # fmt: skip
 _ORGANISATION_NAME = FormField(name="name", label="Legal name", why="As it stands in contracts.")
 _ORGANISATION: dict[str, Any] = {
+    "lede": "You are one of its officers: you accept for everybody here.",
+    "notice": Notice(tone=Tone.WAIT, title="The DNS has no such record yet", text="Check again in an hour."),
     "stopped": None,
     "suspend_url": "/organisations/1/suspend",
     "resume_url": None,
@@ -195,17 +197,24 @@ _ORGANISATION: dict[str, Any] = {
     "domains": [
         {
             "domain": "kelpforest.example",
-            "mailbox": "postmaster@kelpforest.example",
+            "how": "Mail to postmaster@kelpforest.example",
             "claimed_at": ago(days=3),
             "valid_until": NOW,
             "state": CURRENT,
+            "record": None,
         },
         {
             "domain": "a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
-            "mailbox": "hostmaster@a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
+            "how": "TXT record at _gatehouse-challenge.a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
             "claimed_at": ago(days=3),
             "valid_until": None,
             "state": CURRENT,
+            "record": {
+                "title": "Set this record for a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
+                "name": "_gatehouse-challenge.a-very-long-domain-name-of-a-subsidiary.kelpforest.example",
+                "value": "gatehouse-domain-verification=" + "W" * 43,
+                "check_url": "/d/1/check",
+            },
         },
     ],
     "members": [
@@ -227,11 +236,11 @@ _ORGANISATION: dict[str, Any] = {
         },
     ],
     "domain": FormField(name="domain", label="Domain"),
-    "mailbox": FormField(
-        name="mailbox",
-        label="Who reads the proof",
+    "how": FormField(
+        name="how",
+        label="How you prove it",
         kind=FieldKind.SELECT,
-        options=[Option(value="postmaster", label="postmaster")],
+        options=[Option(value="postmaster", label="By a mail to postmaster")],
     ),
     "email": FormField(name="email", label="E-mail address", kind=FieldKind.EMAIL),
     "officer": FormField(
