@@ -1,6 +1,9 @@
 """The page on which a second person sees what changed in a license version, and confirms its class or objects."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -105,22 +108,39 @@ async def _show(
     proposal, barrier = loaded
 
     def draw() -> str:
-        difference = (
-            licenses.difference_of(proposal.compared, proposal.version, proposal.versions, now=now)
-            if proposal.compared
-            else None
+        view = second_person_view(
+            proposal, barrier, differences=compare_texts(proposal, now), reason=reason, error=error
         )
-        view = second_person_view(proposal, barrier, difference=difference, reason=reason, error=error)
         return desk.pages.render("licenses/second_person.html", page=visit.page, view=view)
 
     return respond(await asyncio.to_thread(draw), status_code=422 if error else 200)
+
+
+def compare_texts(proposal: Proposal, now: datetime) -> list[tuple[str | None, Difference]]:
+    """Return the text beside that of the compared version, then each included text that is another, by its title."""
+    old, new = proposal.compared, proposal.version
+    if old is None:
+        return []
+    texts: list[tuple[str | None, bytes, bytes]] = [(None, old.text, new.text)]
+    for before, after in proposal.policies:
+        if before and after and before.text is not None and after.text is not None:
+            texts.append((after.title, before.text, after.text))
+    return [
+        (
+            title,
+            licenses.difference_of(
+                replace(old, text=earlier), replace(new, text=later), proposal.versions, now=now
+            ),
+        )
+        for title, earlier, later in texts
+    ]
 
 
 def second_person_view(
     proposal: Proposal,
     barrier: Refusal | None,
     *,
-    difference: Difference | None,
+    differences: Sequence[tuple[str | None, Difference]],
     reason: str,
     error: str | None,
 ) -> SimpleNamespace:
@@ -135,7 +155,8 @@ def second_person_view(
         notice=_asked(barrier) if waits and barrier else None if waits else _settled(proposal),
         objection=proposal.verdict.reason if proposal.verdict else None,
         decided_at=proposal.verdict.given_at if proposal.verdict else None,
-        difference=difference,
+        terms=proposal.terms_said,
+        differences=[SimpleNamespace(title=title, shown=shown) for title, shown in differences],
         reason=FormField(
             name="reason",
             label="Why it is not",
@@ -150,15 +171,15 @@ def second_person_view(
 
 
 def _asked(barrier: Refusal) -> Notice:
-    remedy = barrier.remedy
-    link = Link(label=remedy.text, url=remedy.url) if remedy and remedy.url else None
-    if barrier.code == "second-person-same":
-        link = None  # It would lead here.
+    said, remedy = barrier.detail.removesuffix(" Nothing was changed."), barrier.remedy
+    if remedy is None or barrier.code not in {"not-signed-in", "fresh-sign-in-needed"}:
+        # What they can do is not on another page.
+        return Notice(tone=Tone.WAIT, title=barrier.title, text=f"{said} {remedy.text}." if remedy else said)
     return Notice(
         tone=Tone.WAIT,
-        title=barrier.title,
-        text=f"{barrier.detail}".removesuffix(" Nothing was changed."),
-        link=link,
+        title=barrier.title if barrier.code == "fresh-sign-in-needed" else "Sign in to decide",
+        text=said if barrier.code == "fresh-sign-in-needed" else "Reading needs no sign-in, deciding does.",
+        link=Link(label=remedy.text, url=remedy.url) if remedy.url else None,
     )
 
 

@@ -35,6 +35,8 @@ class SecondPersonOut(msgspec.Struct, frozen=True, kw_only=True):
     compared_with: str | None
     """Number of the latest version before it that stands: what a second person compares it with."""
     compare_url: str | None
+    terms_changed: list[str]
+    """What differs beside the text: included texts and use restrictions, in sentences."""
     decided_at: str | None
     reason: str | None
     """Of an objection."""
@@ -104,6 +106,7 @@ def _view(proposal: Proposal, desk: Desk) -> SecondPersonOut:
         second_person=proposal.second,
         compared_with=compared.number if compared else None,
         compare_url=f"{base_url}{licenses.compare_path(compared, version)}" if compared else None,
+        terms_changed=list(proposal.terms_said),
         decided_at=iso(verdict.given_at) if verdict else None,
         reason=verdict.reason if verdict else None,
         page_url=f"{base_url}{licenses.second_person_path(version)}",

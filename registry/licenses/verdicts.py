@@ -17,12 +17,15 @@ from registry.licenses.domain import (
     CLASS_JUDGED,
     VERDICT_KIND,
     Outcome,
+    Policy,
     SecondPerson,
+    Terms,
     Verdict,
     Version,
     VersionSummary,
     standing_before,
 )
+from registry.licenses.known import describe_restriction
 from registry.licenses.leaves import verdict_leaf
 
 
@@ -43,6 +46,10 @@ class Proposal:
     verdict: Verdict | None
     versions: Sequence[VersionSummary]
     """All versions of the license, in order."""
+    policies: Sequence[tuple[Policy | None, Policy | None]]
+    """Included texts that differ: before and after, None where there is none."""
+    terms_said: Sequence[str]
+    """What else is not as in the compared version, in sentences: included texts and use restrictions."""
 
 
 def find_proposal(session: Session, slug: str, number: str) -> Proposal | Refusal:
@@ -55,13 +62,57 @@ def open_proposal(session: Session, version: Version) -> Proposal:
     """Return a version with what a second person has to look at."""
     versions = store.list_versions(session, version.slug)
     before = standing_before(versions, version.ordinal)
+    terms = store.terms_of(session, version.id)
+    earlier = store.terms_of(session, before.id) if before else terms
+    policies = _pair_policies(earlier, terms)
     return Proposal(
         version=version,
         second=next(one.second for one in versions if one.id == version.id),
         compared=service.get_version_by_id(session, before.id) if before else None,
         verdict=store.find_verdict(session, version.id),
         versions=versions,
+        policies=policies,
+        terms_said=[*_say_policies(policies), *_say_restrictions(earlier, terms)],
     )
+
+
+def _pair_policies(old: Terms, new: Terms) -> list[tuple[Policy | None, Policy | None]]:
+    gone = [policy for policy in old.policies if policy not in new.policies]
+    pairs: list[tuple[Policy | None, Policy | None]] = []
+    for policy in new.policies:
+        if policy in old.policies:
+            continue
+        before = next((one for one in gone if one.title == policy.title), None)
+        if before is not None:
+            gone.remove(before)
+        pairs.append((before, policy))
+    return [*pairs, *((policy, None) for policy in gone)]
+
+
+def _say_policies(pairs: Sequence[tuple[Policy | None, Policy | None]]) -> list[str]:
+    said = []
+    for before, after in pairs:
+        if before and after:
+            said.append(f"The included text “{after.title}” is another")
+        elif after:
+            said.append(f"It includes a further text: “{after.title}”")
+        elif before:
+            said.append(f"It does not include “{before.title}” any more")
+    return said
+
+
+def _say_restrictions(old: Terms, new: Terms) -> list[str]:
+    before = {one.slug: describe_restriction(one.slug, one.strictness) for one in old.restrictions}
+    after = {one.slug: describe_restriction(one.slug, one.strictness) for one in new.restrictions}
+    return [
+        *(f"It restricts a further use: {said}" for slug, said in after.items() if slug not in before),
+        *(f"It does not restrict any more: {said}" for slug, said in before.items() if slug not in after),
+        *(
+            f"It restricts otherwise: “{said}” instead of “{before[slug]}”"
+            for slug, said in after.items()
+            if before.get(slug, said) != said
+        ),
+    ]
 
 
 def judge(

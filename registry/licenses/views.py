@@ -225,7 +225,7 @@ _UNCONFIRMED = {
 def _dating(one: VersionSummary, now: datetime) -> str:
     """Return what the date of a version's state is."""
     if not one.second.stands:
-        return "effective, once confirmed, from" if one.second is SecondPerson.WAITS else "published for"
+        return "published"
     return "from" if one.effective_at > now else "since"
 
 

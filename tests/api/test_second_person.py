@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry import catalog
+from registry import catalog, licenses
 from registry.catalog.domain import Role
 from registry.identity.domain import Principal, Scope
 from tests.api.conftest import Site
@@ -94,11 +94,33 @@ async def test_an_objection_needs_a_reason_which_everybody_reads(site: Site, peo
     assert "Nobody is asked to accept it" in shown
 
 
+async def test_included_texts_and_restrictions_that_differ_are_shown_too(site: Site, people: People) -> None:
+    world, policy = site.world, licenses.Policy
+    before = (policy(title="House <rules>", text=b"Be kind.\n"), policy(title="Old", text=b"Old.\n"))
+    after = (policy(title="House <rules>", text=b"Pay us.\n"), policy(title="New", text=b"New.\n"))
+    world.restricting(
+        "quarry-rail", "no-spam", number="2.0", change_class="material", policies=before, by=people.ada
+    )
+    world.restricting("quarry-rail", number="2.0.1", change_class="compatible", policies=after, by=people.ada)
+    page = await site.anonymous.page("/licenses/quarry-rail/2.0.1/second-person")
+    for said in (
+        "The included text “House &lt;rules&gt;” is another",
+        "It includes a further text: “New”",
+        "It does not include “Old” any more",
+        "It does not restrict any more:",
+        "Be kind.",
+    ):
+        assert said in page, said
+    assert "Pay" in page
+    told = (await site.api("/api/v1/licenses/quarry-rail/2.0.1/second-person")).json()
+    assert (told["compared_with"], len(told["terms_changed"])) == ("2.0", 4)
+
+
 async def test_who_may_not_decide_is_told_why_and_finds_no_form(
     site: Site, people: People, clock: SettableClock
 ) -> None:
     for who, said in (
-        (None, "You are not signed in"),
+        (None, "Sign in to decide"),
         (people.ada, "You published quarry-rail 1.0.1 yourself"),
         (people.mara, "You cannot be the second person"),
     ):

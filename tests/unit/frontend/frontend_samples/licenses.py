@@ -97,7 +97,8 @@ def _difference(**other: Any) -> dict[str, Any]:
 def _second_person(**other: Any) -> dict[str, Any]:
     return {"license": FULL["license"], "version": {"number": "1.0.1", "url": "/licenses/kelp/1.0.1", "change": "editorial"},
             "lede": "Editorial means: words or layout are mended, the meaning is the same.", "compared": "1.0",
-            "notice": None, "objection": None, "decided_at": None, "difference": difference(), "reason": _REASON,
+            "notice": None, "objection": None, "decided_at": None, "terms": ["It restricts a further use: Spam", RTL],
+            "differences": [{"title": None, "shown": difference()}, {"title": RTL, "shown": difference()}], "reason": _REASON,
             "post_url": "/licenses/kelp/1.0.1/second-person", **other}  # fmt: skip
 
 
@@ -130,7 +131,7 @@ CASES = [
          view=_second_person(notice=Notice(tone=Tone.STOP, title="A second person objects"), objection=RTL,
                              decided_at=ago(days=1), post_url=None)),
     Case(name="license-first", template="licenses/second_person.html", page=ANONYMOUS,
-         view=_second_person(notice=Notice(tone=Tone.NOTE, title="It waits for nobody"), difference=None, compared=None,
+         view=_second_person(notice=Notice(tone=Tone.NOTE, title="It waits for nobody"), differences=[], terms=[], compared=None,
                              post_url=None)),
     Case(name="license-compare", template="licenses/compare.html", page=MEMBER,
          view=_difference(accept=Link(label="Go on to accept version 1.1", url="/kelp/frond-1b/accept"))),
