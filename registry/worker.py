@@ -21,7 +21,7 @@ from registry.catalog import equivalence_telling, second_person_telling
 from registry.catalog.domain import EQUIVALENCE_TOLD
 from registry.catalog.jobs import run_verification
 from registry.delivery import updates
-from registry.identity import group_membership, membership, organisation_telling
+from registry.identity import cover_telling, group_membership, membership, organisation_telling
 from registry.identity.jobs import run_digests, run_telling_of_proofs
 from registry.identity.notices import note_mail
 from registry.identity.organisation_domain import DOMAIN_PROVED
@@ -70,6 +70,8 @@ class Worker:
             DOMAIN_PROVED: self._join_known_people,
             ORGANISATION_STOPPED: self._tell_members,
             GROUP_ENDED: self._tell_of_group,
+            cover_telling.MEMBER_REMOVED: self._tell_removed,
+            cover_telling.COVER_WITHDRAWN: self._tell_of_cover,
         }
 
     async def start(self) -> None:
@@ -253,6 +255,14 @@ class Worker:
     def _tell_members(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=organisation_telling.Task)
         organisation_telling.tell_members(session, task, **self._telling, now=now)
+
+    def _tell_removed(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=cover_telling.MemberRemoved)
+        cover_telling.tell_removed(session, task, **self._telling, now=now)
+
+    def _tell_of_cover(self, session: Session, payload: bytes, now: datetime) -> None:
+        task = msgspec.json.decode(payload, type=cover_telling.CoverWithdrawn)
+        cover_telling.tell_withdrawn(session, task, **self._telling, now=now)
 
     def _tell_of_group(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=group_membership.Task)

@@ -212,6 +212,7 @@ EXTRA_FILES = {
         "notices": "what a person is told, in the inbox and by mail",
         "identity_pages": "pages of all ways in",
         "id_tokens": "rules of OpenID Connect's ID tokens",
+        "cover_telling": "what people are told who lose a cover",
         "linking": "which accounts at providers belong to one person",
         "resealing": "after a change of the master key: digests and sealed values anew",
         "mail_links": "signing in by mail",

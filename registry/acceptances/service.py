@@ -137,7 +137,16 @@ def withdraw(
             attempt.rollback()
     if not recorded:
         return already_withdrawn(now)
-    return summarise(session, [(acceptance, withdrawal)])[0]
+    summary = summarise(session, [(acceptance, withdrawal)])[0]
+    if acceptance.organisation_id is not None and until is not None:
+        told = identity.CoverWithdrawn(
+            organisation_id=acceptance.organisation_id,
+            license=f"{summary.title} {summary.number}",
+            until=until,
+            by=principal.person_id or acceptance.person_id,
+        )
+        identity.put_cover_withdrawn(session, told, now=now)
+    return summary
 
 
 def _may_withdraw(session: Session, acceptance: Acceptance, principal: Principal, now: datetime) -> bool:

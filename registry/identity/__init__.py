@@ -1,5 +1,6 @@
 """Who is asking: people, web sessions, e-mail links, access tokens."""
 
+from registry.identity.cover_telling import CoverWithdrawn, put_cover_withdrawn
 from registry.identity.declarations import declare, list_declarations
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Scope
 from registry.identity.ending import Ended, end_person, reconcile_operators
@@ -35,6 +36,7 @@ from registry.identity.store import list_operators
 __all__ = [
     "ANONYMOUS",
     "Channel",
+    "CoverWithdrawn",
     "Ended",
     "Principal",
     "Profile",
@@ -74,6 +76,7 @@ __all__ = [
     "notify",
     "open_profile",
     "open_profiles",
+    "put_cover_withdrawn",
     "reconcile_operators",
     "revoke_token",
 ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry.identity import domain_store, membership, service
+from registry.identity import cover_telling, domain_store, membership, service
 from registry.identity import organisation_store as store
 from registry.identity.domain import (
     Principal,
@@ -183,6 +183,9 @@ def end_membership(
         return last_officer(page)
     by = EndedBy.SELF if leaves else EndedBy.OFFICER
     store.end_members(session, organisation_id=organisation_id, person_id=person_id, ended_by=by, now=now)
+    if not leaves:
+        removed = cover_telling.MemberRemoved(organisation_id=organisation_id, person_id=person_id)
+        cover_telling.put_removed(session, removed, now=now)
     return _again(session, found)
 
 

@@ -23,11 +23,13 @@ from registry.catalog.domain import EQUIVALENCE_TOLD, GateMode, Role
 from registry.catalog.must_updates import Demand
 from registry.delivery import updates
 from registry.identity import (
+    cover_telling,
     group_membership,
     list_notices,
     membership,
     organisation_groups,
     organisation_telling,
+    organisations,
 )
 from registry.identity.domain import Principal
 from registry.identity.organisation_domain import DOMAIN_PROVED, Act, Source
@@ -163,6 +165,21 @@ def an_organisation_is_suspended(world: World) -> People:
     return people
 
 
+def a_member_is_removed(world: World) -> People:
+    scene = cover_scene(world.database, world.clock, world=world)
+    person = scene.join("per@nordlab.example")
+    given = {"organisation_id": scene.organisation.id, "person_id": person.person_id}
+    done(world.write(organisations.end_membership, **given, principal=scene.officer, now=world.now))
+    return [person]
+
+
+def a_cover_is_taken_back(world: World) -> People:
+    scene = cover_scene(world.database, world.clock, world=world)
+    people = [scene.join(f"{name}@nordlab.example") for name in ("per", "pia")]
+    done(world.withdraw(scene.officer, scene.accept().id))
+    return people
+
+
 def a_group_ends(world: World) -> People:
     scene = cover_scene(world.database, world.clock, world=world)
     people = [world.person(f"{name}@else.example") for name in ("per", "pia")]
@@ -213,9 +230,16 @@ CAUSES: dict[str, tuple[Callable[[World], People], str]] = {
     DOMAIN_PROVED: (a_domain_is_proved, "organisation-joined"),
     ORGANISATION_STOPPED: (an_organisation_is_suspended, "organisation-suspended"),
     GROUP_ENDED: (a_group_ends, "organisation-group-left"),
+    cover_telling.MEMBER_REMOVED: (a_member_is_removed, "organisation-left"),
+    cover_telling.COVER_WITHDRAWN: (a_cover_is_taken_back, "cover-withdrawn"),
 }
 """For each topic that the worker handles: what brings it about, and what the people are told."""
-ON_ONE_PAGE = {EQUIVALENCE_TOLD, licenses.CLASS_PROPOSED, licenses.CLASS_JUDGED}
+ON_ONE_PAGE = {
+    EQUIVALENCE_TOLD,
+    licenses.CLASS_PROPOSED,
+    licenses.CLASS_JUDGED,
+    cover_telling.MEMBER_REMOVED,
+}
 """Topics that tell a bounded number of people."""
 
 
@@ -234,6 +258,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
         (membership.join_known_people, "people_per_step"),
         (organisation_telling.tell_members, "members_per_step"),
         (group_membership.tell_ended, "people_per_step"),
+        (cover_telling.tell_withdrawn, "members_per_step"),
     ):
         monkeypatch.setitem(telling.__kwdefaults__, name, 1)  # type: ignore[attr-defined] # a plain function
 

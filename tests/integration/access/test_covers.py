@@ -13,9 +13,9 @@ from registry import acceptances, identity, ledger
 from registry.acceptances import fsck
 from registry.acceptances.domain import AcceptanceSummary
 from registry.delivery.domain import UrlIssued
-from registry.identity import membership, organisations
+from registry.identity import cover_telling, list_notices, membership, organisations
 from registry.identity.domain import Principal
-from registry.identity.organisation_domain import DOMAIN_PROVED, PROOF_LIFETIME
+from registry.identity.organisation_domain import DOMAIN_PROVED, MEMBERS_GRACE, PROOF_LIFETIME
 from registry.kernel import outbox
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
@@ -323,3 +323,55 @@ def test_who_was_removed_joins_again_by_name_only(scene: Scene) -> None:
         now=scene.world.now,
     )
     assert scene.code(member) is None
+
+
+def kinds(scene: Scene, who: Principal) -> list[str]:
+    notices = scene.world.read(list_notices, person_id=who.person_id, sealer=scene.world.sealer)
+    return [one.message.kind for one in notices]
+
+
+def told(scene: Scene, topic: str, tell: Any, task: type) -> list[Any]:
+    """Do what waits of a topic; return what it said."""
+    world = scene.world
+
+    def work(session: Any) -> list[Any]:
+        due = [one for one in outbox.claim(session, now=world.now, most=1000) if one.topic == topic]
+        said = [msgspec.json.decode(one.payload, type=task) for one in due]
+        for one in said:
+            tell(session, one, base_url=BASE_URL, sealer=world.sealer, now=world.now)
+        return said
+
+    return world.write(work)
+
+
+def test_who_an_officer_removes_is_told_and_who_leaves_is_not(scene: Scene) -> None:
+    removed, leaver = scene.join("per@nordlab.example"), scene.join("pia@nordlab.example")
+    for who, by in ((removed, scene.officer), (leaver, leaver)):
+        scene.world.write(
+            organisations.end_membership,
+            organisation_id=scene.organisation.id,
+            person_id=who.person_id,
+            principal=by,
+            now=scene.world.now,
+        )
+    told(scene, cover_telling.MEMBER_REMOVED, cover_telling.tell_removed, cover_telling.MemberRemoved)
+    assert kinds(scene, removed) == ["organisation-left"]
+    assert kinds(scene, leaver) == []
+
+
+def test_members_are_told_until_when_a_cover_that_was_taken_back_lasts(scene: Scene) -> None:
+    member, outsider = scene.join("per@nordlab.example"), scene.world.person("x@else.example")
+    scene.world.withdraw(scene.officer, scene.accept().id)
+    (task,) = told(
+        scene, cover_telling.COVER_WITHDRAWN, cover_telling.tell_withdrawn, cover_telling.CoverWithdrawn
+    )
+    assert task.until == scene.world.now + MEMBERS_GRACE
+    assert kinds(scene, member) == ["cover-withdrawn"]
+    assert kinds(scene, scene.officer) == kinds(scene, outsider) == []
+    # One's own acceptance is nobody else's news.
+    own = scene.world.accept(outsider, scene.model)
+    scene.world.withdraw(outsider, own.id)
+    assert (
+        told(scene, cover_telling.COVER_WITHDRAWN, cover_telling.tell_withdrawn, cover_telling.CoverWithdrawn)
+        == []
+    )
