@@ -7,8 +7,8 @@ from registry.problem_kinds import code as _code
 # fmt: off
 GROUPS = (
     ProblemGroup(title="Signing in", problems=(
-        _code("not-signed-in", 401, "You are not signed in",
-              "The page or call needs to know who you are.",
+        _code("not-signed-in", 401, "You are not signed in here",
+              "This takes a person who is signed in in a browser, or, where programs may do it, a token.",
               "Sign in with a link sent to your e-mail address, or send a token.", by=YOU),
         _code("token-unknown", 401, "The token is not known here",
               "It was never issued by this registry, has expired or was revoked. Tokens of other sites do not "

@@ -298,8 +298,8 @@ def not_signed_in(next_path: str = "/") -> Refusal:
     return Refusal(
         code="not-signed-in",
         status=401,
-        title="You are not signed in",
-        detail="This needs to know who you are. Nothing happened.",
+        title="You are not signed in here",
+        detail="This takes a person who is signed in in a browser, or, where programs may do it, a token. Nothing happened.",
         remedy=Remedy(
             text="Sign in with a link sent to your e-mail address",
             url=f"/sign-in?next={quote(next_path, safe='/')}",
