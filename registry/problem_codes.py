@@ -329,6 +329,12 @@ GROUPS = (
     ProblemGroup(title="The log", problems=(
         _code("ledger-empty", 404, "The log has no checkpoint yet",
               "Nothing has been recorded, or the first entry is on its way.", "Ask again in a second."),
+        _code("bundle-too-large", 422, "One bundle does not hold so many acceptances",
+              "A bundle is made whole before it is sent, so its size has a limit.",
+              "Ask for fewer: one model, one license version, or the days between since and until."),
+        _code("bundle-not-ready", 409, "The log has no checkpoint yet",
+              "Everything in a bundle leads to a signed checkpoint; a new log publishes its first one within a second.",
+              "Ask again in a few seconds."),
         _code("ledger-index-outside-tree", 404, "There is no such entry in that tree",
               "Entries are numbered from 0 to one less than the size of the tree.",
               "Ask for an index below the tree size."),

@@ -12,6 +12,7 @@ from registry.access.queue_pages import QueuePages
 from registry.access.request_api import QueueApi, RequestsApi
 from registry.access.request_pages import AskPages, RequestPages
 from registry.audit.api import AcceptancesAuditApi
+from registry.audit.bundle_api import BundlesApi
 from registry.audit.equivalence_pages import EquivalencePages
 from registry.audit.gate_pages import GatePages
 from registry.audit.look_pages import LookPages
@@ -116,6 +117,7 @@ ROUTES: tuple[Any, ...] = (
     SecondPersonApi,
     ReceiptsApi,
     AcceptancesAuditApi,
+    BundlesApi,
     DownloadsAuditApi,
     ledger_api.TileLogApi,
     ledger_api.LedgerApi,

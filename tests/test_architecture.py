@@ -35,6 +35,7 @@ RECURRING_FILES = {
 EXTRA_FILES = {
     # A further file is named here with the duty that none of the standard names fits.
     "acceptances": {
+        "evidence": "acceptances as they are handed on, with what proves them",
         "kept": "what an acceptance leaves behind, and for how long",
         "copies": "what became of the acceptor's copy",
         "accept_form": "the form of the acceptance page, as it is sent",
@@ -85,6 +86,8 @@ EXTRA_FILES = {
         "transitions": "the one table of what may become of a request",
     },
     "audit": {
+        "bundle": "acceptances and all that proves them, as one archive",
+        "bundle_api": "its route",
         "look_pages": "who looked at people's data",
         "gate_effect": "what a change of a gate does to people",
         "gate_form": "the form that changes a gate",

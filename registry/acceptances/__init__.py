@@ -4,6 +4,7 @@ from registry.acceptances.accepting import Act, Refused, accept, accept_all
 from registry.acceptances.acceptor import Acceptor, PostedForm
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
 from registry.acceptances.earlier import Known, find_known
+from registry.acceptances.evidence import AcceptanceEvidence, list_evidence
 from registry.acceptances.reading import (
     Holder,
     OpenedAcceptance,
@@ -24,6 +25,7 @@ from registry.acceptances.views import answer_name, question_fields
 
 __all__ = [
     "AcceptLicense",
+    "AcceptanceEvidence",
     "AcceptanceSummary",
     "Acceptor",
     "Act",
@@ -44,6 +46,7 @@ __all__ = [
     "get_acceptance",
     "is_of_license",
     "list_acceptances",
+    "list_evidence",
     "list_holders",
     "list_offers",
     "list_opened",

@@ -6,6 +6,7 @@ No option and no environment variable accepts a license; accepting is an act of 
 
 import argparse
 
+from registry.cli.grammar_audit import add_audit
 from registry.cli.grammar_operation import add_operation, add_registers
 from registry.cli.grammar_parts import Commands, Formatter, command, connections, group, positive
 
@@ -49,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_publish(commands)
     _add_license(commands)
     _add_updates(commands)
-    _add_audit(commands)
+    add_audit(commands)
     add_operation(commands)
     add_registers(commands)
     return parser
@@ -159,14 +160,15 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
         commands,
         "verify",
         "registry.cli.verify:run",
-        "verify a receipt offline",
+        "verify a receipt or an evidence bundle offline",
         remote=False,
         more="Fourteen steps: format, keys, signature, type, hash-name, disclosures, claims, license, leaf, inclusion,\n"
         "checkpoint, validity, witnesses, timestamps. A receipt brings the registry's keys along, which shows that it fits together but\n"
         "not who made it: give the keys with --keys, or sign in to the registry once, and they are trusted.\n"
-        "Keys are a JWK set, as the registry publishes it under /api/v1/keys.",
+        "Keys are a JWK set, as the registry publishes it under /api/v1/keys.\n"
+        "An evidence bundle (see audit bundle) is recognised by itself; its eleven steps name the member that fails.",
     )
-    verify.add_argument("file", metavar="FILE", help="the receipt, - for stdin")
+    verify.add_argument("file", metavar="FILE", help="the receipt or bundle, - for stdin")
     verify.add_argument("--keys", metavar="FILE", help="public keys that you trust")
     verify.add_argument(
         "--witness",
@@ -179,7 +181,7 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--tsa", metavar="FILE", help="root certificates (PEM) that a time stamp must lead to"
     )
     verify.add_argument(
-        "--require-trusted", action="store_true", help="fail (5) where only the receipt itself has the keys"
+        "--require-trusted", action="store_true", help="fail (5) where only the file itself has the keys"
     )
 
 
@@ -341,24 +343,3 @@ def _add_updates(commands: "Commands[argparse.ArgumentParser]") -> None:
     mark.add_argument("--replacement", default="main", metavar="REVISION", help="what replaces it (main)")
     mark.add_argument("--by", default="", metavar="DATE", help="the day, as 2027-01-31")
     mark.add_argument("--reason", default="", metavar="TEXT", help="why; everybody who is told reads it")
-
-
-def _add_audit(commands: "Commands[argparse.ArgumentParser]") -> None:
-    audit = group(commands, "audit", "exports for maintainers and auditors")
-    for kind, text in (
-        ("acceptances", "write who accepted which text, and when"),
-        ("downloads", "write which download was permitted to whom"),
-    ):
-        export = command(audit, kind, f"registry.cli.audit:{kind}", text, json=False)
-        export.add_argument("target", metavar="PUBLISHER[/MODEL]")
-        export.add_argument("--license", metavar="SLUG[@NUMBER]", help="only this license")
-        export.add_argument(
-            "--format", choices=("jsonl", "csv"), default="jsonl", help="form of the rows (jsonl)"
-        )
-        export.add_argument(
-            "--json",
-            action="store_const",
-            const="jsonl",
-            dest="format",
-            help="JSON, one document a line (jsonl)",
-        )

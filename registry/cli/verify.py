@@ -1,17 +1,20 @@
-"""`gatehouse verify`: a receipt, offline."""
+"""`gatehouse verify`: a receipt or an evidence bundle, offline."""
 
 from argparse import Namespace
 
+from registry.cli import verify_bundle
 from registry.cli.connection import credential_file
 from registry.cli.terminal import read_file, talk, write_json, write_line
+from registry.client.bundle import BUNDLE_MAX_BYTES, START
 from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.credentials import normal_endpoint
 from registry.client.errors import ClientError, ExitCode
 from registry.client.keys import parse_key_set, parse_keys
-from registry.client.receipt import RECEIPT_MAX_BYTES, parse_receipt
+from registry.client.others import Others
+from registry.client.receipt import parse_receipt
 from registry.client.said import sentence_of
 from registry.client.timestamps import parse_roots
-from registry.client.verify import Others, State, Trust, TrustedKeys, Verification, verify_receipt
+from registry.client.verify import State, Trust, TrustedKeys, Verification, verify_receipt
 from registry.client.wire import parse_json
 
 KEYS_MAX_BYTES = 4 << 20
@@ -20,8 +23,15 @@ MARKS = {State.PASSED: "ok  ", State.FAILED: "FAIL", State.NOT_REACHED: "-   "}
 
 def run(args: Namespace) -> int:
     """Verify, step by step; 0 only if every step passed."""
-    data = read_file(args.file, limit=RECEIPT_MAX_BYTES)
-    outcome = verify_receipt(data, trusted=_trusted_keys(args.keys, data), others=_others(args))
+    data = read_file(args.file, limit=BUNDLE_MAX_BYTES)
+    if data.startswith(START) or args.file.endswith(".zip"):
+        return verify_bundle.run(
+            args,
+            data,
+            trusted=_trusted_keys(args.keys, verify_bundle.read_registry(data)),
+            others=_others(args),
+        )
+    outcome = verify_receipt(data, trusted=_trusted_keys(args.keys, _registry_of(data)), others=_others(args))
     is_good = outcome.is_verified and not (args.require_trusted and outcome.trust is Trust.EMBEDDED)
     if args.json:
         write_json(_as_json(outcome))
@@ -36,15 +46,24 @@ def run(args: Namespace) -> int:
     return ExitCode.OK if is_good else ExitCode.VERIFICATION_FAILED
 
 
-def _trusted_keys(keys_file: str | None, receipt: bytes) -> TrustedKeys | None:
-    """Return the keys that were given, else those kept at an earlier sign-in to the receipt's registry."""
+def _registry_of(receipt: bytes) -> str | None:
+    try:
+        return parse_receipt(receipt).registry
+    except ClientError:
+        return None  # Step 1 says what is wrong with the receipt.
+
+
+def _trusted_keys(keys_file: str | None, registry: str | None) -> TrustedKeys | None:
+    """Return the keys that were given, else those kept at an earlier sign-in to the registry that the file names."""
     if keys_file is not None:
         value = parse_json(read_file(keys_file, limit=KEYS_MAX_BYTES), what=keys_file)
         return TrustedKeys(keys=parse_key_set(value, where=keys_file), source=Trust.GIVEN)
+    if registry is None:
+        return None
     try:
-        account = credential_file().find(normal_endpoint(parse_receipt(receipt).registry))
+        account = credential_file().find(normal_endpoint(registry))
     except ClientError:
-        # Step 1 says what is wrong with the receipt; a broken credential file must not keep it from that.
+        # A broken credential file must not keep anybody from the steps.
         return None
     if account is None or not account.keys:
         return None

@@ -117,7 +117,12 @@ def _parse_policies(terms: Fields) -> tuple[PolicyCopy, ...]:
     return tuple(copies)
 
 
-def _parse_proof(fields: Fields) -> LedgerProof:
+def parse_path(fields: Fields) -> tuple[bytes, ...]:
+    """Return the member `inclusion_proof`.
+
+    Raises:
+        Malformed: it has another form, or is longer than any tree is high.
+    """
     path = fields.texts("inclusion_proof")
     if len(path) > PATH_MAX_COUNT:
         raise Malformed(
@@ -126,6 +131,10 @@ def _parse_proof(fields: Fields) -> LedgerProof:
     hashes = tuple(decode_base64(text, what=f"{fields.where}.inclusion_proof") for text in path)
     if any(len(digest) != HASH_BYTES for digest in hashes):
         raise Malformed(f"{fields.where}.inclusion_proof has a hash that is not {HASH_BYTES} bytes long")
+    return hashes
+
+
+def _parse_proof(fields: Fields) -> LedgerProof:
     leaf_text = fields.text("leaf_hash")
     try:
         leaf = bytes.fromhex(leaf_text)
@@ -138,13 +147,18 @@ def _parse_proof(fields: Fields) -> LedgerProof:
         index=fields.number("index"),
         tree_size=fields.number("tree_size"),
         leaf_hash=leaf,
-        inclusion_proof=hashes,
+        inclusion_proof=parse_path(fields),
         checkpoint=fields.text("checkpoint"),
-        timestamps=() if fields.value.get("timestamps") is None else _parse_timestamps(fields),
+        timestamps=() if fields.value.get("timestamps") is None else parse_timestamps(fields),
     )
 
 
-def _parse_timestamps(fields: Fields) -> tuple[TimestampCopy, ...]:
+def parse_timestamps(fields: Fields) -> tuple[TimestampCopy, ...]:
+    """Return the member `timestamps`.
+
+    Raises:
+        Malformed: it has another form, or there are too many.
+    """
     found = fields.members("timestamps")
     if len(found) > TIMESTAMPS_MAX_COUNT:
         raise Malformed(f"{fields.where} has more than {TIMESTAMPS_MAX_COUNT} time stamps")

@@ -30,18 +30,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from cryptography.x509 import Certificate
-
-from registry.client.cosignatures import VerifierKey, check_cosignature
 from registry.client.errors import ClientError, VerificationFailed, printable
 from registry.client.jws import check_signature, find_key
 from registry.client.keys import KeyUse, PublicKey
 from registry.client.license_copy import check_license
 from registry.client.merkle import leaf_hash, root_from_path
-from registry.client.notes import Checkpoint, check_checkpoint, find_signers, own_note, parse_checkpoint
+from registry.client.notes import Checkpoint, check_checkpoint, find_signers, parse_checkpoint
+from registry.client.others import NOBODY_ELSE, Others, check_timestamps, check_witnesses
 from registry.client.receipt import LedgerProof, Receipt, parse_receipt
 from registry.client.sd_jwt import Discloser, check_hash_name, parse_disclosures, read_claims
-from registry.client.timestamps import check_timestamp
 from registry.client.wire import Fields, JsonObject
 
 STATEMENT_TYPE = "gatehouse-acceptance+sd-jwt"
@@ -94,16 +91,6 @@ class TrustedKeys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Others:
-    """Whom else the verifier trusts: then they must have spoken."""
-
-    witnesses: tuple[VerifierKey, ...] = ()
-    """Each of them must have cosigned."""
-    authorities: tuple[Certificate, ...] = ()
-    """Roots of time stamping authorities; one stamp must lead to one of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """How one step ended, in words."""
 
@@ -138,9 +125,6 @@ class Verification:
     def failure(self) -> StepResult | None:
         """The step that failed, if one did."""
         return next((result for result in self.steps if result.state is State.FAILED), None)
-
-
-NOBODY_ELSE = Others()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -213,6 +197,32 @@ def verify_receipt(
         ledger=None if receipt is None else receipt.ledger,
         signer=None if evidence.signer is None else evidence.signer.kid,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A statement that stood every step from its keys to their validity."""
+
+    statement: JsonObject
+    """The claims with disclosed ones filled in."""
+    trust: Trust
+
+
+def check_statement(receipt: Receipt, *, trusted: TrustedKeys | None) -> Checked:
+    """Return what the statement in `receipt` says, after the steps that are about it alone.
+
+    Raises:
+        ClientError: a step failed; the text names it.
+    """
+    evidence = _Evidence(data=b"", trusted=trusted, others=NOBODY_ELSE, receipt=receipt)
+    for step, check in CHECKS:
+        if step in {Step.FORMAT, Step.WITNESSES, Step.TIMESTAMPS}:
+            continue
+        try:
+            check(evidence)
+        except ClientError as error:
+            raise VerificationFailed(f"step {step.value}: {error.message}") from None
+    return Checked(statement=evidence.statement, trust=evidence.trust)
 
 
 def _issuer(evidence: _Evidence, *, is_verified: bool) -> str | None:
@@ -355,39 +365,12 @@ def _check_validity(evidence: _Evidence) -> str:
 
 
 def _check_witnesses(evidence: _Evidence) -> str:
-    checkpoint = parse_checkpoint(evidence.known_proof().checkpoint)
-    given = evidence.others.witnesses
-    if not given:
-        named = {name for name, _, _ in checkpoint.signatures if name != checkpoint.origin}
-        said = ", ".join(printable(name, limit=100) for name in sorted(named)[:5])
-        return f"cosigned by {said}, not checked: no key was given" if said else "no witness has cosigned"
-    seen = []
-    for key in given:
-        cosignature = check_cosignature(checkpoint, key)
-        if cosignature is None:
-            raise VerificationFailed(
-                f"the witness {printable(key.name, limit=100)} has not cosigned the checkpoint"
-            )
-        seen.append(f"{printable(key.name, limit=100)} at {cosignature.at.isoformat()}")
-    return f"cosigned by {', '.join(seen)}"
+    return check_witnesses(evidence.known_proof().checkpoint, evidence.others)
 
 
 def _check_timestamps(evidence: _Evidence) -> str:
-    proof, roots = evidence.known_proof(), evidence.others.authorities
-    if not proof.timestamps:
-        if roots:
-            raise VerificationFailed(
-                "the checkpoint carries no time stamp, and certificates for one were given"
-            )
-        return "no authority has stamped the checkpoint"
-    stamped = own_note(proof.checkpoint).encode()
-    seen = [
-        (check_timestamp(one.response, stamped, authority=one.authority, roots=roots), one.authority)
-        for one in proof.timestamps
-    ]
-    moment, authority = min(seen)
-    remark = "" if roots else ", whose certificate was not checked: none was given"
-    return f"the checkpoint existed at {moment.isoformat()}, says {printable(authority, limit=100)}{remark}"
+    proof = evidence.known_proof()
+    return check_timestamps(proof.checkpoint, proof.timestamps, evidence.others)
 
 
 def _signed_at(claims: JsonObject) -> datetime:

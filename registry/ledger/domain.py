@@ -104,6 +104,14 @@ class SignedCheckpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """Where an entry stands, and its audit path to a tree head that is named elsewhere."""
+
+    index: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryProof:
     """All that shows, together with its leaf, that an entry is in the log."""
 

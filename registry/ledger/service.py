@@ -5,7 +5,7 @@ indices (*sequenced*), puts the leaf hashes into the tree (*integrated*) and sig
 (*published*). It does all three in one transaction, so a reader never sees the states between.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from registry.ledger.domain import (
     Entry,
     EntryProof,
     EntryState,
+    Inclusion,
     Integrated,
     KeyPurpose,
     ListedEntry,
@@ -171,6 +172,38 @@ def prove_entry(session: Session, entry_id: UUID) -> EntryProof | None:
         inclusion_proof=tuple(proof),
         checkpoint=checkpoint,
     )
+
+
+def best_checkpoint_over(session: Session, index: int) -> SignedCheckpoint | None:
+    """Return the tree head that shows best that all entries up to `index` are in the log; None where none covers it."""
+    return attestations.best_checkpoint_over(session, index)
+
+
+def prove_entries(
+    session: Session, indices: Mapping[UUID, int], *, checkpoint: SignedCheckpoint
+) -> dict[UUID, Inclusion]:
+    """Return the audit path of each entry to one tree head that covers them all.
+
+    Raises:
+        CorruptRecord: an entry does not lead to that root, so nothing may be handed out as proven.
+    """
+    read_tile = store.tile_reader(session)
+    proven: dict[UUID, Inclusion] = {}
+    for entry_id, index in indices.items():
+        leaf = store.find_leaf(session, entry_id)
+        path = tree.prove_inclusion(index, checkpoint.size, read_tile=read_tile)
+        try:
+            tree.verify_inclusion(
+                tree.hash_leaf(leaf or b""),
+                index=index,
+                tree_size=checkpoint.size,
+                proof=path,
+                root=checkpoint.root,
+            )
+        except tree.ProofMismatch as error:
+            raise CorruptRecord(f"ledger entry {entry_id} is not under its checkpoint: {error}") from error
+        proven[entry_id] = Inclusion(index=index, path=tuple(path))
+    return proven
 
 
 def answer_inclusion(session: Session, *, index: int, tree_size: int) -> tuple[Entry, list[bytes]] | Refusal:

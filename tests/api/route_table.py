@@ -155,6 +155,7 @@ GET    /api/spaces                                              nobody
 GET    /api/spaces/{rest}                                       nobody
 GET    /api/telemetry/{topic}                                   everybody
 GET    /api/v1/audit/acceptances                                records or token +record
+GET    /api/v1/audit/bundle                                     records or token +record
 GET    /api/v1/audit/downloads                                  records or token +record
 GET    /api/v1/keys                                             known
 GET    /api/v1/ledger/checkpoints                               known

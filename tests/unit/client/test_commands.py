@@ -358,7 +358,7 @@ def test_audit_streams_rows_as_they_come(signed_in: Stub, capsysbinary: pytest.C
     signed_in.api_answers = [("/api/v1/audit/acceptances", 200, {}, rows)]
     assert run("audit", "acceptances", "tarn/otter", "--license", "tarn@1.1") == 0
     assert capsysbinary.readouterr().out == rows
-    assert signed_in.requests[-1].query == "publisher=tarn&format=jsonl&model=otter&license=tarn%401.1"
+    assert signed_in.requests[-1].query == "publisher=tarn&model=otter&license=tarn%401.1&format=jsonl"
 
 
 def test_export_that_breaks_off_is_not_taken_for_a_whole_one(
@@ -367,6 +367,28 @@ def test_export_that_breaks_off_is_not_taken_for_a_whole_one(
     signed_in.files = {"x": b""}
     signed_in.api_answers = [("/api/v1/audit/downloads", 200, {"Content-Length": "900"}, b"half")]
     assert run("audit", "downloads", "tarn") == ExitCode.UNAVAILABLE
+
+
+def test_a_bundle_is_saved_whole_or_not_at_all(signed_in: Stub, tmp_path: Path) -> None:
+    target = tmp_path / "evidence.zip"
+    signed_in.api_answers = [("/api/v1/audit/bundle", 200, {}, b"PK whole")]
+    words = [
+        "audit",
+        "bundle",
+        "tarn/otter",
+        "--since",
+        "2026-01-01",
+        "--with-details",
+        "--output",
+        str(target),
+    ]
+    assert run(*words) == 0
+    assert signed_in.requests[-1].query == "publisher=tarn&model=otter&since=2026-01-01&details=true"
+    signed_in.api_answers = [("/api/v1/audit/bundle", 200, {"Content-Length": "900"}, b"half")]
+    assert run(*words) == ExitCode.UNAVAILABLE
+    assert target.read_bytes() == b"PK whole"
+    assert list(tmp_path.glob(".evidence*")) == []
+    assert run(*words[:-1], str(tmp_path / "absent" / "evidence.zip")) == ExitCode.FAILURE
 
 
 def test_reader_that_goes_away_ends_the_command_quietly(configuration: Path) -> None:

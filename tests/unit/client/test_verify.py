@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.keys import KeyUse, parse_key_set
-from registry.client.verify import CHECKS, Others, State, Step, Trust, TrustedKeys, verify_receipt
+from registry.client.others import Others
+from registry.client.verify import CHECKS, State, Step, Trust, TrustedKeys, verify_receipt
 from tests.vectors.receipt import generate, writer
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "receipt"
