@@ -4,6 +4,7 @@ from typing import Any
 
 from registry.acceptances.api import ReceiptsApi
 from registry.acceptances.pages import AcceptPages, ReceiptPages
+from registry.access.acknowledge_pages import AcknowledgePages
 from registry.access.api import ModelAccessApi, WhoamiApi
 from registry.access.blocks_api import BlocksApi
 from registry.access.for_others_pages import AskingPages
@@ -88,6 +89,7 @@ ROUTES: tuple[Any, ...] = (
     AskingPages,
     QueuePages,
     AcceptPages,
+    AcknowledgePages,
     AskPages,
     RequestPages,
     ReceiptPages,

@@ -37,6 +37,7 @@ EXTRA_FILES = {
     "acceptances": {
         "evidence": "acceptances as they are handed on, with what proves them",
         "kept": "what an acceptance leaves behind, and for how long",
+        "acknowledging": "members acknowledge what was accepted for them",
         "copies": "what became of the acceptor's copy",
         "accept_form": "the form of the acceptance page, as it is sent",
         "accept_page": "what the acceptance page is loaded with",
@@ -64,6 +65,8 @@ EXTRA_FILES = {
         "giving_up": "whether a release is to be given up",
         "single_facts": "the facts that a decision rests on, one by one",
         "blocks_api": "routes of the deny list for programs",
+        "acknowledge_pages": "the page where members acknowledge what was accepted for them",
+        "covers": "the part of that query about organisations",
         "crowds": "the one decision, asked of many people at once",
         "losses": "whom a change of a base takes derived models from",
         "lost_models": "what people are told who lose models by a gate",

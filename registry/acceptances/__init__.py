@@ -2,6 +2,7 @@
 
 from registry.acceptances.accepting import Act, Refused, accept, accept_all
 from registry.acceptances.acceptor import Acceptor, PostedForm
+from registry.acceptances.acknowledging import Covering, acknowledge, describe_covers
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
 from registry.acceptances.earlier import Known, find_known
 from registry.acceptances.evidence import AcceptanceEvidence, list_evidence
@@ -13,6 +14,7 @@ from registry.acceptances.reading import (
     list_holders,
     list_opened,
 )
+from registry.acceptances.refusals import nothing_to_acknowledge
 from registry.acceptances.service import (
     get_acceptance,
     list_acceptances,
@@ -20,7 +22,7 @@ from registry.acceptances.service import (
     open_disclosures,
     withdraw,
 )
-from registry.acceptances.store import Filter, is_of_license
+from registry.acceptances.store import Filter, is_of_license, list_acknowledgements
 from registry.acceptances.views import answer_name, question_fields
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Acceptor",
     "Act",
     "Context",
+    "Covering",
     "Filter",
     "Holder",
     "Known",
@@ -39,17 +42,21 @@ __all__ = [
     "Refused",
     "accept",
     "accept_all",
+    "acknowledge",
     "answer_name",
     "count_up_to",
+    "describe_covers",
     "find_known",
     "first_accepted",
     "get_acceptance",
     "is_of_license",
     "list_acceptances",
+    "list_acknowledgements",
     "list_evidence",
     "list_holders",
     "list_offers",
     "list_opened",
+    "nothing_to_acknowledge",
     "open_disclosures",
     "question_fields",
     "withdraw",

@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
-from registry.acceptances.tables import Acceptance, Withdrawal
+from registry.acceptances.tables import Acceptance, Acknowledgement, Withdrawal
 from registry.kernel.among import is_among
 
 
@@ -68,6 +68,7 @@ def count_by_week(
 class Cover:
     """What an organisation has accepted at a gate for its members."""
 
+    acceptance_id: UUID
     organisation_id: UUID
     license_id: UUID
     series: int
@@ -90,18 +91,32 @@ def list_accepted_by(
 def list_covers(session: Session, gate_id: UUID, *, now: datetime) -> Sequence[Cover]:
     """Return what organisations have accepted at a gate, as long as it covers their members."""
     rows = session.exec(
-        select(Acceptance.organisation_id, Acceptance.license_id, Acceptance.series)
+        select(Acceptance.id, Acceptance.organisation_id, Acceptance.license_id, Acceptance.series)
         .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
         .where(Acceptance.gate_id == gate_id, col(Acceptance.organisation_id).is_not(None))
         .where(or_(col(Withdrawal.acceptance_id).is_(None), col(Withdrawal.members_until) > now))
-        .distinct()
-        .order_by(col(Acceptance.organisation_id), col(Acceptance.license_id), col(Acceptance.series))
+        .order_by(col(Acceptance.id))
     )
     return [
-        Cover(organisation_id=organisation_id, license_id=license_id, series=series)
-        for organisation_id, license_id, series in rows
+        Cover(
+            acceptance_id=acceptance_id, organisation_id=organisation_id, license_id=license_id, series=series
+        )
+        for acceptance_id, organisation_id, license_id, series in rows
         if organisation_id is not None
     ]
+
+
+def list_acknowledged(
+    session: Session, acceptance_ids: Sequence[UUID], people: Sequence[UUID]
+) -> frozenset[tuple[UUID, UUID]]:
+    """Return who of the people has acknowledged which of the acceptances."""
+    rows = session.exec(
+        select(Acknowledgement.person_id, Acknowledgement.acceptance_id).where(
+            is_among(session, Acknowledgement.person_id, people),
+            is_among(session, Acknowledgement.acceptance_id, set(acceptance_ids)),
+        )
+    )
+    return frozenset((person_id, acceptance_id) for person_id, acceptance_id in rows)
 
 
 def list_acceptors(

@@ -25,6 +25,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from registry import ledger
+from registry.acceptances import acknowledging
 from registry.acceptances.sd_jwt import digest, hidden_digests, read_payload
 from registry.acceptances.service import disclosures_context
 from registry.kernel.clock import parse_iso
@@ -98,6 +99,12 @@ def find_discrepancies(
         if problem := _withdrawal_problem(row):
             yield ledger.Discrepancy(table="withdrawal", row_id=_plain(row["id"]), problem=problem)
     yield from _find_lost(session)
+    yield from acknowledging.find_discrepancies(session)
+
+
+def check_leaf(session: Session, leaf: bytes) -> ledger.Discrepancy | None:
+    """Return what is wrong if the acknowledgement that a leaf speaks of is not there."""
+    return acknowledging.check_leaf(session, leaf)
 
 
 def _checked(

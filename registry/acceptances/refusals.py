@@ -5,6 +5,19 @@ from datetime import datetime
 from registry.kernel.outcomes import Refusal, Remedy
 
 
+def nothing_to_acknowledge(repo: str) -> Refusal:
+    """Return the refusal of an acknowledgement of what covers nobody, or not this person."""
+    return Refusal(
+        code="nothing-to-acknowledge",
+        status=409,
+        title="There is nothing for you to acknowledge",
+        detail="What your organisation accepted covers you already, or has been taken back, or you are no member "
+        "of it any more. Nothing was recorded.",
+        remedy=Remedy(text="Look at the model’s page", url=f"/{repo}"),
+        decider="You do",
+    )
+
+
 def organisation_not_verified(page: str) -> Refusal:
     """Return the refusal of an acceptance for an organisation that has not shown to control a domain."""
     return Refusal(

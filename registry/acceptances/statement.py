@@ -36,6 +36,7 @@ STATEMENT_VERSION = 4
 """2: the comparison of the typed name, and whether the clock was synchronised. 3: how many texts the act was on.
 4: the name of a private model is disclosed, not in the clear: the leaf is public."""
 WITHDRAWAL_VERSION = 1
+ACKNOWLEDGEMENT_VERSION = 1
 ANSWERS = "answers"
 SCOPE = "scope"
 
@@ -232,6 +233,20 @@ def receipt_letter(evidence: Evidence) -> Mail:
             "Keep the receipt: it proves what you accepted, also without this registry. If this was not\n"
             "you, or you change your mind, withdraw the acceptance on that page.\n"
         ),
+    )
+
+
+def acknowledgement_fact(*, acceptance_id: UUID, person_id: UUID, text_sha256: str, at: datetime) -> bytes:
+    """Return the canonical bytes of an acknowledgement: the leaf of its ledger entry."""
+    return canonical_bytes(
+        {
+            "v": ACKNOWLEDGEMENT_VERSION,
+            "kind": "acknowledgement",
+            "at": iso(at),
+            "acceptance": str(acceptance_id),
+            "person": str(person_id),
+            "text_sha256": text_sha256,
+        }
     )
 
 

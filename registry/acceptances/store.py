@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from registry.acceptances.tables import Acceptance, Withdrawal
+from registry.acceptances.tables import Acceptance, Acknowledgement, Withdrawal
 from registry.kernel.inserting import insert_many
 
 BATCH_ROWS = 500
@@ -280,6 +280,39 @@ def insert_withdrawal(session: Session, withdrawal: Withdrawal) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def insert_acknowledgement(session: Session, row: Acknowledgement) -> bool:
+    """Insert an acknowledgement; False if the person has acknowledged it already."""
+    try:
+        with session.begin_nested():
+            session.exec(insert(Acknowledgement).values(**row.model_dump()))
+    except IntegrityError:
+        return False
+    return True
+
+
+def find_acknowledgement(session: Session, acceptance_id: UUID, person_id: UUID) -> Acknowledgement | None:
+    """Return what the person has acknowledged."""
+    return session.exec(
+        select(Acknowledgement).where(
+            Acknowledgement.acceptance_id == acceptance_id, Acknowledgement.person_id == person_id
+        )
+    ).one_or_none()
+
+
+def list_acknowledgements(
+    session: Session, *, person_id: UUID, after: UUID | None, limit: int
+) -> Sequence[tuple[Acknowledgement, Acceptance]]:
+    """Return what a person has acknowledged, by acceptance, strictly older than `after`."""
+    statement = (
+        select(Acknowledgement, Acceptance)
+        .join(Acceptance, col(Acceptance.id) == col(Acknowledgement.acceptance_id))
+        .where(Acknowledgement.person_id == person_id)
+    )
+    if after is not None:
+        statement = statement.where(Acknowledgement.acceptance_id < after)
+    return session.exec(statement.order_by(col(Acknowledgement.acceptance_id).desc()).limit(limit)).all()
 
 
 def iterate_acceptances(session: Session) -> Iterator[Acceptance]:

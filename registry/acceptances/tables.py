@@ -61,6 +61,19 @@ class Acceptance(Table, table=True):
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
 
 
+class Acknowledgement(Table, table=True):
+    """A member has acknowledged what was accepted for their organisation."""
+
+    __table_args__ = (Index("ix_acknowledgement_person", "person_id", "acceptance_id"),)
+
+    acceptance_id: UUID = Field(primary_key=True, foreign_key="acceptance.id")
+    person_id: UUID = Field(primary_key=True, foreign_key="person.id")
+    acknowledged_at: datetime = Field(sa_type=UTCDateTime)
+    statement: bytes
+    """Canonical JSON of the fact: the leaf of the ledger."""
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+
+
 class ReceiptCopy(Table, table=True):
     """Something happened to the acceptor's copy: a fact beside the statement, recorded the first time."""
 

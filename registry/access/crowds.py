@@ -32,6 +32,8 @@ _AS_THEY_ARE: Mapping[UUID, "Asked"] = {}
 
 Held = frozenset[tuple[UUID, int]]
 """License and series of what somebody, or an organisation for them, has accepted at a gate."""
+Covers = Mapping[UUID, Sequence[figures.Cover]]
+"""By organisation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,22 +266,29 @@ def _portions(people: Collection[UUID]) -> Iterator[Sequence[UUID]]:
         yield ordered[start : start + PEOPLE_PER_QUERY]
 
 
-def _list_covers(session: Session, gate_id: UUID, *, now: datetime) -> Mapping[UUID, Held]:
+def _list_covers(session: Session, gate_id: UUID, *, now: datetime) -> Covers:
     """Return what each organisation has accepted at a gate for its members."""
-    covers: dict[UUID, set[tuple[UUID, int]]] = {}
+    covers: dict[UUID, list[figures.Cover]] = {}
     for cover in figures.list_covers(session, gate_id, now=now):
-        covers.setdefault(cover.organisation_id, set()).add((cover.license_id, cover.series))
-    return {organisation_id: frozenset(accepted) for organisation_id, accepted in covers.items()}
+        covers.setdefault(cover.organisation_id, []).append(cover)
+    return covers
 
 
 def _list_held(
-    session: Session, gate_id: UUID, covers: Mapping[UUID, Held], people: Sequence[UUID], *, now: datetime
+    session: Session, gate_id: UUID, covers: Covers, people: Sequence[UUID], *, now: datetime
 ) -> Mapping[UUID, Held]:
     """Return what each of the people, or an organisation for them, has accepted at a gate."""
     held: dict[UUID, set[tuple[UUID, int]]] = {}
     for person_id, license_id, series in figures.list_accepted_by(session, gate_id, people):
         held.setdefault(person_id, set()).add((license_id, series))
     members = identity.list_covered(session, sorted(covers), people, now=now) if covers else ()
-    for person_id, organisation_id in members:
-        held.setdefault(person_id, set()).update(covers[organisation_id])
+    asked = [
+        cover.acceptance_id for one in members if one.acknowledges for cover in covers[one.organisation_id]
+    ]
+    acknowledged = figures.list_acknowledged(session, asked, people) if asked else frozenset()
+    for one in members:
+        accepted = held.setdefault(one.person_id, set())
+        for cover in covers[one.organisation_id]:
+            if not one.acknowledges or (one.person_id, cover.acceptance_id) in acknowledged:
+                accepted.add((cover.license_id, cover.series))
     return {person_id: frozenset(accepted) for person_id, accepted in held.items()}

@@ -276,16 +276,19 @@ def _license_reason(requirement: Requirement, facts: Facts) -> Reason:
     name = f"{requirement.title} {requirement.number}"
     if facts.principal.account is not None:
         return _account_reason(requirement, facts.principal.account, name)
-    if requirement.is_cover:
-        until = requirement.reaccept_by
+    if requirement.is_cover or requirement.to_acknowledge:
+        until, asks = requirement.reaccept_by, requirement.to_acknowledge is not None
         return Reason(
             code=ReasonCode.LICENSE,
-            met=True,
-            title=f"{name} accepted by your organisation",
-            detail=f"It covers you until {until:%-d %B %Y}; accept it yourself before." if until else "",
+            met=requirement.acceptance_id is not None,
+            title=f"{name} accepted by your organisation{', to be acknowledged by you' if asks else ''}",
+            detail=f"It covers you until {until:%-d %B %Y}; {'acknowledge' if asks else 'accept'} it before."
+            if until
+            else "",
             acceptance_id=requirement.acceptance_id,
             until=until,
-            decider="The officers of your organisation",
+            decider="You do" if asks else "The officers of your organisation",
+            remedy=refusals.acknowledge(f"/{facts.publisher}/{facts.model}", name) if asks else None,
         )
     if requirement.acceptance_id is not None and requirement.reaccept_by is not None:
         return Reason(
@@ -413,6 +416,8 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
     code, title = "license-not-accepted", f"You have not accepted {name}"
     detail = "No file was sent."
     model = f"/{facts.publisher}/{facts.model}"
+    if missing.to_acknowledge is not None:
+        return refusals.cover_not_acknowledged(model, name, decider=_accepter(facts))
     url = f"{model}/accept?license={quote(missing.slug)}@{quote(missing.number)}"
     text = f"Read {name} and accept it in a browser"
     if past is not None and past.withdrawn_at is not None and not past.is_cover:
@@ -428,7 +433,7 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
         return account_without_license(facts.principal.account, name=name, url=url)
     if missing.source is not None:
         detail = f"No file was sent. {reason.detail}"
-    if others:
+    if others := [item for item in others if item.to_acknowledge is None]:
         text = f"Read the {len(others) + 1} licenses and accept them on one page"
     if missing.source == "":
         text, url = _contact(facts), model

@@ -17,6 +17,7 @@ from sqlmodel import Session
 from registry import catalog, identity
 from registry.access import request_store, store
 from registry.access.asking import asked_for, bound
+from registry.access.covers import COVER, COVER_UNTIL, as_acknowledged
 from registry.access.domain import Facts
 from registry.access.known_terms import with_earlier
 from registry.access.single_facts import BlockFact, GrantFact, RequestFact, Requirement
@@ -27,32 +28,6 @@ from registry.identity.domain import Principal
 from registry.identity.standing_domain import Standing
 from registry.kernel.database import UTCDateTime
 
-# An acceptance for an organisation covers its members as long as the organisation has a proved domain; one
-# that was taken back, or is of an earlier series, covers them until its date. Only looked for where the
-# person's own acceptance does not do. From the person's memberships on: SQLite takes a CROSS JOIN in the order
-# in which it is written, and would otherwise read every acceptance of the gate for whoever has none.
-_LASTS_UNTIL = """CASE WHEN cw.members_until IS NOT NULL THEN cw.members_until
-                    WHEN c.series <> v.series THEN cy.until END"""
-# A suspended or ended organisation leaves members the same time; what ends first counts.
-_COVER_UNTIL = f"""CASE WHEN o.members_until IS NULL THEN {_LASTS_UNTIL}
-                    WHEN {_LASTS_UNTIL} < o.members_until THEN {_LASTS_UNTIL} ELSE o.members_until END"""
-_COVER = """
-          FROM organisation_member om
-         CROSS JOIN organisation o
-         CROSS JOIN acceptance c
-          LEFT JOIN withdrawal cw ON cw.acceptance_id = c.id
-          LEFT JOIN gate_grace cy ON cy.gate_revision_id = r.id AND cy.license_id = v.license_id
-               AND cy.series = c.series
-         WHERE om.person_id = :member_id AND om.ended_at IS NULL AND (om.until IS NULL OR om.until > :now)
-           AND om.organisation_id = COALESCE(:organisation_id, om.organisation_id)
-           AND o.id = om.organisation_id AND (o.members_until IS NULL OR o.members_until > :members_after)
-           AND c.organisation_id = om.organisation_id AND c.organisation_id IS NOT NULL
-           AND c.gate_id = g.id AND c.license_id = v.license_id
-           AND (cw.acceptance_id IS NULL OR cw.members_until > :members_after)
-           AND (c.series = v.series OR cy.until > :now)
-           AND EXISTS (SELECT 1 FROM organisation_domain od WHERE od.organisation_id = o.id
-                         AND od.ended_at IS NULL AND od.valid_until > :now)
-         ORDER BY CASE WHEN cw.acceptance_id IS NULL THEN 0 ELSE 1 END, c.series DESC, c.id DESC LIMIT 1"""
 _ACCEPTANCE = """
   LEFT JOIN acceptance a ON a.person_id = :acceptor_id AND a.gate_id = g.id
         AND a.license_id = v.license_id AND a.organisation_id IS NULL
@@ -78,8 +53,8 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
          (SELECT t.id FROM access_grant t LEFT JOIN access_grant_end e ON e.grant_id = t.id
            WHERE t.person_id = :person_id AND t.gate_id = g.id AND e.grant_id IS NULL
              AND (t.ends_at IS NULL OR t.ends_at > :now) ORDER BY t.granted_at DESC LIMIT 1) END AS grant_id,
-       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
-       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
+       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {COVER}) END AS cover_id,
+       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {COVER_UNTIL} {COVER}) END AS cover_until,
        NULL AS source_id, NULL AS source, 0 AS generation, r.prerequisites AS prerequisites,
        CASE WHEN EXISTS (SELECT 1 FROM must_update u WHERE u.model_id = m.id AND u.ended_at IS NULL)
             THEN 1 ELSE 0 END AS marked
@@ -100,8 +75,8 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
          (SELECT y.until FROM gate_grace y
            WHERE y.gate_revision_id = r.id AND y.license_id = v.license_id AND y.series = a.series) END AS reaccept_by,
        NULL AS block_id, NULL AS role, NULL AS grant_id,
-       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {_COVER}) END AS cover_id,
-       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {_COVER_UNTIL} {_COVER}) END AS cover_until,
+       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {COVER}) END AS cover_id,
+       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {COVER_UNTIL} {COVER}) END AS cover_until,
        n.ancestor_id AS source_id, CASE WHEN s.private THEN '' ELSE sp.name || '/' || s.name END AS source,
        n.generation AS generation, NULL AS prerequisites, 0 AS marked
   FROM publisher p
@@ -199,7 +174,38 @@ def gather_by_name(
     if not gathered:
         return None
     (found_one,) = _with_standing(gathered, lambda: identity.load_standing(session, principal, now=now))
-    return _explained(session, found_one, principal, now=now)
+    explained = _explained(session, found_one, principal, now=now)
+    return _with_covers(session, explained, principal, now=now)
+
+
+def _with_covers(session: Session, gathered: Gathered, principal: Principal, *, now: datetime) -> Gathered:
+    """Return the facts with the covers that count, or count on, once the person has acknowledged them."""
+    facts = gathered.facts
+    if principal.person_id is None or not any(one.may_be_acknowledged for one in facts.requirements):
+        return gathered
+    if not identity.is_asked_to_acknowledge(session, principal.person_id, now=now):
+        return gathered
+    found = session.connection().execute(
+        _typed(text(as_acknowledged(BY_NAME_SQL))),
+        {
+            **asked_for(principal, now),
+            "publisher_key": facts.publisher.lower(),
+            "model_key": facts.model.lower(),
+        },
+    )
+    (other,) = assemble((_row(dict(row)) for row in found.mappings()), principal)
+    covers = {
+        (one.source_id, one.license_version_id): one for one in other.facts.requirements if one.is_cover
+    }
+    requirements = tuple(
+        replace(one, to_acknowledge=cover.acceptance_id)
+        if one.may_be_acknowledged
+        and (cover := covers.get((one.source_id, one.license_version_id))) is not None
+        and (one.acceptance_id != cover.acceptance_id or one.reaccept_by != cover.reaccept_by)
+        else one
+        for one in facts.requirements
+    )
+    return replace(gathered, facts=replace(facts, requirements=requirements))
 
 
 def gather_by_ids(

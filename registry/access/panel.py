@@ -110,6 +110,8 @@ def access_panel(
             action=Link(label="Sign in", url=f"/sign-in?next={quote(page, safe='/')}"),
             more=[Link(label="Read the license first", url=f"{url}/license")],
         )
+    if refusal.code == "cover-not-acknowledged":
+        return _to_acknowledge(verdict, checks, url=url)
     if refusal.code in _ACCEPT_CODES:
         return _to_accept(verdict, model, checks, url=url, base_url=base_url)
     if refusal.code == "missing-prerequisite":
@@ -139,6 +141,9 @@ def _permitted(
     say, action = None, Link(label="Choose files to download", url=f"{url}/files")
     if is_open:
         say = "Nothing is to be accepted here. The card may still name terms that bind you."
+    elif until is not None and any(reason.remedy for reason in verdict.reasons):
+        say = f"You may download until {until:%-d %B %Y}; acknowledge what your organisation accepted before, and it goes on."
+        action = Link(label="Read and acknowledge", url=f"{url}/acknowledge")
     elif until is not None:
         has_changed = any(reason.changes for reason in verdict.reasons)
         day = f"{until:%-d %B %Y}"
@@ -202,6 +207,18 @@ def _to_accept(
                 text=f"gatehouse pull {model.repo_id} --wait --endpoint {base_url}",
             )
         ],
+    )
+
+
+def _to_acknowledge(denial: Denial, checks: Sequence[Check], *, url: str) -> AccessPanel:
+    return AccessPanel(
+        tone=Tone.TODO,
+        title="To be acknowledged by you",
+        say="Your organisation has accepted the license. It asks each member to acknowledge that.",
+        checks=checks,
+        action=Link(label="Read and acknowledge", url=f"{url}/acknowledge"),
+        decider=denial.refusal.decider,
+        more=[Link(label="Accept for yourself instead", url=f"{url}/accept")],
     )
 
 

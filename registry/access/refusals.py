@@ -49,6 +49,23 @@ def read_scope_missing() -> Refusal:
     )
 
 
+def cover_not_acknowledged(model: str, name: str, *, decider: str) -> Refusal:
+    """Return the refusal of a member who has not acknowledged what their organisation accepted."""
+    return Refusal(
+        code="cover-not-acknowledged",
+        status=403,
+        title=f"Your organisation has accepted {name}, and you have not acknowledged it",
+        detail="No file was sent. Your organisation asks each member to acknowledge what it accepts.",
+        remedy=acknowledge(model, name),
+        decider=decider,
+    )
+
+
+def acknowledge(model: str, name: str) -> Remedy:
+    """Return what a member does whose organisation asks each to acknowledge."""
+    return Remedy(text=f"Read {name} and acknowledge it in a browser", url=f"{model}/acknowledge")
+
+
 def gate_closed(repo: str, *, ask: str, decider: str) -> Refusal:
     """Return the refusal of everybody at a closed gate."""
     return Refusal(

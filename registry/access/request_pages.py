@@ -29,7 +29,9 @@ from registry.kernel.page_parts import Option
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
 
-_TO_ACCEPT = frozenset({"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn"})
+_TO_ACCEPT = frozenset(
+    {"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn", "cover-not-acknowledged"}
+)
 _UNDER_REVIEW = frozenset({RequestState.SUBMITTED, RequestState.IN_REVIEW})
 
 

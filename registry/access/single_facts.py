@@ -48,6 +48,15 @@ class Requirement:
     """That ancestor."""
     earlier: Earlier | None = None
     """Only gathered to explain, where the requirement is not met, or not for long."""
+    to_acknowledge: UUID | None = None
+    """An acceptance for an organisation of the person's that covers them, or longer, once they acknowledge it.
+
+    Only gathered to explain."""
+
+    @property
+    def may_be_acknowledged(self) -> bool:
+        """Whether it is not met, or met for a time only by what an organisation accepted."""
+        return self.acceptance_id is None or (self.is_cover and self.reaccept_by is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,10 +46,8 @@ def _find(
 
 
 _LEAF_CHECKS: Mapping[str, LeafCheck] = {
-    **{
-        kind: lambda session, _kind, leaf: identity_fsck.check_leaf(session, leaf)
-        for kind in identity_fsck.KINDS
-    },
+    **dict.fromkeys(identity_fsck.KINDS, identity_fsck.check_leaf),
+    "acknowledgement": lambda session, _kind, leaf: acceptances_fsck.check_leaf(session, leaf),
     **{
         kind: lambda session, _kind, leaf: licenses.check_leaf(session, leaf)
         for kind in licenses.LEDGER_KINDS

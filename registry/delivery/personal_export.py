@@ -27,6 +27,7 @@ async def write_personal_data(desk: Desk, person_id: UUID) -> AsyncIterator[byte
     yield msgspec.json.encode(head)[:-1]
     for name, load in (
         ("acceptances", _acceptances),
+        ("acknowledgements", _acknowledgements),
         ("downloads", _downloads),
         ("refused_requests", _refused),
         ("looks", _looks),
@@ -157,6 +158,23 @@ def _acceptances(session: Session, desk: Desk, person_id: UUID, after: UUID | No
             },
         )
         for row in rows
+    ]
+
+
+def _acknowledgements(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
+    """What the person acknowledged that others accepted for their organisation."""
+    del desk
+    rows = acceptances.list_acknowledgements(session, person_id=person_id, after=after, limit=ROWS_PER_READ)
+    return [
+        (
+            row.acceptance_id,
+            {
+                "acceptance": str(row.acceptance_id),
+                "organisation": str(acceptance.organisation_id),
+                "acknowledged_at": iso(row.acknowledged_at),
+            },
+        )
+        for row, acceptance in rows
     ]
 
 

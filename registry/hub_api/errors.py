@@ -70,6 +70,7 @@ CODES: Mapping[str, HubCode | None] = {
     "license-not-accepted": HubCode.GATED,
     "acceptance-outdated": HubCode.GATED,
     "acceptance-withdrawn": HubCode.GATED,
+    "cover-not-acknowledged": HubCode.GATED,
     "model-unknown": HubCode.NO_REPO,
     "model-not-found": HubCode.NO_REPO,
     "publisher-not-found": HubCode.NO_REPO,
@@ -83,7 +84,9 @@ CODES: Mapping[str, HubCode | None] = {
     "role-missing": None,
 }
 """The registry's refusal codes in the Hub's words."""
-_LICENSE_CODES = frozenset({"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn"})
+_LICENSE_CODES = frozenset(
+    {"license-not-accepted", "acceptance-outdated", "acceptance-withdrawn", "cover-not-acknowledged"}
+)
 _REASONED = frozenset({"access-blocked", "gate-closed", "acceptance-outdated"})
 """Refusals whose detail says more than the title: the reason that somebody gave, or what changed."""
 _QUIET = frozenset({HubCode.NO_ENTRY})

@@ -8,6 +8,7 @@ from registry.identity.mail_links import issue_local_link, link_url
 from registry.identity.notices import count_unread, list_notices, mark_read, notify
 from registry.identity.oauth_service import list_logins
 from registry.identity.organisation_store import (
+    is_asked_to_acknowledge,
     list_covered,
     list_members_of,
     lock_organisations,
@@ -53,6 +54,7 @@ __all__ = [
     "find_sponsors",
     "find_token",
     "get_organisation",
+    "is_asked_to_acknowledge",
     "issue_local_link",
     "link_url",
     "list_accounts",

@@ -35,6 +35,8 @@ class OrganisationOut(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: str | None
     members_until: str | None
     """Until when what was accepted covers members; null while it goes on."""
+    acknowledge_from: str | None
+    """From when what was accepted covers members only who have acknowledged it; null where nobody has to."""
 
 
 class ClaimInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +75,7 @@ class DomainsOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrganisationsApi(Controller):
-    """Organisations: their domains, and their suspension and end."""
+    """Organisations: their domains, and acts on them as a whole."""
 
     path = "/api/v1/organisations"
     tags = ("organisations",)
@@ -141,7 +143,7 @@ class OrganisationsApi(Controller):
         organisation_id: FromPath[UUID],
         act: FromPath[Act],
     ) -> Response[Any]:
-        """Suspend, resume or end the organisation, as an officer or operator in a web session."""
+        """Suspend, resume or end the organisation, or let each member acknowledge, in a web session."""
         now = desk.clock.now()
         outcome = await desk.database.write(
             lambda session: change_organisation(
@@ -157,6 +159,7 @@ class OrganisationsApi(Controller):
             suspended_by_operator=outcome.suspended_by_operator,
             ended_at=iso(outcome.ended_at) if outcome.ended_at else None,
             members_until=iso(outcome.members_until) if outcome.members_until else None,
+            acknowledge_from=iso(outcome.acknowledge_from) if outcome.acknowledge_from else None,
         )
         return Response(said, headers={"cache-control": "private, no-store"})
 

@@ -16,6 +16,8 @@ PROOF_LIFETIME = timedelta(days=365)
 """How long a proved domain stays proved; it is proved again before."""
 MEMBERS_GRACE = timedelta(days=14)
 """How long members are covered on after an acceptance was taken back, or the organisation was stopped."""
+ACKNOWLEDGE_WITHIN = timedelta(days=14)
+"""How long who is a member already is covered on without having acknowledged, once that is asked of each."""
 LINK_LIFETIME = timedelta(days=3)
 DOMAIN_PROVED = "organisation.domain-proved"
 """Outbox topic: people whose addresses are at the domain become members; the payload names the claim."""
@@ -46,6 +48,9 @@ class Act(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     END = "end"
+    ASK_EACH = "ask-each"
+    """Each member is to acknowledge what is accepted for them."""
+    ASK_NOBODY = "ask-nobody"
 
 
 class Source(StrEnum):
@@ -144,6 +149,8 @@ class OrganisationView:
     suspended_by_operator: bool = False
     members_until: datetime | None = None
     """Until when members are covered on, where it is suspended."""
+    acknowledge_from: datetime | None = None
+    """Each member has to acknowledge what is accepted for them: from then on also who was one when that was asked."""
 
     def is_verified(self, now: datetime) -> bool:
         """Whether it can accept for others: it has shown that it controls a domain, and is not suspended."""

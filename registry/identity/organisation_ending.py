@@ -1,4 +1,4 @@
-"""Suspension and end of an organisation: its covers end with time for members, its service accounts at once."""
+"""Acts on an organisation as a whole: suspension and end, and whether each member acknowledges its covers."""
 
 from datetime import datetime
 from typing import Any, assert_never
@@ -10,6 +10,7 @@ from registry import ledger
 from registry.identity import organisation_store as store
 from registry.identity.domain import Principal, not_signed_in
 from registry.identity.organisation_domain import (
+    ACKNOWLEDGE_WITHIN,
     MEMBERS_GRACE,
     Act,
     no_such_organisation,
@@ -30,14 +31,16 @@ ORGANISATION_CHANGED = "organisation"
 def change_organisation(
     session: Session, organisation_id: UUID, *, act: Act, principal: Principal, now: datetime
 ) -> Organisation | Refusal:
-    """Suspend, resume or end an organisation, as one of its officers or an operator; it is in the log.
+    """Do the act to an organisation, as one of its officers or, but for acknowledging, an operator; it is in the log.
 
     What an operator suspended, only an operator resumes; one that goes on already stays as it is. An end is for
     good. All members but who did it are told.
     """
-    row = _lock(session, organisation_id, principal=principal, now=now)
+    row = _lock(session, organisation_id, act=act, principal=principal, now=now)
     if isinstance(row, Refusal):
         return row
+    if act in _ACKNOWLEDGING:
+        return _change_acknowledging(session, row, act, principal=principal, now=now)
     page = f"/organisations/{organisation_id}"
     match act:
         case Act.SUSPEND:
@@ -57,6 +60,8 @@ def change_organisation(
         case Act.END:
             # A suspension has promised its members a day already; an end does not put it off.
             values = {"ended_at": now, "members_until": row.members_until or now + MEMBERS_GRACE}
+        case Act.ASK_EACH | Act.ASK_NOBODY:
+            raise AssertionError(act)  # told apart above
         case _:
             assert_never(act)
     store.update_organisation(session, organisation_id, values)
@@ -86,8 +91,52 @@ def organisation_leaf(organisation_id: UUID, act: Act, *, until: object, now: da
     )
 
 
+_ACKNOWLEDGING = frozenset({Act.ASK_EACH, Act.ASK_NOBODY})
+
+
+def _change_acknowledging(
+    session: Session, row: Organisation, act: Act, *, principal: Principal, now: datetime
+) -> Organisation:
+    """Ask each member to acknowledge covers, or nobody any more; nothing changes where it is so already.
+
+    Who is a member has time until a day; who becomes one later acknowledges before the first download.
+    """
+    asks = act is Act.ASK_EACH
+    if asks == (row.acknowledge_asked_at is not None):
+        return row
+    begins = now + ACKNOWLEDGE_WITHIN if asks else None
+    leaf = acknowledging_leaf(row.id, asked_at=now if asks else None, begins=begins, now=now)
+    values = {
+        "acknowledge_asked_at": now if asks else None,
+        "acknowledge_from": begins,
+        "acknowledge_entry_id": ledger.append(session, kind=ORGANISATION_CHANGED, leaf=leaf, now=now),
+    }
+    store.update_organisation(session, row.id, values)
+    if asks and principal.person_id is not None:
+        put_task(
+            session, Task(organisation_id=row.id, act=act, by=principal.person_id, until=begins), now=now
+        )
+    return store.get_organisation(session, row.id)
+
+
+def acknowledging_leaf(
+    organisation_id: UUID, *, asked_at: datetime | None, begins: datetime | None, now: datetime
+) -> bytes:
+    """Return the ledger leaf of the change; it names nobody."""
+    return canonical_bytes(
+        {
+            "v": 1,
+            "kind": ORGANISATION_CHANGED,
+            "act": (Act.ASK_EACH if asked_at else Act.ASK_NOBODY).value,
+            "at": iso(now),
+            "organisation": str(organisation_id),
+            "acknowledge_from": iso(begins) if begins else None,
+        }
+    )
+
+
 def _lock(
-    session: Session, organisation_id: UUID, *, principal: Principal, now: datetime
+    session: Session, organisation_id: UUID, *, act: Act, principal: Principal, now: datetime
 ) -> Organisation | Refusal:
     """Return the organisation, locked until the commit, to who may stop it; acceptances for it wait meanwhile."""
     if principal.person_id is None or principal.session_id is None:
@@ -99,6 +148,7 @@ def _lock(
     )
     if row is None or (member is None and not principal.is_operator):
         return no_such_organisation()
-    if principal.is_operator or (member is not None and member.is_officer):
+    operates = principal.is_operator and act not in _ACKNOWLEDGING
+    if operates or (member is not None and member.is_officer):
         return row
     return officer_needed(f"/organisations/{organisation_id}")

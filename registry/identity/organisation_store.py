@@ -1,6 +1,7 @@
 """Queries and inserts of organisations; no rules."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,27 @@ from registry.identity.organisation_tables import (
 )
 from registry.identity.tables import Person
 from registry.kernel.among import is_among
+
+
+def is_asked_to_acknowledge(session: Session, person_id: UUID, *, now: datetime) -> bool:
+    """Whether an organisation of the person asks each member to acknowledge what covers them."""
+    asked = (
+        exists()
+        .where(col(OrganisationMember.person_id) == person_id, _is_live(now))
+        .where(col(Organisation.id) == col(OrganisationMember.organisation_id))
+        .where(col(Organisation.acknowledge_from).is_not(None))
+    )
+    return bool(session.exec(select(asked)).one())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """A membership that lets covers count."""
+
+    person_id: UUID
+    organisation_id: UUID
+    acknowledges: bool
+    """Only for what the person has acknowledged."""
 
 
 def insert_organisation(session: Session, row: Organisation) -> None:
@@ -352,15 +374,23 @@ def list_members_of(
 
 def list_covered(
     session: Session, organisation_ids: Sequence[UUID], people: Sequence[UUID], *, now: datetime
-) -> Sequence[tuple[UUID, UUID]]:
+) -> Sequence[Covered]:
     """Return which of the people belong to which of the organisations, where that covers them now."""
     proved = exists().where(
         col(OrganisationDomain.organisation_id) == col(Organisation.id),
         col(OrganisationDomain.ended_at).is_(None),
         col(OrganisationDomain.valid_until) > now,
     )
-    return session.exec(
-        select(OrganisationMember.person_id, OrganisationMember.organisation_id)
+    # Who was a member when it was asked has time until the day.
+    has_time = (col(Organisation.acknowledge_from) > now) & (
+        col(OrganisationMember.since) <= col(Organisation.acknowledge_asked_at)
+    )
+    rows = session.exec(
+        select(
+            OrganisationMember.person_id,
+            OrganisationMember.organisation_id,
+            col(Organisation.acknowledge_from).is_not(None) & ~has_time,
+        )
         .join(Organisation, col(Organisation.id) == col(OrganisationMember.organisation_id))
         .where(
             is_among(session, OrganisationMember.person_id, people),
@@ -370,4 +400,8 @@ def list_covered(
             proved,
         )
         .order_by(col(OrganisationMember.person_id), col(OrganisationMember.organisation_id))
-    ).all()
+    )
+    return [
+        Covered(person_id=person_id, organisation_id=organisation_id, acknowledges=acknowledges)
+        for person_id, organisation_id, acknowledges in rows
+    ]

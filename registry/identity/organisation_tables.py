@@ -13,6 +13,12 @@ from registry.kernel.database import Table, UTCDateTime
 class Organisation(Table, table=True):
     """A body that can accept for its members; it may be suspended and resumed, and ends once."""
 
+    __table_args__ = (
+        CheckConstraint(
+            "(acknowledge_asked_at IS NULL) = (acknowledge_from IS NULL)", name="acknowledge_from_a_day"
+        ),
+    )
+
     id: UUID = Field(primary_key=True)
     name: str = Field(max_length=200)
     """Its legal name, public."""
@@ -24,6 +30,12 @@ class Organisation(Table, table=True):
     """Then only an operator resumes it."""
     members_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """Suspended or ended: until when its covers still count for members."""
+    acknowledge_asked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Since when each member has to acknowledge a cover before it counts for them; None: nobody has to."""
+    acknowledge_from: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """From when it is so for those who were members when it was asked."""
+    acknowledge_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id")
+    """Log entry of the last change."""
 
 
 class OrganisationDomain(Table, table=True):

@@ -57,6 +57,17 @@ def tell_members(
 
 
 def _message(task: Task, name: str, now: datetime) -> Message:
+    if task.act is Act.ASK_EACH and task.until is not None:
+        return Message(
+            kind="organisation-asks-each-member",
+            subject=f"{name}: acknowledge what it has accepted by {task.until:%-d %B %Y}",
+            text=(
+                f"What the officers of {name} accept covers you only when you have acknowledged it, from "
+                f"{task.until:%-d %B %Y} on. Open the models that you use; each shows what is to be acknowledged. "
+                "You can accept for yourself instead."
+            ),
+            page="/?mine=true",
+        )
     if task.until is None:
         return Message(
             kind="organisation-resumed",

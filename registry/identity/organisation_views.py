@@ -10,6 +10,7 @@ from registry.identity.domain import Profile
 from registry.identity.organisation_domain import (
     MAILBOXES,
     WARN_BEFORE,
+    Act,
     DomainView,
     MemberView,
     OrganisationView,
@@ -108,6 +109,11 @@ class OneView:
     suspend_url: str | None
     resume_url: str | None
     end_url: str | None
+    acknowledging: str
+    """Whether each member has to acknowledge what covers them."""
+    acknowledge_url: str | None
+    """Where officers change that."""
+    asks_each: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +191,9 @@ def one_view(
         suspend_url=f"{here}/suspend" if may_stop and found.suspended_at is None else None,
         resume_url=f"{here}/resume" if may_stop and found.suspended_at is not None else None,
         end_url=f"{here}/end" if may_stop else None,
+        acknowledging=_acknowledging(found, now),
+        acknowledge_url=_acknowledge_url(found) if may_stop and found.is_officer else None,
+        asks_each=found.acknowledge_from is not None,
     )
 
 
@@ -237,6 +246,20 @@ def _domain(one: DomainView, here: str, now: datetime, *, is_officer: bool) -> D
         state=state,
         record=_record(one, here, now) if is_officer else None,
     )
+
+
+def _acknowledge_url(found: OrganisationView) -> str:
+    act = Act.ASK_EACH if found.acknowledge_from is None else Act.ASK_NOBODY
+    return f"/organisations/{found.id}/{act}"
+
+
+def _acknowledging(found: OrganisationView, now: datetime) -> str:
+    if found.acknowledge_from is None:
+        return "What officers accept covers each member at once."
+    said = "What officers accept covers members who have acknowledged it, on the page of the model."
+    if now < found.acknowledge_from:
+        said += f" Who was a member when this was asked has time until {format_when(found.acknowledge_from, 'date')}."
+    return said
 
 
 def _ground(source: Source, of: str) -> str:

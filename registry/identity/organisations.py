@@ -284,4 +284,5 @@ def _view(session: Session, row: Organisation, *, is_officer: bool) -> Organisat
         suspended_at=row.suspended_at,
         suspended_by_operator=row.suspended_by_operator,
         members_until=row.members_until,
+        acknowledge_from=row.acknowledge_from,
     )

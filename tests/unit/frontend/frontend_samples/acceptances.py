@@ -209,6 +209,14 @@ _STOPPED = RECEIPT | {
 
 CASES = [
     Case(name="accept", template="acceptances/accept.html", page=MEMBER, view=FORM),
+    Case(name="acknowledge", template="acceptances/acknowledge.html", page=MEMBER,
+         view={"model": "kelp/frond-1b", "model_url": "/kelp/frond-1b", "post_url": "/kelp/frond-1b/acknowledge",
+               "accept_url": "/kelp/frond-1b/accept",
+               "covers": [{"id": "1", "organisation": RTL, "license": "Kelp OpenRAIL-M 1.2", "license_url": "/licenses/kelp/1.2",
+                           "digest": "sha256:" + "ab" * 32, "accepted_at": NOW,
+                           "authority": "I am authorised to accept this license, so that it binds the organisation."},
+                          {"id": "2", "organisation": "Kelp Forest Ltd", "license": "A license with a long name " * 4, "license_url": "/licenses/long/1.0",
+                           "digest": "sha256:" + "cd" * 32, "accepted_at": NOW, "authority": ""}]}),
     Case(name="accept-for-organisation", template="acceptances/accept.html", page=MEMBER, view=FORM | _ORGANISATION),
     Case(name="accept-no-fields", template="acceptances/accept.html", page=MEMBER,
          view=FORM | {"fields": [], "capacities": _TWO, "texts": [_TEXT | {"text": plain_text()}]}),

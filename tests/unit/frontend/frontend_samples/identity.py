@@ -249,6 +249,9 @@ _ORGANISATION: dict[str, Any] = {
     "claim_url": "/c",
     "member_url": "/m",
     "groups_url": "/g",
+    "acknowledging": "What officers accept covers each member at once.",
+    "acknowledge_url": "/organisations/1/ask-each",
+    "asks_each": False,
 }
 
 _AGE = FormField(
@@ -352,7 +355,7 @@ CASES = [
          view={"organisations": [], "name": _ORGANISATION_NAME, "post_url": "/organisations"}),
     Case(name="organisation-officer", template="identity/organisation.html", page=MEMBER, view=_ORGANISATION),
     Case(name="organisation-member", template="identity/organisation.html", page=MEMBER,
-         view=_ORGANISATION | {"is_officer": False, "members": [], "domains": [], "suspend_url": None,
+         view=_ORGANISATION | {"is_officer": False, "members": [], "acknowledge_url": None, "asks_each": True, "domains": [], "suspend_url": None,
                                "end_url": None, "stopped": "An operator has suspended it since 3 November 2026."}),
     Case(name="organisation-groups", template="identity/organisation_groups.html", page=MEMBER, view=_GROUPS),
     Case(name="organisation-groups-none", template="identity/organisation_groups.html", page=MEMBER,
