@@ -282,9 +282,7 @@ def _license_reason(requirement: Requirement, facts: Facts) -> Reason:
             code=ReasonCode.LICENSE,
             met=requirement.acceptance_id is not None,
             title=f"{name} accepted by your organisation{', to be acknowledged by you' if asks else ''}",
-            detail=f"It covers you until {until:%-d %B %Y}; {'acknowledge' if asks else 'accept'} it before."
-            if until
-            else "",
+            detail=refusals.covers_until(until, asks=asks) if until else "",
             acceptance_id=requirement.acceptance_id,
             until=until,
             decider="You do" if asks else "The officers of your organisation",

@@ -53,7 +53,8 @@ AND (gate_revision.id IN (SELECT y.gate_revision_id FROM gate_grace y WHERE y.un
         LEFT JOIN acceptance c ON c.organisation_id = o.id
         LEFT JOIN withdrawal w ON w.acceptance_id = c.id
        WHERE om.person_id = :permitted_person AND om.ended_at IS NULL
-         AND (o.members_until > :permitted_now OR w.members_until > :permitted_now)))
+         AND (o.members_until > :permitted_now OR w.members_until > :permitted_now
+              OR o.acknowledge_from > :permitted_now)))
 """  # noqa: S608 - put together of constants above
 """Models of the candidates at whose gates, or at those of whose bases, time runs that somebody has left."""
 

@@ -61,6 +61,12 @@ def cover_not_acknowledged(model: str, name: str, *, decider: str) -> Refusal:
     )
 
 
+def covers_until(until: datetime, *, asks: bool) -> str:
+    """Return what a member does whom an organisation covers until a day."""
+    act = "acknowledge it" if asks else "accept it yourself"
+    return f"It covers you until {until:%-d %B %Y}; {act} before."
+
+
 def acknowledge(model: str, name: str) -> Remedy:
     """Return what a member does whose organisation asks each to acknowledge."""
     return Remedy(text=f"Read {name} and acknowledge it in a browser", url=f"{model}/acknowledge")

@@ -352,8 +352,8 @@ GET    /static/{digest}/{name}                                  known
 GET    /updates                                                 signed in
 POST   /updates                                                 its person
 GET    /{publisher}/{model}                                     known
-GET    /{publisher}/{model}/acknowledge                         nobody
-POST   /{publisher}/{model}/acknowledge                         nobody
+GET    /{publisher}/{model}/acknowledge                         signed in
+POST   /{publisher}/{model}/acknowledge                         signed in
 GET    /{publisher}/{model}/accept                              accepting
 POST   /{publisher}/{model}/accept                              accepting
 GET    /{publisher}/{model}/files                               known

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from registry import access, catalog
+from registry import acceptances, access, catalog
 from registry.acceptances.domain import AcceptanceSummary, Capacity
 from registry.access import crowds, permitted, requesting
 from registry.access.permitted import Narrowing, list_ending, list_permitted
@@ -23,6 +23,8 @@ from registry.catalog import lineage
 from registry.catalog.domain import GateMode, Role
 from registry.catalog.tables import Model
 from registry.identity.domain import ANONYMOUS, Principal
+from registry.identity.organisation_domain import Act
+from registry.identity.organisation_ending import change_organisation
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
 from tests.clock import SettableClock
@@ -37,6 +39,8 @@ ACTS = st.lists(
     st.one_of(
         st.tuples(st.just("accept"), _person, _model),
         st.tuples(st.just("cover"), _model),
+        st.tuples(st.just("ask_each"), st.booleans()),
+        st.tuples(st.just("acknowledge"), _person, st.integers(0, 5)),
         st.tuples(st.just("withdraw"), st.integers(0, 5)),
         st.tuples(st.just("block"), _person, st.sampled_from([None, 10])),
         st.tuples(st.just("request"), _person, _model, st.sampled_from(["ask", "approve", "revoke"])),
@@ -93,6 +97,27 @@ class Play(World):
     def do_cover(self, name: str) -> None:
         capacity = Capacity(organisation_id=self.organisation, authorised=True, title="Head of research")
         self._accept(self.people[0], name, capacity=capacity)
+
+    def do_ask_each(self, asks: bool) -> None:
+        act = Act.ASK_EACH if asks else Act.ASK_NOBODY
+        self.write(
+            change_organisation,
+            organisation_id=self.organisation,
+            act=act,
+            principal=self.people[0],
+            now=self.now,
+        )
+
+    def do_acknowledge(self, person: int, place: int) -> None:
+        if place < len(self.accepted):
+            ids = [self.accepted[place][1].id]
+            self.write(
+                acceptances.acknowledge,
+                acceptance_ids=ids,
+                repo="quarry/slate",
+                principal=self.people[person],
+                now=self.now,
+            )
 
     def do_withdraw(self, place: int) -> None:
         if place < len(self.accepted):
@@ -244,6 +269,7 @@ class Play(World):
         return verdict if isinstance(verdict, access.Permit) else None
 
 
+@pytest.mark.timeout(300)
 def test_the_list_is_exactly_what_the_single_decisions_permit(
     database: Database, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +285,7 @@ def test_the_list_is_exactly_what_the_single_decisions_permit(
     ending: list[int] = []
 
     @settings(max_examples=15, suppress_health_check=list(HealthCheck))
+    @example(acts=[("cover", "slate"), ("cover", "marl"), ("ask_each", True), ("acknowledge", 1, 0)])
     @given(acts=ACTS)
     @example(acts=[("accept", 2, "slate"), ("gate", "slate", GateMode.AUTO, LICENSES[2], 14)])
     @example(
