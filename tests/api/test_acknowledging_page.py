@@ -1,6 +1,5 @@
 """A member acknowledges what covers them: page, API and Hub route say the same, and no token does it."""
 
-
 from registry.identity.organisation_domain import ACKNOWLEDGE_WITHIN
 from tests.api.conftest import Site
 from tests.api.test_organisation_story import pull
