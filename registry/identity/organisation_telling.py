@@ -49,7 +49,10 @@ def tell_members(
     page = store.list_members_of(
         session, [task.organisation_id], after=task.after, limit=members_per_step, now=now
     )
-    name = store.get_organisation(session, task.organisation_id).name
+    organisation = store.get_organisation(session, task.organisation_id)
+    if task.act is Act.ASK_EACH and organisation.acknowledge_from != task.until:
+        return  # An officer has changed their mind meanwhile.
+    name = organisation.name
     people = [person_id for _, person_id in page if person_id != task.by]
     notify(session, people, _message(task, name, now), base_url=base_url, sealer=sealer, now=now)
     if len(page) == members_per_step:

@@ -116,6 +116,15 @@ def test_asking_twice_gives_no_more_time_and_nobody_is_asked_at_once(
     assert not deliver(scene)
 
 
+def test_nobody_is_told_to_acknowledge_what_is_not_asked_any_more(scene: Scene) -> None:
+    member = scene.join()
+    change(scene, scene.officer, Act.ASK_EACH)
+    change(scene, scene.officer, Act.ASK_NOBODY)
+    while deliver(scene):
+        pass
+    assert inbox(scene, member) == []
+
+
 def test_only_officers_ask_each_member_and_only_in_a_browser(scene: Scene) -> None:
     operator = replace(scene.world.person("ops@registry.example"), is_operator=True)
     for who, code in (
