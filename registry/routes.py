@@ -53,6 +53,7 @@ from registry.ledger import api as ledger_api
 from registry.licenses.api import LicensesApi
 from registry.licenses.pages import LicensePages
 from registry.privacy_page import PrivacyPages
+from registry.verify_page import VerifyPage
 
 ROUTES: tuple[Any, ...] = (
     HealthApi,
@@ -60,6 +61,7 @@ ROUTES: tuple[Any, ...] = (
     LocalMailPages,
     ProblemPages,
     PrivacyPages,
+    VerifyPage,
     SignInPages,
     ProviderPages,
     PasskeySignInPages,

@@ -194,6 +194,7 @@ class Site:
     sign_in: str = "/sign-in"
     sign_out: str = "/sign-out"
     privacy: str = "/privacy"
+    verify: str = "/verify"
     problems: str = "/problems"
     api: str = "/api/v1/schema"
     signing_keys: str = "/api/v1/keys"

@@ -351,6 +351,7 @@ GET    /spaces/{rest}                                           nobody
 GET    /static/{digest}/{name}                                  known
 GET    /updates                                                 signed in
 POST   /updates                                                 its person
+GET    /verify                                                  known
 GET    /{publisher}/{model}                                     known
 GET    /{publisher}/{model}/acknowledge                         signed in
 POST   /{publisher}/{model}/acknowledge                         signed in

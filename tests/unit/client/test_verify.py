@@ -70,6 +70,24 @@ def test_bent_receipt_is_refused_at_its_step(path: Path) -> None:
     assert outcome.statement is None
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-01-01U00:00:00Z",
+        "2026-01-01T00:00:00,5Z",
+        "2026-02-31T00:00:00Z",
+        "2026-01-01T00:00:00",
+        "20260101T000000Z",
+    ],
+)
+def test_a_time_is_written_as_rfc_3339_says(moment: str) -> None:
+    receipt = json.loads(RECEIPT)
+    receipt["keys"][0]["valid_from"] = moment
+    failure = verify_receipt(json.dumps(receipt).encode()).failure
+    assert failure is not None
+    assert (failure.step, "expected an RFC 3339 time" in failure.text) == (Step.FORMAT, True)
+
+
 def test_steps_after_the_failed_one_are_not_reached() -> None:
     outcome = verify_receipt((VECTORS / "refused" / "type-missing.json").read_bytes())
     states = [result.state for result in outcome.steps]

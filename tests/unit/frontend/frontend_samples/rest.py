@@ -38,6 +38,7 @@ _WAITING = Badge(word="Kept here", shape=Shape.DONE, tone=Tone.OK)
 _SENT = {"to": PERSON, "subject": "Your sign-in link", "url": "/outbox/1", "at": NOW, "state": _WAITING}
 
 CASES = [
+    Case(name="verify", template="about/verify.html", page=ANONYMOUS, view={"key_set": '{"keys": []}'}),
     Case(name="problem", template="problems/problem.html", page=MEMBER, view=_REFUSAL),
     Case(name="problem-absent", template="problems/problem.html", page=ANONYMOUS, view=_ABSENT),
     Case(name="problems", template="problems/index.html", page=ANONYMOUS,
