@@ -60,6 +60,7 @@ class LogPages(Controller):
                 problem=problem,
                 kept=kept.replace(",", "").strip(),
                 before=before,
+                base_url=desk.settings.base_url,
             )
         )
         return respond(desk.pages.render("ledger/index.html", page=visit.page, view=view))
@@ -91,7 +92,14 @@ class LogPages(Controller):
 
 
 def load_log(
-    session: Session, principal: Principal, *, query: str, problem: str | None, kept: str, before: int | None
+    session: Session,
+    principal: Principal,
+    *,
+    query: str,
+    problem: str | None,
+    kept: str,
+    before: int | None,
+    base_url: str,
 ) -> Any:
     """Return a page of the log; a search that found nothing shows no entries."""
     checkpoint = ledger.latest_checkpoint(session)
@@ -108,6 +116,7 @@ def load_log(
         problem=problem,
         growth=_growth(session, kept, checkpoint),
         before=before,
+        base_url=base_url,
     )
 
 

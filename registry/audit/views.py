@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlmodel import Session
@@ -146,6 +147,7 @@ def log_view(
     problem: str | None,
     growth: GrowthAsked,
     before: int | None,
+    base_url: str,
 ) -> SimpleNamespace:
     """Return a page of the log."""
     last = rows[-1][0].index if rows else 0
@@ -174,6 +176,7 @@ def log_view(
             first_url="/log" if before is not None else None,
         ),
         proof=growth,
+        copy_command=f"gatehouse ledger watch log-copy/ --endpoint {base_url}",
         action_url="/log",
     )
 
@@ -220,8 +223,15 @@ def _checkpoint(checkpoint: ledger.SignedCheckpoint) -> SimpleNamespace:
     return SimpleNamespace(
         at=checkpoint.signed_at,
         root_hash=base64.b64encode(checkpoint.root).decode(),
-        note=checkpoint.note,
+        note=checkpoint.whole_note,
         url="/ledger/checkpoint",
+        by_others=[
+            *(f"Cosigned by {line.split(' ')[1]}" for line in checkpoint.cosignatures),
+            *(
+                f"Stamped by {urlsplit(stamp.authority).hostname} at {stamp.stamped_at:%H:%M:%S UTC on %-d %B %Y}"
+                for stamp in checkpoint.timestamps
+            ),
+        ],
     )
 
 

@@ -13,7 +13,8 @@ ma3CMbBFMx5RSlFrS3aA9YjjgjITq+kBc4vDrWey9vw=
 — models.kelpforest.example/log 8xPq1QhavHcBwB/HJMHdkrqDZJPUixI7JqFX5DBzeLyfR2GPkRAlTb0oZ6WffOhY9S4L2L8xPq1Q=
 """
 _CHECKPOINT = {"at": NOW, "root_hash": "ma3CMbBFMx5RSlFrS3aA9YjjgjITq+kBc4vDrWey9vw=", "note": _NOTE,
-               "url": "/ledger/checkpoint"}  # fmt: skip
+               "url": "/ledger/checkpoint",
+               "by_others": ["Cosigned by witness.example.org/gatehouse", "Stamped by tsa.example.net at 09:12:00 UTC on 3 March 2027"]}  # fmt: skip
 _NO_PROOF = {"size": "", "error": None, "result": None, "said": None}
 _KINDS = (("Acceptance", f"{TITLE} 1.1 · grade B"), ("Release", "kelp/frond-1b"), ("License version", RTL),
           ("Withdrawal", None))  # fmt: skip
@@ -27,6 +28,7 @@ def _row(number: int) -> dict[str, Any]:
 
 
 _LOG: dict[str, Any] = {
+    "copy_command": "gatehouse ledger watch log-copy/ --endpoint https://models.kelpforest.example",
     "entries": 48_307, "checkpoint": _CHECKPOINT, "delay_seconds": 1,
     "key": {"id": "checkpoint-2027a", "algorithm": "Ed25519"}, "query": "", "search_problem": None,
     "rows": [_row(number) for number in range(10)], "pager": MORE, "proof": _NO_PROOF, "action_url": "/log",
