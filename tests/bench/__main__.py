@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from tests.bench import (
     accepting,
+    browsing,
     deciding,
     devices,
     evidence,
@@ -38,6 +39,7 @@ MEASURES: dict[str, Callable[[Ground], Iterator[Result]]] = {
     "start": starting.measure,
     "decide": deciding.measure,
     "evidence": evidence.measure,
+    "browser": browsing.measure,
 }
 
 

@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from frontend_samples.shared import ANONYMOUS, REPOSITORY, every_page
 from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.keys import parse_key_set
+from registry.client.notes import own_note
 from registry.client.others import Others
 from registry.client.said import sentence_of
 from registry.client.verify import Trust, TrustedKeys, Verification, verify_receipt
 from registry.kernel.pages import SECURITY_HEADERS
 from registry.verify_page import SENDS_NOTHING
 from tests.servers import browser as chromium
+from tests.servers.timestamping import TimestampingAuthority
 
 pytestmark = pytest.mark.browser
 
@@ -126,6 +129,36 @@ def test_a_cosignature_is_checked_where_the_key_of_the_witness_is_given(page: Pa
     (found,) = _verify(page, [GOOD.read_bytes()], keys=KEYS, witness=WITNESS)
     expected = verify_receipt(GOOD.read_bytes(), trusted=GIVEN, others=WITNESSED)
     assert [one["text"] for one in found["steps"]] == [one.text for one in expected.steps]
+
+
+def test_time_stamps_of_a_real_authority_are_held_to_the_checkpoint(page: Page, tmp_path: Path) -> None:
+    receipt = json.loads(GOOD.read_bytes())
+    note = own_note(receipt["ledger"]["checkpoint"]).encode()
+    authority = TimestampingAuthority(tmp_path)
+
+    def stamped(data: bytes, *, cut: int | None = None, size: str = "SHA512") -> bytes:
+        query = TimestampRequestBuilder(data=data, hash_algorithm=HashAlgorithm[size]).build().as_bytes()
+        response = base64.b64encode(authority.stamp(query)[:cut]).decode()
+        stamps = [{"authority": "https://tsa.example.net", "response": response}]
+        return json.dumps(receipt | {"ledger": receipt["ledger"] | {"timestamps": stamps}}).encode()
+
+    try:
+        good = [stamped(note), stamped(note, size="SHA256")]
+        bad = [stamped(note + b"x"), *(stamped(note, cut=cut) for cut in (0, 1, 2, 9, 60, 130, 190))]
+    finally:
+        authority.close()
+    for case, found in zip(good, _verify(page, good), strict=True):
+        expected = verify_receipt(case)
+        assert expected.is_verified
+        assert found["steps"][-1] == {
+            "step": "timestamps",
+            "state": "passed",
+            "text": expected.steps[-1].text,
+        }
+    for case, found in zip(bad, _verify(page, bad), strict=True):
+        expected = verify_receipt(case)
+        assert expected.failure is not None
+        assert found["failed"] == {"step": "timestamps", "state": "failed", "text": expected.failure.text}
 
 
 def test_hostile_json_is_refused_as_by_the_command(page: Page) -> None:
