@@ -16,6 +16,7 @@ from registry.audit.api import AcceptancesAuditApi
 from registry.audit.bundle_api import BundlesApi
 from registry.audit.equivalence_pages import EquivalencePages
 from registry.audit.gate_pages import GatePages
+from registry.audit.holders_api import HoldersApi
 from registry.audit.look_pages import LookPages
 from registry.audit.pages import LogPages
 from registry.audit.publisher_pages import PublisherPages
@@ -122,6 +123,7 @@ ROUTES: tuple[Any, ...] = (
     ReceiptsApi,
     AcceptancesAuditApi,
     BundlesApi,
+    HoldersApi,
     DownloadsAuditApi,
     ledger_api.TileLogApi,
     ledger_api.LedgerApi,

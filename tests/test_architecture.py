@@ -36,6 +36,7 @@ EXTRA_FILES = {
     # A further file is named here with the duty that none of the standard names fits.
     "acceptances": {
         "evidence": "acceptances as they are handed on, with what proves them",
+        "past": "which acceptances stood at an earlier moment",
         "kept": "what an acceptance leaves behind, and for how long",
         "acknowledging": "members acknowledge what was accepted for them",
         "copies": "what became of the acceptor's copy",
@@ -54,6 +55,7 @@ EXTRA_FILES = {
         "together": "several licenses in one act",
     },
     "access": {
+        "past": "who held access at an earlier moment",
         "for_others": "what somebody else is told",
         "for_others_pages": "its pages",
         "blocks": "rules of the deny list",
@@ -91,6 +93,8 @@ EXTRA_FILES = {
     "audit": {
         "bundle": "acceptances and all that proves them, as one archive",
         "bundle_api": "its route",
+        "holders": "who held access at a moment",
+        "holders_api": "its route",
         "look_pages": "who looked at people's data",
         "gate_effect": "what a change of a gate does to people",
         "gate_form": "the form that changes a gate",
@@ -107,6 +111,7 @@ EXTRA_FILES = {
         "weekly_chart": "acceptances per week, drawn",
     },
     "catalog": {
+        "past": "how gates, bases and roles stood at an earlier moment",
         "reviews": "how a gate of mode manual reviews",
         "second_persons": "who confirms a change class that asks nobody again",
         "second_person_api": "its routes",
@@ -283,6 +288,7 @@ SHARED_MODULES = {
     "registry.access.losses",
     "registry.access.fsck",
     "registry.access.panel",
+    "registry.access.past",
     "registry.access.restriction_views",
     "registry.access.single_facts",
     "registry.catalog.api",

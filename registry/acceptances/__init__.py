@@ -6,6 +6,7 @@ from registry.acceptances.acknowledging import Covering, acknowledge, describe_c
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Context, Offer
 from registry.acceptances.earlier import Known, find_known
 from registry.acceptances.evidence import AcceptanceEvidence, list_evidence
+from registry.acceptances.past import Stood, list_acceptors_at, list_stood
 from registry.acceptances.reading import (
     Holder,
     OpenedAcceptance,
@@ -40,6 +41,7 @@ __all__ = [
     "OpenedAcceptance",
     "PostedForm",
     "Refused",
+    "Stood",
     "accept",
     "accept_all",
     "acknowledge",
@@ -51,11 +53,13 @@ __all__ = [
     "get_acceptance",
     "is_of_license",
     "list_acceptances",
+    "list_acceptors_at",
     "list_acknowledgements",
     "list_evidence",
     "list_holders",
     "list_offers",
     "list_opened",
+    "list_stood",
     "nothing_to_acknowledge",
     "open_disclosures",
     "question_fields",

@@ -219,6 +219,16 @@ def list_requirements(
     return found
 
 
+def without_own(demand: Demand, own: Demand) -> Demand:
+    """Return what the gate of an ancestor asks for, but for what the model's own gate asks for too."""
+    versions = tuple(
+        one
+        for one in demand.versions
+        if not any(mine.license_id == one.license_id and mine.series >= one.series for mine in own.versions)
+    )
+    return Demand(mode=GateMode.AUTO, versions=versions, graces=demand.graces)
+
+
 def fits(asked: Prerequisites, standing: Standing) -> bool:
     """Whether what a gate asks beforehand holds of somebody."""
     if asked.country is not None and asked.country.source is CountrySource.NETWORK:
@@ -236,18 +246,7 @@ def _inherited(
     session: Session, model: ModelView, own: Demand, bases: Mapping[UUID, Asked]
 ) -> list[tuple[UUID, Demand]]:
     """Return what the gates of ancestors ask for, but for what the model's own gate asks for too."""
-    found = []
-    for asked in _find_asking(session, model, bases):
-        versions = tuple(
-            one
-            for one in asked.demand.versions
-            if not any(
-                mine.license_id == one.license_id and mine.series >= one.series for mine in own.versions
-            )
-        )
-        demand = Demand(mode=GateMode.AUTO, versions=versions, graces=asked.demand.graces)
-        found.append((asked.gate_id, demand))
-    return found
+    return [(asked.gate_id, without_own(asked.demand, own)) for asked in _find_asking(session, model, bases)]
 
 
 def _find_asking(session: Session, model: ModelView, bases: Mapping[UUID, Asked]) -> list[Asked]:

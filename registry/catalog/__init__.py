@@ -37,6 +37,14 @@ from registry.catalog.graces import REACCEPT_DAYS, REACCEPT_DAYS_MOST
 from registry.catalog.inspection import Flag, Severity
 from registry.catalog.lineage import Base, find_asking, find_recorded_bases, list_bases, remove_base
 from registry.catalog.looks import Looked, LookSummary, list_looks, list_looks_at, record_look
+from registry.catalog.past import (
+    PastGate,
+    PastMark,
+    find_gate_at,
+    find_mark_at,
+    list_ancestors_at,
+    list_people_who_could,
+)
 from registry.catalog.publishing import PublishRelease, publish_release
 from registry.catalog.reading import (
     FoundRelease,
@@ -73,7 +81,7 @@ from registry.catalog.reading import (
     weigh_files,
 )
 from registry.catalog.release_store import OwnModel
-from registry.catalog.revisions import create_tag
+from registry.catalog.revisions import create_tag, find_revision
 from registry.catalog.service import (
     add_role,
     authorise,
@@ -112,6 +120,8 @@ __all__ = [
     "Looked",
     "ModelView",
     "OwnModel",
+    "PastGate",
+    "PastMark",
     "PublishRelease",
     "Published",
     "PublisherView",
@@ -141,16 +151,20 @@ __all__ = [
     "find_current_release",
     "find_discrepancies",
     "find_file",
+    "find_gate_at",
+    "find_mark_at",
     "find_model",
     "find_move",
     "find_publisher",
     "find_recorded_bases",
     "find_release",
+    "find_revision",
     "find_text",
     "get_model",
     "get_signed_manifest",
     "is_fresh",
     "list_ancestor_ids",
+    "list_ancestors_at",
     "list_asking_ancestors",
     "list_bases",
     "list_derived_ids",
@@ -163,6 +177,7 @@ __all__ = [
     "list_models",
     "list_models_of_gate",
     "list_own_models",
+    "list_people_who_could",
     "list_people_who_may",
     "list_promises",
     "list_refs",

@@ -6,9 +6,10 @@ from argparse import Namespace
 from pathlib import Path
 
 from registry.cli.connection import choose_registry, connected
-from registry.cli.terminal import talk
+from registry.cli.terminal import talk, write_json
 from registry.client.api import parse_license_reference
-from registry.client.errors import ClientError
+from registry.client.errors import ClientError, UsageProblem, printable
+from registry.client.wire import Fields, JsonObject
 
 
 def acceptances(args: Namespace) -> int:
@@ -41,6 +42,45 @@ def bundle(args: Namespace) -> int:
         raise
     talk(f"Saved the bundle in {target}. Verify it with: gatehouse verify {target}")
     return 0
+
+
+def holders(args: Namespace) -> int:
+    """Write who held access at a moment; what is not on record then is said beside it."""
+    publisher, _, model = args.target.partition("/")
+    if not model:
+        raise UsageProblem("name one model: PUBLISHER/MODEL")
+    query = {"publisher": publisher, "model": model}
+    query |= {name: value for name in ("revision", "at") if (value := getattr(args, name))}
+    with connected(choose_registry(args)) as registry:
+        answer = registry.ask_holders(query, whole=args.json)
+        if args.json:
+            write_json(answer)
+            return 0
+        # All rows are of the moment that the first answer names, also where it is "now".
+        for piece in registry.stream_audit(
+            "holders", query | {"at": str(answer["at"]), "format": args.format}
+        ):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    _say_moment(answer)
+    return 0
+
+
+def _say_moment(answer: JsonObject) -> None:
+    gate = Fields(answer, where="answer").member("gate")
+    asked = ", ".join(gate.texts("licenses")) or "no license"
+    talk(
+        printable(
+            f"{answer['model']} at {answer['at']}: revision {gate.number('revision')} of its gate, "
+            f"{gate.text('mode')}, asking for {asked}"
+        )
+    )
+    if answer["anybody"]:
+        talk("Anybody could download it without accepting anything.")
+    if answer["nobody"]:
+        talk("Nobody could download it.")
+    for said in Fields(answer, where="answer").texts("unknown"):
+        talk(f"Not on record: {printable(said)}")
 
 
 def _export(kind: str, args: Namespace) -> int:

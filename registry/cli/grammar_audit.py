@@ -25,6 +25,27 @@ def add_audit(commands: "Commands[argparse.ArgumentParser]") -> None:
             dest="format",
             help="JSON, one document a line (jsonl)",
         )
+    holders = command(
+        audit,
+        "holders",
+        "registry.cli.audit:holders",
+        "say who held access to a model at a moment, and by which facts",
+        json=False,
+        more="Derived from facts that are never rewritten: acceptances, withdrawals, grants, blocks, gates, bases, roles. Each\n"
+        "row has the numbers of its entries in the log. What is not on record for that moment is said on stderr, and not\n"
+        "guessed. People are named by their ids; audit acceptances has their names.",
+    )
+    holders.add_argument("target", metavar="PUBLISHER/MODEL")
+    holders.add_argument(
+        "--revision", default="", metavar="REVISION", help="branch, tag or commit of the release"
+    )
+    holders.add_argument("--at", default="", metavar="TIME", help="the moment, with zone, or UTC (now)")
+    holders.add_argument(
+        "--format", choices=("jsonl", "csv"), default="jsonl", help="form of the rows (jsonl)"
+    )
+    holders.add_argument(
+        "--json", action="store_true", help="one document with the gate and what is not on record"
+    )
     bundle = command(
         audit,
         "bundle",

@@ -246,6 +246,20 @@ class Registry:
         accept = EXPORT_TYPES.get(query.get("format", ""), "*/*")
         return self.session.stream(f"/api/v1/audit/{safe_path(kind)}", query=query, accept=accept)
 
+    def ask_holders(self, query: dict[str, str], *, whole: bool) -> JsonObject:
+        """Return what held for everybody at a moment, and who held access: all people, or the first few."""
+        path = "/api/v1/audit/holders"
+        answer = self.session.get_json(path, query=query | {"limit": "200"})
+        found = dict(answer.value)
+        items = answer.values("items")
+        for _ in range(PAGES_MAX_COUNT if whole else 0):
+            following = answer.maybe_text("next")
+            if following is None:
+                break
+            answer = self.session.get_json(self._own_path(following))
+            items += answer.values("items")
+        return {name: value for name, value in found.items() if name != "next"} | {"items": items}
+
     def _pages(self, path: str, query: dict[str, str], *, limit: int) -> Iterator[Fields]:
         """Yield the items of all pages, following `next` within the registry."""
         answer = self.session.get_json(path, query=query)

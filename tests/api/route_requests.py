@@ -92,6 +92,7 @@ QUERIES = {
     "/authorize": f"?{urlencode(ASKED)}",
     "/api/v1/audit/acceptances": "?publisher=quarry",
     "/api/v1/audit/bundle": "?publisher=quarry",
+    "/api/v1/audit/holders": "?publisher=quarry&model=auto-1b",
     "/api/v1/audit/downloads": "?publisher=quarry",
     "/api/v1/ledger/consistency": "?from=1&to=1",
     "/api/v1/ledger/proof": "?index=0",

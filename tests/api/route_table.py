@@ -157,6 +157,7 @@ GET    /api/telemetry/{topic}                                   everybody
 GET    /api/v1/audit/acceptances                                records or token +record
 GET    /api/v1/audit/bundle                                     records or token +record
 GET    /api/v1/audit/downloads                                  records or token +record
+GET    /api/v1/audit/holders                                    records or token +record
 GET    /api/v1/keys                                             known
 GET    /api/v1/ledger/checkpoints                               known
 GET    /api/v1/ledger/consistency                               known

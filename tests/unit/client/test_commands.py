@@ -369,6 +369,32 @@ def test_export_that_breaks_off_is_not_taken_for_a_whole_one(
     assert run("audit", "downloads", "tarn") == ExitCode.UNAVAILABLE
 
 
+def test_holders_says_what_is_not_on_record(signed_in: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+    gate = {"revision": 2, "since": "", "mode": "auto", "licenses": ["tarn@1.1"], "log_index": 4}
+    answer = {
+        "model": "tarn/otter",
+        "at": "2026-01-01T00:00:00.000Z",
+        "gate": gate,
+        "anybody": False,
+        "nobody": True,
+    }
+    answer |= {"unknown": ["Who belonged to them."], "items": [{"person_id": "p"}], "next": None}
+    page = json.dumps(answer).encode()
+    answers = [("/api/v1/audit/holders", 200, {"Content-Type": "application/json"}, page)]
+    signed_in.api_answers = list(answers)
+    assert run("audit", "holders", "tarn/otter", "--at", "2026-01-01", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["items"] == [{"person_id": "p"}]
+    assert signed_in.requests[-1].query == "publisher=tarn&model=otter&at=2026-01-01&limit=200"
+    signed_in.api_answers = answers * 2
+    assert run("audit", "holders", "tarn/otter", "--format", "csv") == 0
+    assert "at=2026-01-01T00%3A00%3A00.000Z&format=csv" in signed_in.requests[-1].query
+    said = capsys.readouterr().err
+    assert "revision 2 of its gate, auto, asking for tarn@1.1" in said
+    assert "Nobody could download it." in said
+    assert "Not on record: Who belonged to them." in said
+    assert run("audit", "holders", "tarn") == ExitCode.USAGE
+
+
 def test_a_bundle_is_saved_whole_or_not_at_all(signed_in: Stub, tmp_path: Path) -> None:
     target = tmp_path / "evidence.zip"
     signed_in.api_answers = [("/api/v1/audit/bundle", 200, {}, b"PK whole")]
