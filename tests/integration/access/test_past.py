@@ -18,10 +18,11 @@ from registry.identity.domain import Principal
 from registry.kernel.database import Database
 from tests.clock import SettableClock
 from tests.integration.access.test_covers import scene as cover_scene
-from tests.integration.access.test_permitted_models import LICENSES, NAMES, Play
+from tests.integration.access.test_permitted_models import LICENSES, Play
 from tests.world import TEXT_11, World
 
 HIDDEN = "gneiss"
+NAMES = ["slate", "marl", HIDDEN]
 _person, _model = st.integers(0, 2), st.sampled_from(NAMES)
 _act = st.one_of(
     st.tuples(st.just("accept"), _person, _model),
@@ -40,7 +41,7 @@ _act = st.one_of(
         st.sampled_from([0, 5]),
     ),
 )
-ACTS = st.lists(st.tuples(_act, st.sampled_from([1, 40, 200])), max_size=14)
+ACTS = st.lists(st.tuples(_act, st.sampled_from([1, 40, 200])), max_size=8)
 """Acts, each with the hours after it."""
 
 Decided = dict[str, frozenset[UUID | None]]
@@ -105,13 +106,13 @@ def test_what_held_earlier_is_what_the_decision_said_then(
     scene = cover_scene.__wrapped__(database, clock)  # type: ignore[attr-defined] # the function under the fixture
     world, owner = scene.world, scene.world.person("owner@quarry.example")
     publisher = world.read(catalog.find_publisher, name="quarry")
-    for place, name in enumerate(NAMES[1:]):
+    for place, name in enumerate(NAMES):
         world.release(owner, publisher, name=name, requires=LICENSES[min(place, 1)], private=name == HIDDEN)
     world.license("1.1", TEXT_11, "material")
     people = [scene.officer, world.person("ada@else.example"), world.person("noor@else.example")]
     rights: set[int] = set()
 
-    @settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=6, suppress_health_check=list(HealthCheck), deadline=None)
     @given(acts=ACTS)
     @example(acts=[(("accept", 2, "marl"), 1), (("gate", "marl", GateMode.AUTO, LICENSES[2], 5), 200)])
     @example(acts=[(("accept", 1, "marl"), 1), (("withdraw", 0), 1), (("accept", 1, "marl"), 1)])
@@ -124,7 +125,7 @@ def test_what_held_earlier_is_what_the_decision_said_then(
             (("request", 0, "marl", "revoke"), 1),
         ]
     )
-    @example(acts=[(("accept", 0, "chert"), 1), (("move", "chert", "marl"), 1), (("role", 1), 1)])
+    @example(acts=[(("accept", 0, "slate"), 1), (("move", "slate", "marl"), 1), (("role", 1), 1)])
     @example(acts=[(("derive", "slate", "marl"), 1), (("accept", 0, "marl"), 1), (("withdraw", 0), 1)])
     def holds(acts: list[tuple[tuple[Any, ...], int]]) -> None:
         def work(session: Session) -> None:
