@@ -1,7 +1,12 @@
 """Licenses, the log, problems and privacy: open to everybody; errors in one shape."""
 
+import html
+import json
+import re
+
 import pytest
 
+from registry.client.keys import parse_key_set
 from registry.problem_codes import PROBLEMS
 from tests.api.conftest import CONTACT, Site
 from tests.world import TEXT_10, TEXT_11, TEXT_101
@@ -81,6 +86,21 @@ async def test_every_problem_has_its_page(site: Site) -> None:
         assert f'href="/problems/{problem.code}"' in index
         assert problem.code in await site.anonymous.page(f"/problems/{problem.code}")
     assert (await site.anonymous.get("/problems/no-such-code")).status_code == 404
+
+
+async def test_the_page_that_verifies_brings_the_keys_and_may_send_nothing(site: Site) -> None:
+    site.world.gated_model()
+    answer = await site.anonymous.get("/verify")
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert "connect-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    keys = (await site.anonymous.get("/api/v1/keys")).json()["keys"]
+    assert keys
+    shown = re.search(r'data-keys="([^"]*)"', answer.text)
+    assert shown is not None
+    given = parse_key_set(json.loads(html.unescape(shown[1])), where="keys")
+    assert given == parse_key_set({"keys": keys}, where="keys")
 
 
 async def test_the_privacy_page_names_who_answers(site: Site) -> None:

@@ -36,6 +36,7 @@ PAGES = (
     "/settings/ci",
     "/problems",
     "/privacy",
+    "/verify",
 )
 MODEL_PARTS = ("", "/files", "/releases", "/license", "/accept", "/gate", "/must-updates")
 MANAGE_PARTS = ("", "/acceptances", "/downloads", "/roles", "/blocks", "/requests", "/looks", "/decisions")
