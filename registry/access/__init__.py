@@ -4,7 +4,9 @@ from registry.access.blocks import REASON_MAX_CHARACTERS, BlockSummary
 from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode, decide
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
 from registry.access.reading import check_parameters, choose_models, choose_versions, read_span
+from registry.access.request_reading import open_own_requests
 from registry.access.request_store import list_granted, list_grantees
+from registry.access.request_views import Office
 from registry.access.service import (
     block_address,
     block_person,
@@ -22,6 +24,7 @@ __all__ = [
     "Denial",
     "Facts",
     "Gathered",
+    "Office",
     "Permit",
     "Reason",
     "ReasonCode",
@@ -40,6 +43,7 @@ __all__ = [
     "list_blocks_of_person",
     "list_granted",
     "list_grantees",
+    "open_own_requests",
     "publisher_head",
     "read_span",
     "roles_at",

@@ -60,6 +60,17 @@ def list_own(
     return _lines(session, rows)
 
 
+def open_own_requests(
+    session: Session, office: Office, *, after: UUID | None, limit: int
+) -> Sequence[RequestView]:
+    """Return a page of the caller's requests, newest first, each with what happened to it."""
+    person_id = office.principal.person_id
+    if person_id is None:
+        return ()
+    rows = request_store.list_of_person(session, person_id=person_id, after=after, limit=limit)
+    return [view(session, office, row) for row in rows]
+
+
 def open_queue(session: Session, office: Office, publisher: str) -> PublisherView | Refusal:
     """Return the publisher whose requests the caller may read: by a reviewing role, a token by its scope too."""
     principal = office.principal

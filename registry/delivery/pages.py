@@ -62,11 +62,10 @@ class RecordsPages(Controller):
     async def export(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Send all that is held about the person, as one document."""
         visit = await desk.visits.begin(request)
-        person_id = visit.principal.person_id
-        if visit.principal.channel is not Channel.SESSION or person_id is None:
+        if visit.principal.channel is not Channel.SESSION or visit.principal.person_id is None:
             return refuse(request, not_signed_in("/records"))
         return Stream(
-            write_personal_data(desk, person_id),
+            write_personal_data(desk, visit.principal),
             media_type="application/json",
             headers={
                 "Content-Disposition": 'attachment; filename="gatehouse-my-data.json"',

@@ -12,22 +12,35 @@ from registry.acceptances.domain import AcceptanceSummary
 from registry.catalog import equivalence_store
 from registry.delivery import reading, schemas, store, updates
 from registry.delivery.store import Filter
+from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.clock import iso
 from registry.kernel.exports import ROWS_PER_READ, pages_of
+from registry.kernel.outcomes import GatehouseError
 
 FORMAT = "gatehouse-personal-data/1"
 
 Item = tuple[UUID, Mapping[str, Any]]
 
 
-async def write_personal_data(desk: Desk, person_id: UUID) -> AsyncIterator[bytes]:
-    """Yield the document piece by piece: what is short first, then the lists page by page."""
+async def write_personal_data(desk: Desk, principal: Principal) -> AsyncIterator[bytes]:
+    """Yield the document piece by piece: what is short first, then the lists page by page.
+
+    `principal` is the person, in a browser.
+    """
+    person_id = principal.person_id
+    if person_id is None:
+        raise GatehouseError("only a person has personal data to export")
+
+    def requests(session: Session, desk: Desk, _: UUID, after: UUID | None) -> Sequence[Item]:
+        return _requests(session, desk, principal, after)
+
     head = await desk.database.read(lambda session: _head(session, desk, person_id))
     yield msgspec.json.encode(head)[:-1]
     for name, load in (
         ("acceptances", _acceptances),
         ("acknowledgements", _acknowledgements),
+        ("access_requests", requests),
         ("downloads", _downloads),
         ("refused_requests", _refused),
         ("looks", _looks),
@@ -67,6 +80,8 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             "verified_at": iso(profile.verified_at) if profile and profile.verified_at else None,
             "created_at": iso(profile.created_at) if profile else None,
         },
+        **_ways(session, desk, person_id),
+        "organisations": _memberships(session, person_id),
         "tokens": [
             {
                 "id": str(token.id),
@@ -109,6 +124,48 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             for publisher_id, block in access.list_blocks_of_person(session, person_id=person_id)
         ],
     }
+
+
+def _ways(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
+    """How the person signs in besides by mail."""
+    ways = identity.list_ways(session, person_id=person_id, sealer=desk.sealer)
+    return {
+        "accounts": [
+            {
+                "issuer": account.issuer,
+                "subject": account.subject,
+                "name": account.name,
+                "linked_at": iso(account.created_at),
+                "last_used_at": iso(account.last_used_at),
+            }
+            for account in ways.accounts
+        ],
+        "passkeys": [
+            {
+                "name": passkey.name,
+                "backed_up": passkey.backed_up,
+                "created_at": iso(passkey.created_at),
+                "last_used_at": iso(passkey.last_used_at) if passkey.last_used_at else None,
+            }
+            for passkey in ways.passkeys
+        ],
+    }
+
+
+def _memberships(session: Session, person_id: UUID) -> list[dict[str, Any]]:
+    """By what the person belongs, and belonged, to organisations."""
+    return [
+        {
+            "organisation": name,
+            "officer": member.is_officer,
+            "by": member.source,
+            "since": iso(member.since),
+            "until": iso(member.until) if member.until else None,
+            "ended_at": iso(member.ended_at) if member.ended_at else None,
+            "ended_by": member.ended_by,
+        }
+        for member, name in identity.list_memberships(session, person_id=person_id)
+    ]
 
 
 def _sponsored(session: Session, desk: Desk, person_id: UUID) -> list[dict[str, Any]]:
@@ -175,6 +232,39 @@ def _acknowledgements(session: Session, desk: Desk, person_id: UUID, after: UUID
             },
         )
         for row, acceptance in rows
+    ]
+
+
+def _requests(session: Session, desk: Desk, principal: Principal, after: UUID | None) -> Sequence[Item]:
+    """What the person asked and was answered, as far as their own pages show it; reviewers stay unnamed."""
+    office = access.Office(
+        principal=principal, sealer=desk.sealer, base_url=desk.settings.base_url, now=desk.clock.now()
+    )
+    rows = access.open_own_requests(session, office, after=after, limit=ROWS_PER_READ)
+    return [
+        (
+            row.id,
+            {
+                "id": str(row.id),
+                "model": row.model.repo_id,
+                "state": row.state.value,
+                "started_at": iso(row.started_at),
+                "access_until": iso(row.grant_ends_at) if row.grant_ends_at else None,
+                "draft": {"answers": dict(row.draft.answers), "note": row.draft.note} if row.draft else None,
+                "steps": [
+                    {
+                        "at": iso(step.at),
+                        "event": step.event.value,
+                        "by_you": step.actor_id == principal.person_id,
+                        "reason": step.reason.value if step.reason else None,
+                        "note": step.note,
+                        "answers": dict(step.answers),
+                    }
+                    for step in row.steps
+                ],
+            },
+        )
+        for row in rows
     ]
 
 

@@ -4,6 +4,7 @@ from registry.identity.cover_telling import CoverWithdrawn, put_cover_withdrawn
 from registry.identity.declarations import declare, list_declarations
 from registry.identity.domain import ANONYMOUS, Channel, Principal, Profile, Scope
 from registry.identity.ending import Ended, end_person, reconcile_operators
+from registry.identity.linking import list_ways
 from registry.identity.mail_links import issue_local_link, link_url
 from registry.identity.notices import count_unread, list_notices, mark_read, notify
 from registry.identity.oauth_service import list_logins
@@ -11,6 +12,7 @@ from registry.identity.organisation_store import (
     is_asked_to_acknowledge,
     list_covered,
     list_members_of,
+    list_memberships,
     lock_organisations,
     name_organisations,
 )
@@ -62,12 +64,14 @@ __all__ = [
     "list_declarations",
     "list_logins",
     "list_members_of",
+    "list_memberships",
     "list_notices",
     "list_operators",
     "list_organisations",
     "list_sessions",
     "list_sponsored",
     "list_tokens",
+    "list_ways",
     "load_standing",
     "load_standings",
     "lock_organisations",

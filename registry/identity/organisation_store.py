@@ -304,6 +304,16 @@ def list_of_person(session: Session, person_id: UUID, *, now: datetime) -> Seque
     ).all()
 
 
+def list_memberships(session: Session, *, person_id: UUID) -> Sequence[tuple[OrganisationMember, str]]:
+    """Return by what a person belongs, and belonged, to organisations, with their names; oldest first."""
+    return session.exec(
+        select(OrganisationMember, Organisation.name)
+        .join(Organisation, col(Organisation.id) == OrganisationMember.organisation_id)
+        .where(OrganisationMember.person_id == person_id)
+        .order_by(col(OrganisationMember.id))
+    ).all()
+
+
 def count_officers(session: Session, organisation_id: UUID) -> int:
     """Return how many officers an organisation has; their rows stay locked until the commit."""
     rows = session.exec(
