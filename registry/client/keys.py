@@ -80,6 +80,9 @@ def parse_keys(values: Iterable[object], *, where: str) -> tuple[PublicKey, ...]
 
 def parse_key_set(value: object, *, where: str) -> tuple[PublicKey, ...]:
     """Return the keys of a JWK set `{"keys": […]}` (RFC 7517), or of a bare array of JWKs."""
+    if isinstance(value, dict) and "sd_jwt" in value:
+        # It has keys, too, and whoever forged it made them.
+        raise Malformed(f"{where} is a receipt, not a file of keys: keys that you trust come from elsewhere")
     values = value if isinstance(value, list) else Fields(value, where=where).values("keys")
     return parse_keys(values, where=f"{where}.keys")
 
