@@ -1,5 +1,6 @@
 """Receipts over the JSON API; accepting is not offered here: it takes a person in a browser session."""
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,6 +23,9 @@ from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
 PAGE_MAX = 200
+PUBLICATION_LOOKS = 6
+PUBLICATION_PAUSE_SECONDS = 0.25
+"""Together half as long again as the merge delay of the log."""
 _PROBLEM = ResponseSpec(
     Problem, media_type="application/problem+json", description="Refused; says what to do."
 )
@@ -100,6 +104,12 @@ class ReceiptsApi(Controller):
             return receipt, CopyEvent.FETCHED not in find_copies(session, acceptance_id)
 
         found = await desk.database.read(work)
+        # Who has just accepted is given the whole receipt: its entry is published within the merge delay.
+        for _ in range(PUBLICATION_LOOKS):
+            if isinstance(found, Refusal) or found[0].ledger is not None:
+                break
+            await asyncio.sleep(PUBLICATION_PAUSE_SECONDS)
+            found = await desk.database.read(work)
         if isinstance(found, Refusal):
             return refuse(request, found)
         receipt, is_first = found

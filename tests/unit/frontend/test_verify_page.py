@@ -75,7 +75,8 @@ def _open(browser: Browser, *, keys: str = '{"keys": []}', script: str = "") -> 
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.route("**/*", answer)
     page.add_init_script(script)
-    page.goto(f"{ORIGIN}/verify", wait_until="load")
+    # The browser fetches the mark for its tab by itself, after the page is there.
+    page.goto(f"{ORIGIN}/verify", wait_until="networkidle")
     return page
 
 
