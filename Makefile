@@ -27,6 +27,10 @@ system-packages: setup ## Install chromium, fonts and wrk by apt where missing a
 node-packages: ## Install what some tests use from npm, where npm is there
 	@deploy/node-packages.sh
 
+.PHONY: hub-clients
+hub-clients: setup ## Make an environment for each version of the Hub's client that is put to the test
+	@deploy/hub-clients.sh
+
 .PHONY: format
 format: setup ## Bring the code into its layout
 	$(BIN)/ruff check --fix-only --quiet $(CODE)
@@ -41,7 +45,7 @@ lint: setup ## Check style, types, layers and locks
 	$(BIN)/python deploy/check_locks.py
 
 .PHONY: test
-test: setup system-packages node-packages lint ## Set up, lint and run all tests; PYTEST_ARGS adds options
+test: setup system-packages node-packages hub-clients lint ## Set up, lint and run all tests; PYTEST_ARGS adds options
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 .PHONY: bench
@@ -56,9 +60,11 @@ demo: setup ## Run the registry with a demo catalog; ARGS="--check" runs the who
 lock: ## Write the lock files anew (needs uv; UV_DEFAULT_INDEX names another index)
 	uv pip compile -q --universal --generate-hashes --no-header pyproject.toml --group dev -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header --no-deps requirements-demo.in -o requirements-demo.lock
-	uv pip compile -q --universal --generate-hashes --no-header requirements-hf036.in -o requirements-hf036.lock
+	for client in deploy/hub-clients/*.in; do \
+		uv pip compile -q --universal --generate-hashes --no-header "$$client" -o "$${client%.in}.lock" || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## Remove everything that make made, but not the data in var/
-	rm -rf .venv .venv-hf036 node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .hub-clients node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

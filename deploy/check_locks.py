@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)")
-DIRECT = re.compile(r"#\s+(?:via\s+)?(?:gatehouse \(pyproject\.toml|-r requirements-(?:demo|hf036)\.in)")
+DIRECT = re.compile(r"#\s+(?:via\s+)?(?:gatehouse \(pyproject\.toml|-r \S+\.in)")
 INDEX = re.compile(r"https?://|^\s*-(?:-|i\b|f\b)(?!-hash=)", re.MULTILINE)
 
 
@@ -23,16 +23,17 @@ def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     required = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
     faults = check("requirements.lock", required)
-    for name in ("requirements-demo", "requirements-hf036"):
-        faults += check(f"{name}.lock", read_inputs(f"{name}.in"))
+    inputs = [ROOT / "requirements-demo.in", *sorted((ROOT / "deploy" / "hub-clients").glob("*.in"))]
+    for path in inputs:
+        faults += check(str(path.with_suffix(".lock").relative_to(ROOT)), read_inputs(path))
     for fault in faults:
         sys.stderr.write(f"{fault}\n")
     return 1 if faults else 0
 
 
-def read_inputs(name: str) -> list[str]:
+def read_inputs(path: Path) -> list[str]:
     """Return the requirements of an input file."""
-    lines = (ROOT / name).read_text().splitlines()
+    lines = path.read_text().splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 

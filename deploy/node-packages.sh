@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what some tests use from npm (axe-core, an independent SD-JWT implementation), where npm is there.
+# Installs what some tests use from npm (axe-core, the Hub's client in JavaScript, independent implementations of SD-JWT and RFC 6962), where npm is there.
 # Never fails: without it those tests are left out, which is said.
 set -u
 
@@ -17,12 +17,12 @@ if ! command -v npm >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev
         say "node packages: npm could not be installed"
 fi
 if ! command -v npm >/dev/null; then
-    say "left out: accessibility checks and the independent receipt check, because npm is missing (apt install npm)"
+    say "left out: accessibility checks, the Hub's client in JavaScript and the independent receipt checks, because npm is missing (apt install npm)"
     exit 0
 fi
 if npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2; then
     printf '%s' "$wanted" >"$stamp"
 else
-    say "left out: accessibility checks and the independent receipt check, because npm ci failed"
+    say "left out: accessibility checks, the Hub's client in JavaScript and the independent receipt checks, because npm ci failed"
 fi
 exit 0

@@ -13,7 +13,7 @@ say() { printf '%s\n' "$*" >&2; }
 wanted() {
     # What the environment must have been made from to be used as it is.
     printf '%s\n' "$root"
-    cat requirements.lock requirements-demo.lock requirements-hf036.lock deploy/setup.sh | sha256sum
+    cat requirements.lock requirements-demo.lock deploy/setup.sh | sha256sum
 }
 
 find_python() {
@@ -47,15 +47,6 @@ install() {
         --no-deps --only-binary :all: --require-hashes -r "$1"
 }
 
-make_old_client() {
-    # An older client of the Hub, in an environment of its own, for the conformance tests.
-    rm -rf .venv-hf036
-    "$venv/bin/python" -m venv --without-pip .venv-hf036
-    "$venv/bin/python" -m pip --python .venv-hf036/bin/python install --quiet --quiet --disable-pip-version-check \
-        --no-input --progress-bar off --no-deps --only-binary :all: --require-hashes -r requirements-hf036.lock ||
-        say "setup: the older Hub client could not be installed; its tests are left out"
-}
-
 write_launcher() {
     # The folder of the package and a launcher instead of an editable install: nothing to build.
     site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -87,7 +78,6 @@ fi
 say "setup: installing the locked packages (about a minute on a fresh machine)"
 install requirements.lock
 install requirements-demo.lock
-make_old_client
 write_launcher
 # Start-up time: compiled once here rather than at the first start of each command.
 "$venv/bin/python" -m compileall -q registry || true

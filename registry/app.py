@@ -40,6 +40,7 @@ from registry.kernel.problems import (
     refuse,
 )
 from registry.kernel.telemetry import RequestTelemetry, configure_logging, head_as_get
+from registry.kernel.typesetting import Typesetter
 from registry.licenses.pages import LicenseUses
 from registry.parts import Parts, build_parts, connect_store
 from registry.routes import ROUTES
@@ -231,6 +232,7 @@ def _dependencies(parts: Parts) -> dict[str, Any]:
         "sealer": parts.sealer,
         "settings": settings,
         "store": parts.store,
+        "typesetter": Typesetter(parts.certificate),
         "webauthn": parts.webauthn,
     }
 

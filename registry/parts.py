@@ -26,6 +26,7 @@ from registry.kernel.mail import LocalMailer, Mailer, SMTPMailer
 from registry.kernel.outcomes import GatehouseError
 from registry.kernel.page_parts import Site
 from registry.kernel.pages import Pages
+from registry.kernel.pdf_signing import Certificate, load_certificate
 from registry.kernel.sealing import Sealer
 from registry.ledger.timestamping import Authority, load_authority
 from registry.ledger.witnessing import Witness, parse_witnesses
@@ -76,6 +77,7 @@ class Parts:
     countries: CountryDatabase
     witnesses: tuple[Witness, ...]
     authority: Authority | None
+    certificate: Certificate | None
     record_checker: RecordChecker
 
 
@@ -115,8 +117,9 @@ def build_parts(
         cookies=cookies,
         countries=CountryDatabase(settings.country_database),
         witnesses=parse_witnesses(settings.witnesses),
-        authority=load_authority(
-            settings.tsa_url, settings.tsa_certificates, every=timedelta(minutes=settings.tsa_minutes)
+        authority=_authority(settings),
+        certificate=load_certificate(
+            settings.pdf_certificate, settings.pdf_certificate_password, clock=clock
         ),
         visits=Visits(
             database=database,
@@ -175,6 +178,11 @@ def _record_checker(settings: Settings, database: Database, clock: Clock, sealer
         sealer=sealer,
         base_url=settings.base_url,
     )
+
+
+def _authority(settings: Settings) -> Authority | None:
+    every = timedelta(minutes=settings.tsa_minutes)
+    return load_authority(settings.tsa_url, settings.tsa_certificates, every=every)
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -17,9 +17,13 @@ from registry.acceptances import tables as _acceptances
 from registry.access import tables as _access
 from registry.catalog import look_tables as _looks
 from registry.catalog import tables as _catalog
+from registry.delivery import hold_tables as _holds
+from registry.delivery import retention_tables as _retention
 from registry.delivery import tables as _delivery
+from registry.hub_sync import tables as _hub_sync
 from registry.identity import oauth_tables as _oauth
 from registry.identity import organisation_tables as _organisations
+from registry.identity import restriction_tables as _restrictions
 from registry.identity import service_account_tables as _service_accounts
 from registry.identity import tables as _identity
 from registry.kernel import outbox as _outbox
@@ -28,6 +32,7 @@ from registry.kernel.database import Database, Table
 from registry.kernel.outcomes import GatehouseError
 from registry.ledger import tables as _ledger
 from registry.licenses import tables as _licenses
+from registry.webhooks import tables as _webhooks
 
 MODULES = (
     _acceptances,
@@ -35,14 +40,19 @@ MODULES = (
     _catalog,
     _looks,
     _delivery,
+    _holds,
+    _retention,
+    _hub_sync,
     _identity,
     _oauth,
     _organisations,
+    _restrictions,
     _service_accounts,
     _outbox,
     _sealing,
     _ledger,
     _licenses,
+    _webhooks,
 )
 METADATA: MetaData = Table.metadata
 MIGRATION_LOCK = 0x6761_7465_6D69_6772

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from registry.kernel.outcomes import GatehouseError
+from registry.kernel.retention import DAYS_MOST, DEFAULTS, Retention
 
 PREFIX = "GATEHOUSE_"
 CLIENT_VARIABLES = frozenset(
@@ -76,6 +77,8 @@ class Settings:
     """File in MaxMind DB format that says in which country a network address is; for gates with such a rule. Empty: none."""
     acceptance_sign_in_hours: int = 12
     """How many hours after signing in a license may be accepted; later one signs in again, 1 to 336."""
+    erasure_grace_days: int = 7
+    """How many days after asking a person can take back that they be erased, 0 to 21."""
     site_name: str = ""
     """Shown beside the name in the head of every page."""
     contact: str = ""
@@ -110,6 +113,35 @@ class Settings:
     """PEM file of the root certificates that the authority's own must lead to."""
     tsa_minutes: int = 60
     """How often a checkpoint is stamped while the log grows, in minutes, 1 to 10080."""
+    hub_endpoint: str = "https://huggingface.co"
+    """Address of the Hub whose repositories are kept in step with models here; people prove their accounts there by
+    signing in with it."""
+    hub_private_network: bool = False
+    """Whether that Hub may stand in a private network."""
+    webhook_reach: str = "public"
+    """Where webhooks may lead: `public` addresses by https, `private` networks as well, or `loopback`, this machine alone."""
+    pdf_certificate: str = ""
+    """PKCS#12 file with key, certificate and chain that signs receipts as PDF (PAdES). Empty: they are not signed."""
+    pdf_certificate_password: str = field(default="", repr=False)
+    """Password of that file."""
+    retention_connection_days: int = DEFAULTS.connection_days
+    """After how many days network addresses, browsers and programs are deleted; 0: never."""
+    retention_ended_acceptance_days: int = DEFAULTS.ended_acceptance_days
+    """How many days after a withdrawal name, address and answers of the acceptance are deleted; 0: never."""
+    retention_closed_request_days: int = DEFAULTS.closed_request_days
+    """How many days after an access request ended its answers and notes are deleted; 0: never."""
+    retention_review_note_days: int = DEFAULTS.review_note_days
+    """After how many days the notes of reviewers are deleted, also those on requests that stand; 0: never."""
+    retention_draft_days: int = DEFAULTS.draft_days
+    """After how many days a draft that was never sent is emptied; 0: never."""
+    retention_download_days: int = DEFAULTS.download_days
+    """After how many days download records are counted by day and file and deleted; 0: never."""
+    retention_refused_days: int = DEFAULTS.refused_days
+    """After how many days refused requests for files are deleted; 0: never."""
+    retention_notice_days: int = DEFAULTS.notice_days
+    """After how many days notices in people's inboxes are deleted; 0: never."""
+    retention_sign_in_days: int = DEFAULTS.sign_in_days
+    """How many days after its end a browser's session is deleted; 0: never."""
     metrics_token: str = field(default="", repr=False)
     """Bearer token that `/metrics` asks for. Empty: only requests from loopback are answered."""
 
@@ -128,6 +160,16 @@ class Settings:
             raise GatehouseError(
                 f"GATEHOUSE_ACCEPTANCE_SIGN_IN_HOURS is {self.acceptance_sign_in_hours}; expected 1 to 336"
             )
+        if not 0 <= self.erasure_grace_days <= 21:
+            raise GatehouseError(
+                f"GATEHOUSE_ERASURE_GRACE_DAYS is {self.erasure_grace_days}; expected 0 to 21"
+            )
+        for name in fields(Retention):
+            days = getattr(self, f"retention_{name.name}")
+            if not 0 <= days <= DAYS_MOST:
+                raise GatehouseError(
+                    f"GATEHOUSE_RETENTION_{name.name.upper()} is {days}; expected 0 to {DAYS_MOST}"
+                )
         if not 1 <= self.tsa_minutes <= 10_080:
             raise GatehouseError(f"GATEHOUSE_TSA_MINUTES is {self.tsa_minutes}; expected 1 to 10080")
         if not 10 <= self.url_ttl_seconds <= 3600:
@@ -142,10 +184,19 @@ class Settings:
             raise GatehouseError(
                 f"GATEHOUSE_S3_TIMEOUT_SECONDS is {self.s3_timeout_seconds}; expected 1 to 300"
             )
+        if self.webhook_reach not in {"public", "private", "loopback"}:
+            raise GatehouseError(
+                f"GATEHOUSE_WEBHOOK_REACH is {self.webhook_reach!r}; expected public, private or loopback"
+            )
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
             raise GatehouseError(
                 "GATEHOUSE_S3_ENDPOINT needs GATEHOUSE_S3_ACCESS_KEY and GATEHOUSE_S3_SECRET_KEY"
             )
+
+    @property
+    def retention(self) -> Retention:
+        """How long what is kept about people stays."""
+        return Retention(**{one.name: getattr(self, f"retention_{one.name}") for one in fields(Retention)})
 
     @property
     def embedded_database(self) -> bool:

@@ -12,22 +12,27 @@ import msgspec
 import structlog
 from sqlmodel import Session
 
-from registry import catalog, licenses
+from registry import catalog, hub_sync, licenses
 from registry.acceptances.copies import note_copy
 from registry.acceptances.domain import CopyEvent
+from registry.acceptances.jobs import run_importing, run_inviting
 from registry.access import changed_terms, lost_models
 from registry.access.jobs import run_lapsing
 from registry.catalog import equivalence_telling, second_person_telling
 from registry.catalog.domain import EQUIVALENCE_TOLD
 from registry.catalog.jobs import run_verification
+from registry.delivery import jobs as delivery_jobs
 from registry.delivery import updates
+from registry.delivery.retention import run_sweeping
+from registry.hub_sync.jobs import run_keeping
+from registry.hub_sync.keeping import Keeper
 from registry.identity import cover_telling, group_membership, membership, organisation_telling
 from registry.identity.jobs import run_digests, run_telling_of_proofs
 from registry.identity.notices import note_mail
 from registry.identity.organisation_domain import DOMAIN_PROVED
 from registry.identity.organisation_group_domain import GROUP_ENDED
 from registry.identity.organisation_telling import ORGANISATION_STOPPED
-from registry.kernel import mail, outbox
+from registry.kernel import mail, news, outbox
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.sealing import Sealer
 from registry.kernel.telemetry import OUTBOX_FAILURES
@@ -35,6 +40,9 @@ from registry.ledger.jobs import run_sequencer
 from registry.ledger.timestamping import run_timestamping
 from registry.ledger.witnessing import run_witnessing
 from registry.parts import Parts
+from registry.webhooks.announcing import announce
+from registry.webhooks.delivering import Deliverer
+from registry.webhooks.jobs import run_clearing, run_delivering
 
 POLL_SECONDS = 1.0
 KEY_RELOAD_SECONDS = 300.0
@@ -72,6 +80,8 @@ class Worker:
             GROUP_ENDED: self._tell_of_group,
             cover_telling.MEMBER_REMOVED: self._tell_removed,
             cover_telling.COVER_WITHDRAWN: self._tell_of_cover,
+            catalog.PEOPLE_CHANGED: self._wake_mirrors,
+            news.TOPIC: self._announce,
         }
 
     async def start(self) -> None:
@@ -87,6 +97,15 @@ class Worker:
             self._have_stamped(),
             self._parts.record_checker.run(),
             self._tell_of_proofs(),
+            self._import_reports(),
+            self._invite_imported(),
+            self._close_download_days(),
+            self._digest_downloads(),
+            self._erase(),
+            self._sweep(),
+            self._keep_mirrors(),
+            self._send_webhooks(),
+            self._clear_webhooks(),
         )
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
@@ -112,6 +131,8 @@ class Worker:
         try:
             if message.topic == mail.TOPIC:
                 await self._send_mail(message)
+            elif message.topic == mail.FORGET_TOPIC:
+                await self._forget_letters(message)
             else:
                 now = parts.clock.now()
                 await parts.database.write(lambda session: self._work_off(session, message, now))
@@ -126,6 +147,12 @@ class Worker:
             _log.warning("outbox.failed", topic=message.topic, attempt=message.attempts, error=kind)
             now = parts.clock.now()
             await parts.database.write(lambda session: self._failed(session, message, kind, now))
+
+    async def _forget_letters(self, message: outbox.Message) -> None:
+        parts = self._parts
+        await parts.mailer.forget(mail.forgotten_address(message.payload, sealer=parts.sealer))
+        now = parts.clock.now()
+        await parts.database.write(lambda session: outbox.complete(session, message, now=now))
 
     def _work_off(self, session: Session, message: outbox.Message, now: datetime) -> None:
         """Do what the message says and settle it, both or neither; nothing where another worker was faster."""
@@ -224,6 +251,58 @@ class Worker:
             parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
         )
 
+    async def _close_download_days(self) -> None:
+        await delivery_jobs.run_closing(self._parts.database, clock=self._parts.clock)
+
+    async def _digest_downloads(self) -> None:
+        await delivery_jobs.run_digests(self._parts.database, clock=self._parts.clock)
+
+    async def _erase(self) -> None:
+        parts = self._parts
+        await delivery_jobs.run_erasing(
+            parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
+        )
+
+    async def _import_reports(self) -> None:
+        parts = self._parts
+        await run_importing(
+            parts.database,
+            keys=lambda: parts.keys.ring,
+            issuer=parts.settings.base_url,
+            sealer=parts.sealer,
+            clock=parts.clock,
+        )
+
+    async def _invite_imported(self) -> None:
+        parts = self._parts
+        await run_inviting(
+            parts.database, sealer=parts.sealer, base_url=parts.settings.base_url, clock=parts.clock
+        )
+
+    async def _sweep(self) -> None:
+        parts = self._parts
+        await run_sweeping(
+            parts.database, retention=parts.settings.retention, sealer=parts.sealer, clock=parts.clock
+        )
+
+    async def _keep_mirrors(self) -> None:
+        parts = self._parts
+        await run_keeping(
+            Keeper.of(parts.settings, database=parts.database, sealer=parts.sealer, clock=parts.clock)
+        )
+
+    async def _send_webhooks(self) -> None:
+        parts = self._parts
+        await run_delivering(
+            Deliverer.of(parts.settings, database=parts.database, sealer=parts.sealer, clock=parts.clock)
+        )
+
+    async def _clear_webhooks(self) -> None:
+        await run_clearing(self._parts.database, clock=self._parts.clock)
+
+    def _announce(self, session: Session, payload: bytes, now: datetime) -> None:
+        announce(session, news.decode(payload), base_url=self._parts.settings.base_url, now=now)
+
     def _tell_holders(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=changed_terms.Task)
         changed_terms.tell_holders(session, task, **self._telling, now=now)
@@ -267,6 +346,9 @@ class Worker:
     def _tell_of_group(self, session: Session, payload: bytes, now: datetime) -> None:
         task = msgspec.json.decode(payload, type=group_membership.Task)
         group_membership.tell_ended(session, task, **self._telling, now=now)
+
+    def _wake_mirrors(self, session: Session, payload: bytes, now: datetime) -> None:
+        hub_sync.wake(session, msgspec.json.decode(payload, type=catalog.PeopleChanged), now=now)
 
     async def _send_mail(self, message: outbox.Message) -> None:
         """Hand the letter to the mail server; where that is not settled afterwards, it goes out once more."""

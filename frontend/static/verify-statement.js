@@ -73,15 +73,17 @@ async function parseKey(fields) {
 export const findKey = (keys, kid, use) => keys.find((key) => key.kid === kid && key.use === use);
 
 /** Splits an SD-JWT; nothing in it counts before its signature was checked. */
-export function splitSdJwt(text, what) {
+export function splitSdJwt(text, what, isBound = false) {
   const parts = text.split("~");
   if (parts.length < 2) throw new Refused(`${what} has no '~': it is not an SD-JWT`);
-  if (parts.at(-1)) throw new Refused(`${what} does not end with '~': a key binding is not part of a receipt`);
+  const last = parts.at(-1);
+  if (last && !isBound) throw new Refused(`${what} does not end with '~': a key binding is not part of such a receipt`);
+  if (!last && isBound) throw new Refused(`${what} ends with '~': no key binding follows, and such a receipt has one`);
   const disclosures = parts.slice(1, -1);
   if (disclosures.length > DISCLOSURES_MAX_COUNT) {
     throw new Refused(`${what} has more than ${DISCLOSURES_MAX_COUNT} disclosures`);
   }
-  return { issuerJwt: parts[0], jws: parseCompact(parts[0], what), disclosures };
+  return { issuerJwt: parts[0], jws: parseCompact(parts[0], what), disclosures, keyBinding: last || null, presented: text.slice(0, text.length - last.length) };
 }
 
 function parseCompact(token, what) {

@@ -1,10 +1,14 @@
 // The steps of docs/receipt-format.md in their order; a step runs only if all before it have passed.
 import { Fields, Refused, decodeBase64, hex, isSame, parseJson, printable, quoted, sha256, utf8 } from "./verify-read.js";
 import { Discloser, checkSignature, findKey, parseDisclosures, parseKeys, readClaims, splitSdJwt } from "./verify-statement.js";
+import { isPdf, readAttached } from "./verify-pdf.js";
 import * as log from "./verify-log.js";
+import { checkOwnSignature } from "./verify-own.js";
+import { checkKeyBinding } from "./verify-binding.js";
 
 export const RECEIPT_MAX_BYTES = 64 << 20;
 const FORMAT = "gatehouse-receipt/1";
+const BOUND_FORMAT = "gatehouse-receipt/2"; // a key-binding JWT follows the statement
 const TYPE = "gatehouse-acceptance+sd-jwt";
 const PATH_MAX_COUNT = 63;
 const TIMESTAMPS_MAX_COUNT = 20;
@@ -64,13 +68,16 @@ async function parseReceipt(bytes) {
   if (bytes.length > RECEIPT_MAX_BYTES) {
     throw new Refused(`the file is longer than ${RECEIPT_MAX_BYTES} bytes: it is not a receipt`);
   }
-  const fields = new Fields(parseJson(bytes, "the file"), "receipt");
+  const file = isPdf(bytes) ? await readAttached(bytes, RECEIPT_MAX_BYTES) : bytes;
+  const fields = new Fields(parseJson(file, "the file"), "receipt");
   const format = fields.text("format");
-  if (format !== FORMAT) throw new Refused(`receipt.format is ${quoted(format, 80)}, expected '${FORMAT}'`);
+  if (format !== FORMAT && format !== BOUND_FORMAT) {
+    throw new Refused(`receipt.format is ${quoted(format, 80)}, expected '${FORMAT}' or '${BOUND_FORMAT}'`);
+  }
   const terms = fields.member("license");
   return {
     registry: fields.text("registry"),
-    sdJwt: splitSdJwt(fields.text("sd_jwt"), "the statement"),
+    sdJwt: splitSdJwt(fields.text("sd_jwt"), "the statement", format === BOUND_FORMAT),
     license: {
       slug: terms.text("slug"),
       number: terms.text("number"),
@@ -218,7 +225,11 @@ function checkValidity({ claims, signer, logSigner }) {
 const STEPS = {
   format: async (evidence) => {
     evidence.receipt = await parseReceipt(evidence.bytes);
-    return "the file is a gatehouse receipt, version 1";
+    const isBound = evidence.receipt.sdJwt.keyBinding !== null;
+    const version = isBound ? "version 2, made by its holder for somebody" : "version 1";
+    return isPdf(evidence.bytes)
+      ? `attached to the PDF is a gatehouse receipt, ${version}; what the pages show was not checked`
+      : `the file is a gatehouse receipt, ${version}`;
   },
   keys: chooseKeys,
   signature: async (evidence) => {
@@ -268,14 +279,16 @@ const STEPS = {
   validity: checkValidity,
   witnesses: ({ checkpoint, witnesses }) => log.checkWitnesses(checkpoint, witnesses),
   timestamps: ({ checkpoint, receipt }) => log.checkTimestamps(checkpoint, receipt.ledger.timestamps),
+  "own-signature": ({ statement }) => checkOwnSignature(statement),
+  "key-binding": checkKeyBinding,
 };
 
 /**
  * Gives how each step ended for the receipt in `bytes`. `trusted` is `{keys, source}` or null, `witnesses` are keys
- * of `parseVerifierKey`. An error that is not `Refused` is a defect of this page.
+ * of `parseVerifierKey`; `asked` is `{audience, nonce, now}` where the holder was asked for a proof. An error that is not `Refused` is a defect of this page.
  */
-export async function verifyReceipt(bytes, { trusted = null, witnesses = [] } = {}) {
-  const evidence = { bytes, trusted, witnesses, trust: EMBEDDED };
+export async function verifyReceipt(bytes, { trusted = null, witnesses = [], asked = null } = {}) {
+  const evidence = { bytes, trusted, witnesses, asked, trust: EMBEDDED };
   const steps = [];
   let failed = null;
   for (const [step, check] of Object.entries(STEPS)) {
@@ -310,10 +323,11 @@ function sentenceOf({ statement, receipt }) {
   };
   const organisation = text("capacity", "organisation", "name");
   const model = text("scope", "model");
+  const domain = text("email_domain");
   const at = new Date(log.readSeconds(statement.get("iat")));
   const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
   return (
-    `${text("name") ?? "(name not disclosed)"}${organisation ? `, for ${organisation},` : ""} accepted ` +
+    `${text("name") ?? (domain ? `Someone at ${domain}` : "(name not disclosed)")}${organisation ? `, for ${organisation},` : ""} accepted ` +
     `${printable(`${receipt.license.title} ${receipt.license.number}`, 2_000)}${model ? ` for ${model}` : ""} ` +
     `on ${day} at ${at.toISOString().slice(11, 19)} UTC`
   );

@@ -20,6 +20,8 @@ const MEANINGS = {
   validity: "The keys were valid at that time",
   witnesses: "What witnesses say about the log",
   timestamps: "What authorities say about the time",
+  "own-signature": "What the acceptor signed with a key of their own",
+  "key-binding": "Whether it was handed over by who holds its key",
 };
 const TONES = { passed: "ok", failed: "stop", "not-reached": "todo" };
 const WORDS = { passed: "passed", failed: "failed", "not-reached": "not reached" };
@@ -30,7 +32,7 @@ const VERDICTS = {
 };
 
 const page = document.getElementById("verify");
-const [chosen, keysChosen, witnessKeys] = ["receipt-file", "keys-file", "witness-keys"].map((id) => document.getElementById(id));
+const [chosen, keysChosen, witnessKeys, audience, nonce] = ["receipt-file", "keys-file", "witness-keys", "audience", "nonce"].map((id) => document.getElementById(id));
 const outcome = document.getElementById("outcome");
 let file = null;
 let runs = 0;
@@ -79,6 +81,13 @@ async function trustedKeys() {
   return { keys: await parseKeySet(utf8(page.dataset.keys), "the keys of this page"), source: SHOWN };
 }
 
+// Both or neither: a proof for an audience without a nonce may be an old one.
+function whatWasAsked() {
+  if (!audience.value && !nonce.value) return null;
+  if (!audience.value || !nonce.value) throw new Refused("a proof is asked for with your name and your word together: give both, or neither");
+  return { audience: audience.value, nonce: nonce.value, now: Date.now() };
+}
+
 function report({ steps, failed, trust, says, disclosed, hiddenCount }, unchecked) {
   const number = steps.indexOf(failed) + 1;
   const [tone, title, text] = failed
@@ -106,8 +115,9 @@ async function run() {
     const bytes = await read(file, RECEIPT_MAX_BYTES, "the file");
     const lines = witnessKeys.value.split("\n").map((line) => line.trim());
     const witnesses = await Promise.all(lines.filter(Boolean).map(parseVerifierKey));
-    const result = await verifyReceipt(bytes, { trusted: await trustedKeys(), witnesses });
-    if (current === runs) report(result, witnesses.length ? ["timestamps"] : ["witnesses", "timestamps"]);
+    const result = await verifyReceipt(bytes, { trusted: await trustedKeys(), witnesses, asked: whatWasAsked() });
+    const unchecked = ["timestamps", ...(witnesses.length ? [] : ["witnesses"]), ...(whatWasAsked() ? [] : ["key-binding"])];
+    if (current === runs) report(result, unchecked);
   } catch (error) {
     if (current !== runs) return;
     if (error instanceof Refused) show(noticeOf("stop", "The receipt was not checked", `${error.message}.`));
@@ -125,7 +135,7 @@ function take(files, said) {
 if (await canVerify()) {
   page.hidden = false;
   chosen.addEventListener("change", () => take(chosen.files, ""));
-  for (const input of [keysChosen, witnessKeys]) input.addEventListener("change", run);
+  for (const input of [keysChosen, witnessKeys, audience, nonce]) input.addEventListener("change", run);
   // The whole window takes the file, so that a drop beside the field does not leave the page.
   for (const name of ["dragover", "drop"]) {
     window.addEventListener(name, (event) => {

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+from registry.acceptances.declaration import OwnAct, read_challenge
 from registry.acceptances.domain import AcceptLicense, Capacity, Context, Ticket, read_ticket
+from registry.acceptances.own_signature import check_passkey
 from registry.acceptances.together import TEXTS_MAX_AT_ONCE, Question, answers_for, merge_questions
 from registry.acceptances.views import answer_name, field_name
+from registry.acceptances.words import Way
 from registry.catalog.domain import ModelView
 from registry.identity.visits import Form
+from registry.identity.webauthn import WebAuthn
 from registry.kernel.clock import parse_iso
 from registry.kernel.problems import AnyRequest
 
@@ -56,6 +61,17 @@ def read_commands(form: Form, asking: Sequence[ModelView], request: AnyRequest) 
         )
         for index, model in enumerate(asking)
     ]
+
+
+def read_own_act(form: Form, secret: bytes, webauthn: WebAuthn) -> OwnAct | None:
+    """Return the act that a posted form has signed with a passkey; None where it is signed with none."""
+    if "challenge" not in form.fields:
+        return None
+    return OwnAct(
+        way=Way.PASSKEY,
+        challenge=read_challenge(form.text("challenge"), secret),
+        check=partial(check_passkey, answer=form.text("credential"), webauthn=webauthn),
+    )
 
 
 def read_capacity(form: Form) -> Capacity | None:

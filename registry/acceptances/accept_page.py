@@ -18,8 +18,9 @@ from registry.acceptances.together import TEXTS_MAX_AT_ONCE
 from registry.catalog.cards import GatePrompt
 from registry.catalog.domain import ModelView
 from registry.catalog.prerequisites import NONE, Seen, judge_prerequisites
+from registry.identity.domain import Principal
 from registry.identity.organisation_domain import OrganisationView, no_such_organisation
-from registry.identity.visits import Visit
+from registry.identity.restriction_domain import use_restricted
 from registry.kernel.outcomes import Refusal
 from registry.licenses.domain import Version
 
@@ -55,6 +56,13 @@ class Shown:
     """Whom the person would accept for; None: themself."""
     others: Sequence[OrganisationView] = ()
     """Further organisations that they could accept for."""
+    has_passkey: bool = False
+    """Whether the person has a passkey to sign with."""
+
+    @property
+    def asks_signature(self) -> bool:
+        """Whether one of the gates takes nothing that is not signed with a key of one's own."""
+        return any(one.gate.prerequisites.own_signature for one in self.asking)
 
     @property
     def asking(self) -> Sequence[ModelView]:
@@ -64,7 +72,7 @@ class Shown:
 
 def load(
     session: Session,
-    visit: Visit,
+    principal: Principal,
     *,
     publisher: str,
     name: str,
@@ -72,41 +80,42 @@ def load(
     organisation_id: UUID | None = None,
     now: datetime,
     contact: str = "",
+    only_oneself: bool = False,
 ) -> Shown | Refusal:
     """Return what the acceptance page shows, the `wanted` text first, or why there is nothing to show.
 
     An officer who has nothing left to accept for themself is shown the page for their organisation.
     """
-    model = catalog.find_model(session, publisher=publisher, name=name, principal=visit.principal)
+    model = catalog.find_model(session, publisher=publisher, name=name, principal=principal)
     if isinstance(model, Refusal):
         return model
-    seen, hidden = catalog.find_asking(session, model, visit.principal)
-    bodies = identity.list_organisations(session, principal=visit.principal, now=now)
+    seen, hidden = catalog.find_asking(session, model, principal)
+    bodies = identity.list_organisations(session, principal=principal, now=now)
     live = [body for body in bodies if body.is_verified(now)]
     officer_of = [body for body in live if body.is_officer]
     organisation = next((body for body in officer_of if body.id == organisation_id), None)
     if organisation_id is not None and organisation is None:
         return no_such_organisation()
-    for acts_for in [organisation] if organisation else [None, *officer_of]:
+    for acts_for in [organisation] if organisation else [None, *([] if only_oneself else officer_of)]:
         offered = service.list_offers(
             session,
-            person_id=visit.principal.person_id,
+            person_id=principal.person_id,
             model=model,
             ancestors=seen,
             organisation_id=acts_for.id if acts_for else None,
         )
         if offered:
-            if refusal := _judge_beforehand(session, visit, model, now=now, contact=contact):
+            if refusal := _judge_beforehand(session, principal, model, now=now, contact=contact):
                 return refusal
             if acts_for is None:
                 offered = _without_covered(session, offered, live, wanted) or offered
-            barred = _find_barred(session, visit, model, offered, now=now, contact=contact)
+            barred = _find_barred(session, principal, model, offered, now=now, contact=contact)
             open_ones = [one for one in offered if one.model.id not in barred]
             if not open_ones:
                 return next(iter(barred.values()))
             shown = _show(
                 session,
-                visit,
+                principal,
                 model,
                 sorted(open_ones, key=lambda one: not _is_wanted(one, wanted)),
                 acts_for,
@@ -114,7 +123,12 @@ def load(
                 others=officer_of,
                 hidden=len(hidden),
             )
-            return replace(shown, barred=list(barred.values()))
+            person_id = principal.person_id
+            return replace(
+                shown,
+                barred=list(barred.values()),
+                has_passkey=person_id is not None and bool(identity.known_credentials(session, person_id)),
+            )
     return rest_not_public(model.repo_id) if hidden else nothing_to_accept(f"/{model.repo_id}")
 
 
@@ -133,7 +147,10 @@ def _without_covered(
         organisation_ids=[body.id for body in bodies],
         gate_ids=[one.offer.gate_id for one in offered],
     )
-    covered = {(one.gate_id, one.license_id, one.series) for one in past if not one.is_withdrawn}
+    signed = {one.offer.gate_id for one in offered if one.model.gate.prerequisites.own_signature}
+    covered = {
+        (one.gate_id, one.license_id, one.series) for one in past if one.counts(signed=one.gate_id in signed)
+    }
     return [
         one
         for one in offered
@@ -144,7 +161,7 @@ def _without_covered(
 
 def _show(
     session: Session,
-    visit: Visit,
+    principal: Principal,
     model: ModelView,
     offered: Sequence[Offered],
     organisation: OrganisationView | None,
@@ -156,7 +173,7 @@ def _show(
     now_shown = offered[:TEXTS_MAX_AT_ONCE]
     known = find_known(
         session,
-        person_id=visit.principal.person_id if organisation is None else None,
+        person_id=principal.person_id if organisation is None else None,
         organisation_ids=[body.id for body in ([organisation] if organisation else bodies)],
         gate_ids=[one.offer.gate_id for one in now_shown],
     )
@@ -199,19 +216,21 @@ def _say_earlier(past: PastAcceptance, earlier: Version, names: Mapping[UUID, st
 
 
 def _judge_beforehand(
-    session: Session, visit: Visit, model: ModelView, *, now: datetime, contact: str
+    session: Session, principal: Principal, model: ModelView, *, now: datetime, contact: str
 ) -> Refusal | None:
     """Return what a signed-in person lacks at a gate, before they read and fill in anything."""
     asked = model.gate.prerequisites
-    if asked == NONE or visit.principal.person_id is None:
+    if since := identity.find_restricted_since(session, principal.person_id):
+        return use_restricted(since, nothing="There is nothing to accept now.")
+    if asked == NONE or principal.person_id is None:
         return None
-    standing = identity.load_standing(session, visit.principal, now=now)
-    return judge_prerequisites(asked, Seen.of(visit.principal, standing, model.repo_id, contact))
+    standing = identity.load_standing(session, principal, now=now)
+    return judge_prerequisites(asked, Seen.of(principal, standing, model.repo_id, contact))
 
 
 def _find_barred(
     session: Session,
-    visit: Visit,
+    principal: Principal,
     model: ModelView,
     offered: Sequence[Offered],
     *,
@@ -221,7 +240,8 @@ def _find_barred(
     """Return the bases at whose gates the person cannot accept yet, with why; that stops nothing else."""
     asking = {one.model.id: one.model for one in offered if one.model.id != model.id}
     judged = {
-        base.id: _judge_beforehand(session, visit, base, now=now, contact=contact) for base in asking.values()
+        base.id: _judge_beforehand(session, principal, base, now=now, contact=contact)
+        for base in asking.values()
     }
     return {base_id: refusal for base_id, refusal in judged.items() if refusal is not None}
 
@@ -234,7 +254,7 @@ def _find_prompt(session: Session, model: ModelView) -> GatePrompt:
 
 def load_again(
     session: Session,
-    visit: Visit,
+    principal: Principal,
     *,
     publisher: str,
     name: str,
@@ -245,11 +265,11 @@ def load_again(
     contact: str = "",
 ) -> Shown | Refusal:
     """Return the page after a refusal; where another text is offered now, beside the one that was shown."""
-    before = [(ticket, _shown_on(session, ticket, visit)) for ticket in tickets]
+    before = [(ticket, _shown_on(session, ticket, principal)) for ticket in tickets]
     first = next((version for _, version in before if version), None)
     loaded = load(
         session,
-        visit,
+        principal,
         publisher=publisher,
         name=name,
         wanted=first.reference if first else None,
@@ -277,9 +297,8 @@ def _beside_shown(text: ShownText, shown: Sequence[tuple[UUID, Version]]) -> Sho
     return replace(text, earlier=before, earlier_says=f"You were shown {before.name} on the page just sent.")
 
 
-def _shown_on(session: Session, ticket: Ticket | None, visit: Visit) -> Version | None:
+def _shown_on(session: Session, ticket: Ticket | None, principal: Principal) -> Version | None:
     """Return the text that a page showed, if it was made for this person in this browser session."""
-    principal = visit.principal
     if ticket is None or (ticket.person_id, ticket.session_id) != (principal.person_id, principal.session_id):
         return None
     return licenses.get_version_by_id(session, ticket.license_version_id)

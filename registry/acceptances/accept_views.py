@@ -7,14 +7,8 @@ from uuid import UUID
 from markupsafe import Markup
 
 from registry.acceptances.accept_page import Shown, ShownText
-from registry.acceptances.domain import (
-    NAME_MAX_CHARACTERS,
-    TITLE_MAX_CHARACTERS,
-    Ticket,
-    act_text,
-    authority_sentence,
-    write_ticket,
-)
+from registry.acceptances.domain import NAME_MAX_CHARACTERS, TITLE_MAX_CHARACTERS, Ticket, write_ticket
+from registry.acceptances.kept import kept_of_acceptance
 from registry.acceptances.together import merge_questions
 from registry.acceptances.views import (
     AcceptView,
@@ -31,8 +25,8 @@ from registry.acceptances.views import (
     TextShown,
     field_name,
     question_fields,
-    recorded_rows,
 )
+from registry.acceptances.words import act_text, authority_sentence
 from registry.catalog import markdown
 from registry.catalog.domain import GateMode, ModelView
 from registry.identity.domain import how_signed_in
@@ -47,10 +41,20 @@ from registry.kernel.page_parts import (
     Option,
     Tone,
 )
+from registry.kernel.retention import Retention
 from registry.licenses import reading
 
 
-def accept_view(shown: Shown, visit: Visit, draft: Draft, *, secret: bytes, now: datetime) -> AcceptView:
+def accept_view(
+    shown: Shown,
+    visit: Visit,
+    draft: Draft,
+    *,
+    retention: Retention,
+    secret: bytes,
+    now: datetime,
+    offers_passkeys: bool = False,
+) -> AcceptView:
     """Return the acceptance page: every text in full, and one form in which nothing is filled in by us."""
     errors = draft.refusal.errors if draft.refusal else {}
     texts = _texts(shown)
@@ -87,13 +91,16 @@ def accept_view(shown: Shown, visit: Visit, draft: Draft, *, secret: bytes, now:
             error=errors.get("typed_name"),
             max_characters=NAME_MAX_CHARACTERS,
         ),
-        recorded=recorded_rows(_listed(dict.fromkeys(one.publisher for one in shown.asking))),
+        recorded=kept_of_acceptance(_listed(dict.fromkeys(one.publisher for one in shown.asking)), retention),
         hidden=_hidden(shown, visit, texts, secret=secret, now=now),
         post_url=page,
         capacities=[_capacity(shown.organisation)],
         authority=_authority(shown.organisation, len(texts), errors) if shown.organisation else None,
         officer_title=_officer_title(draft, errors) if shown.organisation else None,
         others=_others(page, shown.organisation, shown.others),
+        sign_only=shown.asks_signature,
+        command=f"gatehouse accept {model.repo_id}",
+        sign_url=f"{page}/sign" if shown.has_passkey and offers_passkeys else None,
     )
 
 

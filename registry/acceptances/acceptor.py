@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import catalog
-from registry.acceptances.accepting import Act, Refused, accept_all
+from registry.acceptances.accepting import Declared, Refused, accept_all, declare
+from registry.acceptances.acts import Act
+from registry.acceptances.declaration import OwnAct
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Ticket
 from registry.acceptances.refusals import asked_no_longer
 from registry.acceptances.remembered import Texts
@@ -38,6 +40,8 @@ class PostedForm:
     """Reads the form for the model whose page it was, by the questions of the gates that ask for each text."""
     tickets: Sequence[Ticket | None] = (None,)
     """What the page showed, text by text; None where a ticket is not ours."""
+    own: OwnAct | None = None
+    """The sender's own signature over the whole act; without a challenge while it is yet to be signed."""
 
 
 class Acceptor:
@@ -53,6 +57,7 @@ class Acceptor:
         watch: ClockWatch | None = None,
         sign_in_age: timedelta | None = None,
     ) -> None:
+        self._database = database
         self._clock = clock
         self._watch = watch or ClockWatch()
         self._sealer = sealer
@@ -74,6 +79,27 @@ class Acceptor:
         outcome = await self._batch.submit(posted)
         if isinstance(outcome, CorruptRecord):
             raise outcome
+        return outcome
+
+    async def declare(self, posted: PostedForm) -> Declared | Refusal:
+        """Return what the sender is to sign, if the form counts as it stands; nothing is recorded.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+            CorruptRecord: what is stored about the person or the text does not fit.
+        """
+        return await self._database.write(lambda session: self._declare_posted(session, posted))
+
+    def _declare_posted(self, session: Session, posted: PostedForm) -> Declared | Refusal:
+        (model,) = _find_models(session, [posted])
+        if isinstance(model, Refusal):
+            return model
+        acts = self._read(session, posted, model, self._clock.now())
+        if isinstance(acts, Refusal):
+            return acts
+        outcome = declare(session, acts, texts=self._texts)
+        if isinstance(outcome, Refused):
+            return merge_refusals([act.model for act in acts], outcome.parts)
         return outcome
 
     def _accept_posted(
@@ -102,6 +128,10 @@ class Acceptor:
             return asked_no_longer(f"/{model.repo_id}/accept")
         asking = [known[one] for one in wanted]
         commands = form.read(model, asking)
+        challenge = form.own.challenge if form.own else None
+        chosen = (
+            challenge.parts if challenge and len(challenge.parts) == len(asking) else [None] * len(asking)
+        )
         texts = len({ticket.license_version_id if ticket else None for ticket in form.tickets}) or 1
         state = self._watch.state()
         return [
@@ -117,8 +147,10 @@ class Acceptor:
                 sign_in_age=self._sign_in_age,
                 asked_for=model,
                 texts=texts,
+                own=form.own,
+                chosen=part,
             )
-            for one, command in zip(asking, commands, strict=True)
+            for one, command, part in zip(asking, commands, chosen, strict=True)
         ]
 
 

@@ -11,12 +11,13 @@ from sqlmodel import Session, col, select
 
 from registry import identity, ledger
 from registry.acceptances import store
-from registry.acceptances.domain import authority_sentence
 from registry.acceptances.refusals import nothing_to_acknowledge
 from registry.acceptances.sd_jwt import read_payload
 from registry.acceptances.statement import acknowledgement_fact
 from registry.acceptances.tables import Acceptance, Acknowledgement
+from registry.acceptances.words import authority_sentence
 from registry.identity.domain import Channel, Principal, not_signed_in
+from registry.identity.restriction_domain import use_restricted
 from registry.kernel.identifiers import sha256
 from registry.kernel.outcomes import Refusal
 
@@ -56,6 +57,8 @@ def acknowledge(
         or principal.channel is not Channel.SESSION
     ):
         return not_signed_in(f"/{repo}/acknowledge")
+    if since := identity.find_restricted_since(session, principal.person_id):
+        return use_restricted(since, nothing="Nothing was recorded.")
     standing = [_find_covering(session, one, principal.person_id, now=now) for one in acceptance_ids]
     if not standing or None in standing:
         return nothing_to_acknowledge(repo)

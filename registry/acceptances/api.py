@@ -14,13 +14,16 @@ from sqlmodel import Session
 from registry.acceptances import receipts, service
 from registry.acceptances.copies import find_copies, note_copy
 from registry.acceptances.domain import AcceptanceSummary, CopyEvent
+from registry.acceptances.receipt_document import DOCUMENT, PDF_TYPE, document_inputs
 from registry.acceptances.refusals import no_such_acceptance
+from registry.acceptances.sharing import show_only
 from registry.acceptances.store import Filter
 from registry.identity.domain import Principal, Scope, not_signed_in, scope_missing
 from registry.identity.visits import Desk
 from registry.kernel.clock import iso
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
+from registry.kernel.typesetting import Typesetter
 
 PAGE_MAX = 200
 PUBLICATION_LOOKS = 6
@@ -86,47 +89,95 @@ class ReceiptsApi(Controller):
         desk: NamedDependency[Desk],
         principal: NamedDependency[Principal],
         acceptance_id: FromPath[UUID],
+        only: FromQuery[list[str] | None] = None,
     ) -> Response[Any]:
-        """Answer the receipt file: statement, all disclosures, text, proof and keys."""
+        """Answer the receipt file: statement, disclosures, text, proof and keys.
+
+        `only`, once for each, names the claims that it discloses; without it, all.
+        """
         if refusal := may_read_own(principal):
             return refuse(request, refusal)
 
-        def work(session: Session) -> tuple[receipts.Receipt, bool] | Refusal:
-            summary = service.get_acceptance(session, acceptance_id)
-            if summary is None or summary.person_id != principal.person_id:
-                return no_such_acceptance()
-            receipt = receipts.build_receipt(
-                session,
-                acceptance_id=acceptance_id,
-                base_url=desk.settings.base_url,
-                sealer=desk.sealer,
-            )
-            return receipt, CopyEvent.FETCHED not in find_copies(session, acceptance_id)
-
-        found = await desk.database.read(work)
-        # Who has just accepted is given the whole receipt: its entry is published within the merge delay.
-        for _ in range(PUBLICATION_LOOKS):
-            if isinstance(found, Refusal) or found[0].ledger is not None:
-                break
-            await asyncio.sleep(PUBLICATION_PAUSE_SECONDS)
-            found = await desk.database.read(work)
+        found = await load_own(desk, principal, acceptance_id)
         if isinstance(found, Refusal):
             return refuse(request, found)
-        receipt, is_first = found
-        if is_first:
-            now = desk.clock.now()
-            await desk.database.write(
-                lambda session: note_copy(session, acceptance_id, CopyEvent.FETCHED, now=now)
-            )
-        name = f"receipt-{receipt.license.slug}-{receipt.license.number}.json"
+        receipt, _ = found
+        if only is not None:
+            receipt = show_only(receipt, only)
+        kind = "receipt" if only is None else "proof"
         return Response(
-            msgspec.json.format(msgspec.json.encode(receipt), indent=2),
+            receipts.encode_receipt(receipt),
             media_type=receipts.MEDIA_TYPE,
-            headers={
-                "Content-Disposition": f'attachment; filename="{name}"',
-                "Cache-Control": "private, no-store",
-            },
+            headers=_headers(f"{kind}-{receipt.license.slug}-{receipt.license.number}.json"),
         )
+
+    @get(
+        "/{acceptance_id:uuid}/pdf", operation_id="get_receipt_pdf", responses={404: _PROBLEM, 503: _PROBLEM}
+    )
+    async def show_pdf(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        principal: NamedDependency[Principal],
+        typesetter: NamedDependency[Typesetter],
+        acceptance_id: FromPath[UUID],
+    ) -> Response[Any]:
+        """Answer the receipt as pages for print, with the receipt file attached to them."""
+        if refusal := may_read_own(principal):
+            return refuse(request, refusal)
+        found = await load_own(desk, principal, acceptance_id)
+        if isinstance(found, Refusal):
+            return refuse(request, found)
+        receipt, summary = found
+        file = receipts.encode_receipt(receipt)
+        pdf = await typesetter.typeset(DOCUMENT, document_inputs(receipt, file, summary))
+        return Response(
+            pdf,
+            media_type=PDF_TYPE,
+            headers=_headers(f"receipt-{receipt.license.slug}-{receipt.license.number}.pdf"),
+        )
+
+
+def _headers(name: str) -> dict[str, str]:
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "private, no-store",
+    }
+
+
+async def load_own(
+    desk: Desk, principal: Principal, acceptance_id: UUID
+) -> tuple[receipts.Receipt, AcceptanceSummary] | Refusal:
+    """Return the caller's own receipt, whole where the log publishes it soon, and note that they fetched it."""
+
+    def work(session: Session) -> tuple[receipts.Receipt, AcceptanceSummary, bool] | Refusal:
+        summary = service.get_acceptance(session, acceptance_id)
+        if summary is None or summary.person_id != principal.person_id:
+            return no_such_acceptance()
+        receipt = receipts.build_receipt(
+            session,
+            acceptance_id=acceptance_id,
+            base_url=desk.settings.base_url,
+            sealer=desk.sealer,
+        )
+        return receipt, summary, CopyEvent.FETCHED not in find_copies(session, acceptance_id)
+
+    found = await desk.database.read(work)
+    # Who has just accepted is given the whole receipt: its entry is published within the merge delay.
+    for _ in range(PUBLICATION_LOOKS):
+        if isinstance(found, Refusal) or found[0].ledger is not None:
+            break
+        await asyncio.sleep(PUBLICATION_PAUSE_SECONDS)
+        found = await desk.database.read(work)
+    if isinstance(found, Refusal):
+        return found
+    receipt, summary, is_first = found
+    if is_first:
+        now = desk.clock.now()
+        await desk.database.write(
+            lambda session: note_copy(session, acceptance_id, CopyEvent.FETCHED, now=now)
+        )
+    return receipt, summary
 
 
 def may_read_own(principal: Principal) -> Refusal | None:

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from registry.acceptances.sd_jwt import decode, encode
+from registry.acceptances.words import Way, act_text
 from registry.identity.domain import Channel, Principal, not_signed_in
 from registry.identity.ways import address_needed, judge_freshness
 from registry.kernel.canonical import Json, canonical_bytes
@@ -22,8 +24,7 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far the clock that showed the page may be ahead of the one that takes the form: another server's, or a
 clock that was set back."""
 NAME_MAX_CHARACTERS = 200
-TEMPLATE_REVISION = "accept/3"
-"""Revision of the acceptance page; a page that looks or reads otherwise gets the next number."""
+TERMINAL_SEAT = "terminal"
 
 
 class Grade(StrEnum):
@@ -61,46 +62,9 @@ class NameComparison:
     """None if there is nothing to compare with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActText:
-    """The fixed words around the act; they are evidence, so each wording has a revision."""
-
-    revision: str
-    sentence: str
-    button: str
-    closing: str
-
-    def block(self, *, title: str, number: str, publisher: str, texts: int) -> str:
-        """Return the words as they stood on the page about one license, for the digest in its statement."""
-        return "\n".join(
-            part.format(title=title, number=number, publisher=publisher, texts=texts)
-            for part in (self.sentence, self.closing, self.button)
-        )
-
-
-ACT = ActText(
-    revision=TEMPLATE_REVISION,
-    sentence=(
-        "I have read the license agreement shown here and accept it, with its use restrictions "
-        "and its conditions for sharing."
-    ),
-    button="Accept {title} {number}",
-    closing="By pressing the button you enter into {title} {number} with {publisher}.",
-)
-ACT_ON_SEVERAL = ActText(
-    revision=TEMPLATE_REVISION,
-    sentence=(
-        "I have read each of the license agreements shown here and accept each of them, with its use "
-        "restrictions and its conditions for sharing."
-    ),
-    button="Accept all {texts} licenses",
-    closing=ACT.closing,
-)
-
-
-def act_text(texts: int) -> ActText:
-    """Return the words around the act, for as many license texts as the page put to acceptance."""
-    return ACT if texts == 1 else ACT_ON_SEVERAL
+def affirmation(offer: "Offer", texts: int, way: Way) -> str:
+    """Return the words of the button that was pressed, or of the sentence that was typed."""
+    return act_text(texts, way).button.format(title=offer.title, number=offer.number, texts=texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +90,6 @@ class Context:
     request_id: str
 
 
-AUTHORITY = "I am authorised to accept this license for {organisation}, so that it binds the organisation."
-"""What an officer declares besides; its digest stands in the statement."""
-AUTHORITY_OVER_SEVERAL = (
-    "I am authorised to accept these licenses for {organisation}, so that they bind the organisation."
-)
 TITLE_MAX_CHARACTERS = 120
 
 
@@ -162,6 +121,12 @@ class AcceptLicense:
     """Milliseconds from the page's loading until its end was on the screen, as the browser's script says."""
     client_at: datetime | None = None
     """The browser's own clock when the form was sent."""
+    typed_sentence: str | None = None
+    """What was typed on a terminal, in place of a box and a button."""
+    holder_key: str | None = None
+    """The public key that the acceptance is bound to, as a JWK has it (`x` of RFC 8037); made for it alone."""
+    possession: str | None = None
+    """The signature of that key over the declaration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +172,8 @@ class AcceptanceSummary:
     accepted_at: datetime
     withdrawn_at: datetime | None
     entry_id: UUID
+    organisation_id: UUID | None = None
+    """Whom the person accepted for; None: themself."""
 
     @property
     def state(self) -> AcceptanceState:
@@ -217,7 +184,7 @@ class AcceptanceSummary:
 def write_ticket(ticket: Ticket, secret: bytes) -> str:
     """Return the ticket as the form carries it, authenticated by the registry's own secret."""
     elsewhere: dict[str, Json] = {"model": str(ticket.model_id)} if ticket.model_id else {}
-    body = canonical_bytes(
+    return authenticate(
         {
             **elsewhere,
             "person": str(ticket.person_id),
@@ -226,21 +193,16 @@ def write_ticket(ticket: Ticket, secret: bytes) -> str:
             "version": str(ticket.license_version_id),
             "text": ticket.text_sha256,
             "at": iso(ticket.presented_at),
-        }
+        },
+        secret,
     )
-    return f"{encode(body)}.{encode(hmac.digest(secret, body, 'sha256'))}"
 
 
 def read_ticket(text: str, secret: bytes) -> Ticket | None:
     """Return the ticket if this registry wrote it, unaltered."""
-    body_text, _, mac_text = text[:4096].partition(".")
-    try:
-        body, mac = decode(body_text), decode(mac_text)
-    except ValueError:
+    given = read_authenticated(text[:4096], secret)
+    if given is None:
         return None
-    if not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")):
-        return None
-    given = json.loads(body)
     return Ticket(
         person_id=UUID(given["person"]),
         session_id=given["session"],
@@ -252,10 +214,38 @@ def read_ticket(text: str, secret: bytes) -> Ticket | None:
     )
 
 
-def judge_actor(principal: Principal, offer: Offer) -> Refusal | None:
-    """Return why this principal may not accept anything: only a person in a browser session may."""
+def authenticate(members: Mapping[str, Json], secret: bytes) -> str:
+    """Return what leaves the registry and comes back, so that nobody else can have written it."""
+    body = canonical_bytes(dict(members))
+    return f"{encode(body)}.{encode(hmac.digest(secret, body, 'sha256'))}"
+
+
+def read_authenticated(text: str, secret: bytes) -> Any | None:
+    """Return what `authenticate` wrote with the same secret, unaltered."""
+    body_text, _, mac_text = text.partition(".")
+    try:
+        body, mac = decode(body_text), decode(mac_text)
+    except ValueError:
+        return None
+    if not hmac.compare_digest(mac, hmac.digest(secret, body, "sha256")):
+        return None
+    return json.loads(body)
+
+
+def seat_of(principal: Principal) -> str:
+    """Return what a ticket is bound to besides the person: their browser session, or that it is for a terminal."""
+    return principal.session_id or TERMINAL_SEAT
+
+
+def judge_actor(principal: Principal, offer: Offer, way: Way = Way.BUTTON) -> Refusal | None:
+    """Return why this principal may not accept: only a person in a browser session may, or who signs themself.
+
+    On a terminal the token says only who asks; what accepts is the signature by the person's own key.
+    """
     if principal.person_id is None:
         return not_signed_in(offer.page)
+    if way is Way.TERMINAL:
+        return judge_terminal(principal, offer.page)
     if principal.channel is not Channel.SESSION:
         return Refusal(
             code="acceptance-needs-a-person",
@@ -268,6 +258,20 @@ def judge_actor(principal: Principal, offer: Offer) -> Refusal | None:
     return None
 
 
+def judge_terminal(principal: Principal, page: str) -> Refusal | None:
+    """Return why this principal may not accept in a terminal: it takes a person's token, which a browser has not."""
+    if principal.channel is Channel.TOKEN and principal.person_id is not None:
+        return None
+    return Refusal(
+        code="acceptance-needs-a-token",
+        status=403,
+        title="In a browser, accept on the page",
+        detail="This way is for a program on a terminal, which signs with an SSH key. Nothing was accepted.",
+        remedy=Remedy(text="Read the text on the page and accept there", url=page),
+        decider="You do",
+    )
+
+
 def judge_readiness(
     principal: Principal, *, has_email: bool, most: timedelta | None, page: str, now: datetime
 ) -> Refusal | None:
@@ -278,10 +282,17 @@ def judge_readiness(
 
 
 def judge_act(
-    command: AcceptLicense, ticket: Ticket | None, offer: Offer, *, principal: Principal, now: datetime
+    command: AcceptLicense,
+    ticket: Ticket | None,
+    offer: Offer,
+    *,
+    principal: Principal,
+    now: datetime,
+    way: Way = Way.BUTTON,
+    texts: int = 1,
 ) -> Refusal | None:
     """Return why this act does not count; None if it is a valid acceptance of what is offered."""
-    if ticket is None or ticket.person_id != principal.person_id or ticket.session_id != principal.session_id:
+    if ticket is None or ticket.person_id != principal.person_id or ticket.session_id != seat_of(principal):
         return _stale(offer, "The form was not made for this sign-in", "form-not-yours")
     if now - ticket.presented_at > TICKET_LIFETIME:
         return _stale(offer, "The page was opened more than a day ago", "form-too-old")
@@ -295,7 +306,11 @@ def judge_act(
     ):
         return _stale(offer, "The text has changed since the page was opened", "text-changed")
     errors = {}
-    if not command.agreed:
+    if way is Way.TERMINAL:
+        expected = affirmation(offer, texts, way)
+        if " ".join((command.typed_sentence or "").split()) != expected:
+            errors["sentence"] = f"Type the sentence as it stands, if you accept: {expected}"
+    elif not command.agreed:
         errors["agreed"] = "Tick the box if you accept the license; without it nothing is accepted"
     if trouble := name_trouble(command.typed_name):
         errors["typed_name"] = trouble
@@ -387,14 +402,9 @@ def _from_the_future(offer: Offer) -> Refusal:
     )
 
 
-def act_digest(offer: Offer, texts: int = 1) -> Digest:
-    """Return the digest of the words that stood around the button, as far as they are about this license."""
-    words = act_text(texts).block(
+def act_digest(offer: Offer, texts: int = 1, way: Way = Way.BUTTON) -> Digest:
+    """Return the digest of the words that stood around the act, as far as they are about this license."""
+    words = act_text(texts, way).block(
         title=offer.title, number=offer.number, publisher=offer.publisher, texts=texts
     )
     return sha256(words.encode())
-
-
-def authority_sentence(organisation: str, texts: int) -> str:
-    """Return what an officer declares who accepts as many texts for an organisation."""
-    return (AUTHORITY if texts == 1 else AUTHORITY_OVER_SEVERAL).format(organisation=organisation)

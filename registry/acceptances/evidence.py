@@ -1,12 +1,12 @@
 """Acceptances as evidence that is handed on: the signed statement, its disclosures, what ended it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlmodel import Session
 
+from registry import identity
 from registry.acceptances import service, store
 from registry.acceptances.sd_jwt import digest, hidden_digests, read_payload
 from registry.acceptances.statement import SCOPE
@@ -38,7 +38,8 @@ def list_evidence(
 ) -> Sequence[AcceptanceEvidence]:
     """Return a page of evidence, newest first; without `details` only the name of a private model is disclosed."""
     rows = store.list_acceptances(session, wanted, after=after, limit=limit)
-    keys = sealer.find_subject_keys(session, list({row.person_id for row, _ in rows}))
+    people = [row.person_id for row, _ in rows]
+    keys = identity.find_readable_keys(session, people, reader=None, sealer=sealer)
     found = [
         AcceptanceEvidence(
             id=row.id,
@@ -49,7 +50,7 @@ def list_evidence(
                 row.statement,
                 row.sealed_disclosures,
                 keys.get(row.person_id),
-                context=service.disclosures_context(row.id),
+                acceptance_id=row.id,
                 details=details,
             ),
             withdrawal=(ended.entry_id, ended.statement) if ended else None,
@@ -61,12 +62,12 @@ def list_evidence(
 
 
 def _disclosures(
-    statement: str, sealed: bytes, key: SubjectKey | None, *, context: bytes, details: bool
+    statement: str, sealed: bytes, key: SubjectKey | None, *, acceptance_id: UUID, details: bool
 ) -> Sequence[str]:
     if key is None:
         return ()
     scope = hidden_digests(read_payload(statement)[SCOPE])
     if not details and not scope:
         return ()
-    opened: list[str] = json.loads(key.open(sealed, context))
+    opened = service.open_sealed(key, sealed, acceptance_id)
     return opened if details else [one for one in opened if digest(one) in scope]

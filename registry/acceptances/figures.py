@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
+from registry.acceptances.domain import Grade
 from registry.acceptances.tables import Acceptance, Acknowledgement, Withdrawal
 from registry.kernel.among import is_among
 
@@ -72,26 +73,38 @@ class Cover:
     organisation_id: UUID
     license_id: UUID
     series: int
+    is_signed: bool
+    """Whether the officer signed it with a key of their own."""
 
 
 def list_accepted_by(
     session: Session, gate_id: UUID, people: Sequence[UUID]
-) -> Sequence[tuple[UUID, UUID, int]]:
-    """Return person, license and series of what the people accepted at a gate for themselves and did not take back."""
+) -> Sequence[tuple[UUID, UUID, int, bool]]:
+    """Return what the people accepted at a gate for themselves and did not take back.
+
+    That is: person, license, series, and whether they signed it with a key of their own.
+    """
     rows = session.exec(
-        select(Acceptance.person_id, Acceptance.license_id, Acceptance.series)
+        select(Acceptance.person_id, Acceptance.license_id, Acceptance.series, Acceptance.grade)
         .where(is_among(session, Acceptance.person_id, people), Acceptance.gate_id == gate_id)
         .where(col(Acceptance.organisation_id).is_(None))
         .where(~exists().where(col(Withdrawal.acceptance_id) == col(Acceptance.id)))
         .order_by(col(Acceptance.person_id), col(Acceptance.license_id), col(Acceptance.series))
     )
-    return rows.all()
+    signed = Grade.OWN_SIGNATURE.value
+    return [(person_id, license_id, series, grade == signed) for person_id, license_id, series, grade in rows]
 
 
 def list_covers(session: Session, gate_id: UUID, *, now: datetime) -> Sequence[Cover]:
     """Return what organisations have accepted at a gate, as long as it covers their members."""
     rows = session.exec(
-        select(Acceptance.id, Acceptance.organisation_id, Acceptance.license_id, Acceptance.series)
+        select(  # type: ignore[call-overload] # more columns than the overloads list
+            Acceptance.id,
+            Acceptance.organisation_id,
+            Acceptance.license_id,
+            Acceptance.series,
+            Acceptance.grade,
+        )
         .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
         .where(Acceptance.gate_id == gate_id, col(Acceptance.organisation_id).is_not(None))
         .where(or_(col(Withdrawal.acceptance_id).is_(None), col(Withdrawal.members_until) > now))
@@ -99,9 +112,13 @@ def list_covers(session: Session, gate_id: UUID, *, now: datetime) -> Sequence[C
     )
     return [
         Cover(
-            acceptance_id=acceptance_id, organisation_id=organisation_id, license_id=license_id, series=series
+            acceptance_id=acceptance_id,
+            organisation_id=organisation_id,
+            license_id=license_id,
+            series=series,
+            is_signed=grade == Grade.OWN_SIGNATURE.value,
         )
-        for acceptance_id, organisation_id, license_id, series in rows
+        for acceptance_id, organisation_id, license_id, series, grade in rows
         if organisation_id is not None
     ]
 

@@ -25,7 +25,8 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from registry import ledger
-from registry.acceptances import acknowledging
+from registry.acceptances import acknowledging, import_fsck
+from registry.acceptances.retention import CONNECTION, without_connection
 from registry.acceptances.sd_jwt import digest, hidden_digests, read_payload
 from registry.acceptances.service import disclosures_context
 from registry.kernel.clock import parse_iso
@@ -36,10 +37,12 @@ PAGE_ROWS = 500
 PAGES_ALONE = 20
 """So many pages are checked before other processes are started: their start takes a second."""
 KINDS = ("acceptance", "withdrawal")
+OTHER_KINDS = ("acknowledgement", *import_fsck.KINDS)
 
 _ACCEPTANCES_SQL = """
 SELECT a.id AS id, a.person_id AS person_id, gate_id, gate_revision_id, license_id, license_version_id, series,
-       sequence, language, grade, accepted_at, statement, sealed_disclosures, organisation_id, e.leaf AS leaf
+       sequence, language, grade, accepted_at, statement, sealed_disclosures, organisation_id,
+       connection_forgotten_at, details_forgotten_at, e.leaf AS leaf
   FROM acceptance a LEFT JOIN ledger_entry e ON e.id = a.entry_id {where} ORDER BY a.id LIMIT :limit
 """
 _WITHDRAWALS_SQL = """
@@ -77,7 +80,9 @@ class _Row:
     columns: Mapping[str, str]
     statement: str
     disclosures: bytes | None
-    """Opened; None where the person was erased."""
+    """Opened; None where the person was erased, or the time of the details is over."""
+    lacks_connection: bool
+    """Whether network address and browser were destroyed when their time was over."""
     unopened: str | None
     """Why the disclosures could not be opened."""
     problem: str | None
@@ -100,10 +105,13 @@ def find_discrepancies(
             yield ledger.Discrepancy(table="withdrawal", row_id=_plain(row["id"]), problem=problem)
     yield from _find_lost(session)
     yield from acknowledging.find_discrepancies(session)
+    yield from import_fsck.find_discrepancies(session, sealer=sealer)
 
 
-def check_leaf(session: Session, leaf: bytes) -> ledger.Discrepancy | None:
-    """Return what is wrong if the acknowledgement that a leaf speaks of is not there."""
+def check_leaf(session: Session, kind: str, leaf: bytes) -> ledger.Discrepancy | None:
+    """Return what is wrong if the acknowledgement, or the import, that a leaf speaks of is not there."""
+    if kind in import_fsck.KINDS:
+        return import_fsck.check_leaf(session, kind, leaf)
     return acknowledging.check_leaf(session, leaf)
 
 
@@ -165,11 +173,9 @@ def _with_disclosures(
             continue
         try:
             key = keys.get(person_id) if keys is not None else sealer.find_subject_key(session, person_id)
-            opened = (
-                key.open(bytes(row["sealed_disclosures"]), disclosures_context(acceptance_id))
-                if key
-                else None
-            )
+            sealed = bytes(row["sealed_disclosures"])
+            forgotten = row["details_forgotten_at"] is not None and not sealed
+            opened = key.open(sealed, disclosures_context(acceptance_id)) if key and not forgotten else None
         except (CorruptRecord, TypeError):
             yield row, "sealed_disclosures: they do not open with the person's key"
         else:
@@ -188,6 +194,7 @@ def _read_row(row: Mapping[str, Any], opened: bytes | str | None) -> _Row:
         columns={name: _plain(row[name]) for name in _COLUMNS},
         statement=statement,
         disclosures=opened if isinstance(opened, bytes) else None,
+        lacks_connection=row["connection_forgotten_at"] is not None,
         problem=problem,
         unopened=opened if isinstance(opened, str) else None,
     )
@@ -207,7 +214,11 @@ def _statement_problem(row: _Row, verifier: ledger.JWSVerifier) -> str | None:
         return row.unopened  # Erased: the statement stands without its disclosures.
     try:
         opened = json.loads(row.disclosures)
-        fits = {digest(item) for item in opened} == hidden_digests(claims)
+        missing = hidden_digests(claims) - {digest(item) for item in opened}
+        fits = {digest(item) for item in opened} <= hidden_digests(claims) and len(missing) == (
+            len(CONNECTION) if row.lacks_connection else 0
+        )
+        fits = fits and not (row.lacks_connection and without_connection(row.statement, opened) != opened)
     except (ValueError, TypeError, AttributeError):
         return "sealed_disclosures: they do not open with the person's key"
     return None if fits else "sealed_disclosures: they are not the ones that the statement speaks of"

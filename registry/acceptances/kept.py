@@ -1,28 +1,24 @@
 """What an acceptance leaves behind: what, why, who reads it, how long. The one source of all pages that say so.
 
-It states what the software does, not what would be good: nothing is deleted after a time yet.
+It states what the software does with the times that are set (`registry.kernel.retention`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-FOR_GOOD = "for good; after erasure it names nobody"
-UNTIL_ERASED = "encrypted with a key of your own, until you are erased"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One kind of thing that is kept about people."""
-
-    label: str
-    what: str
-    why: str
-    readers: str
-    kept: str
+from registry.kernel.retention import (
+    DEFAULTS,
+    FOR_GOOD,
+    UNTIL_ERASED,
+    Kept,
+    Retention,
+    kept_for,
+    kept_until_erased,
+)
 
 
-def kept_of_acceptance(publisher: str) -> Sequence[Kept]:
+def kept_of_acceptance(publisher: str, retention: Retention = DEFAULTS) -> Sequence[Kept]:
     """Return what each acceptance leaves behind; `publisher` as the sentence names it."""
+    details = kept_until_erased(retention.ended_acceptance_days, "after you withdrew the acceptance")
     staff = f"you; the staff of {publisher} who may read its records"
     return (
         Kept(
@@ -51,7 +47,7 @@ def kept_of_acceptance(publisher: str) -> Sequence[Kept]:
             what="name as you typed it, e-mail address, answers to the publisher's questions",
             why="evidence of who accepted",
             readers=staff,
-            kept=UNTIL_ERASED,
+            kept=details,
         ),
         Kept(
             label="Your copy",
@@ -65,6 +61,6 @@ def kept_of_acceptance(publisher: str) -> Sequence[Kept]:
             what="IP address, browser",
             why="to settle a dispute about who accepted",
             readers="you, in your receipt and your export; no page shows it to the publisher",
-            kept=UNTIL_ERASED,
+            kept=kept_for(retention.connection_days, UNTIL_ERASED),
         ),
     )

@@ -19,17 +19,21 @@ from registry.acceptances.accept_form import (
     read_answers,
     read_capacity,
     read_commands,
+    read_own_act,
     read_tickets,
 )
 from registry.acceptances.accept_page import Shown, load, load_again
 from registry.acceptances.acceptor import Acceptor, PostedForm
+from registry.acceptances.declaration import CHALLENGE_SECRET
 from registry.acceptances.domain import AcceptanceSummary, AcceptLicense, Ticket, judge_actor, judge_readiness
 from registry.acceptances.receipt_page import JustNow, receipt_view
 from registry.acceptances.sd_jwt import TYP
+from registry.acceptances.sharing import share_view
 from registry.acceptances.together import merge_questions
 from registry.catalog.domain import GateMode, ModelView, model_url
 from registry.identity.domain import not_signed_in
 from registry.identity.visits import Desk, Form, Visit
+from registry.identity.webauthn import WebAuthn
 from registry.kernel.outcomes import CorruptRecord, Refusal
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
@@ -46,6 +50,7 @@ class AcceptPages(Controller):
         self,
         request: AnyRequest,
         desk: NamedDependency[Desk],
+        webauthn: NamedDependency[WebAuthn],
         publisher: FromPath[str],
         model: FromPath[str],
         license: FromQuery[str] = "",  # noqa: A002 - the name in the address
@@ -57,7 +62,7 @@ class AcceptPages(Controller):
         loaded = await desk.database.read(
             lambda session: load(
                 session,
-                visit,
+                visit.principal,
                 publisher=publisher,
                 name=model,
                 wanted=license or None,
@@ -80,7 +85,7 @@ class AcceptPages(Controller):
         ):
             assert not_ready.remedy is not None and not_ready.remedy.url is not None  # noqa: S101, PT018 - always there
             return Redirect(not_ready.remedy.url, status_code=303)
-        return _page(desk, visit, loaded, views.Draft())
+        return _page(desk, visit, loaded, views.Draft(), webauthn)
 
     @post("/{publisher:str}/{model:str}/accept", operation_id="accept_license_by_form", status_code=303)
     async def accept(
@@ -89,6 +94,7 @@ class AcceptPages(Controller):
         desk: NamedDependency[Desk],
         keys: NamedDependency[ledger.KeyRing],
         acceptor: NamedDependency[Acceptor],
+        webauthn: NamedDependency[WebAuthn],
         publisher: FromPath[str],
         model: FromPath[str],
     ) -> Response[Any]:
@@ -114,11 +120,12 @@ class AcceptPages(Controller):
                 sign=lambda payload: keys.sign_jws(payload, {"typ": TYP}),
                 read=read,
                 tickets=tickets,
+                own=read_own_act(form, desk.sealer.derive_secret(CHALLENGE_SECRET), webauthn),
             )
         )
         if isinstance(outcome, Refusal):
-            return await self._again(
-                request, desk, visit, form, tickets, outcome, model_url(publisher, model)
+            return await show_again(
+                request, desk, visit, form, tickets, outcome, model_url(publisher, model), webauthn
             )
         ACCEPTANCES.inc(len(outcome))
         first, *rest = outcome
@@ -131,44 +138,6 @@ class AcceptPages(Controller):
             else f"&towards={quote(f'{publisher}/{model}', safe='/')}"
         )
         return Redirect(f"/records/{first.id}?new=1{also}{towards}", status_code=303)
-
-    async def _again(
-        self,
-        request: AnyRequest,
-        desk: Desk,
-        visit: Visit,
-        form: Form,
-        tickets: Sequence[Ticket | None],
-        refusal: Refusal,
-        model: str,
-    ) -> Response[Any]:
-        """Show the form again; what was typed stays."""
-        if refusal.status not in {409, 422}:
-            return refuse(request, refusal)
-        publisher, _, name = model.strip("/").partition("/")
-        capacity, now = read_capacity(form), desk.clock.now()
-        loaded = await desk.database.read(
-            lambda session: load_again(
-                session,
-                visit,
-                publisher=publisher,
-                name=name,
-                tickets=tickets,
-                refusal=refusal,
-                organisation_id=capacity.organisation_id if capacity else None,
-                now=now,
-                contact=desk.settings.contact,
-            )
-        )
-        if isinstance(loaded, Refusal):
-            return refuse(request, refusal)
-        draft = views.Draft(
-            typed_name=form.text("typed_name"),
-            answers=read_answers(form, merge_questions(loaded.asking)),
-            officer_title=capacity.title if capacity else "",
-            refusal=refusal,
-        )
-        return _page(desk, visit, loaded, draft, status=refusal.status)
 
 
 class ReceiptPages(Controller):
@@ -195,6 +164,7 @@ class ReceiptPages(Controller):
                 acceptance_id,
                 visit,
                 sealer=desk.sealer,
+                base_url=desk.settings.base_url,
                 act=JustNow(also=also or (), towards=towards) if new else None,
                 now=now,
             )
@@ -206,6 +176,27 @@ class ReceiptPages(Controller):
         if not view.owner:
             await desk.database.write(lambda session: note_receipt_look(session, acceptance_id, visit, now))
         return respond(desk.pages.render("acceptances/receipt.html", page=visit.page, view=view))
+
+    @get("/records/{acceptance_id:uuid}/share", operation_id="show_sharing")
+    async def share(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        acceptance_id: FromPath[UUID],
+        show: FromQuery[list[str] | None] = None,
+        chosen: FromQuery[int] = 0,
+    ) -> Response[Any]:
+        """Let the acceptor choose what a proof shows, and say what it proves then."""
+        visit = await desk.visits.begin(request)
+        names = frozenset(show or ()) if chosen else None
+        view = await desk.database.read(
+            lambda session: share_view(session, acceptance_id, visit, sealer=desk.sealer, chosen=names)
+        )
+        if isinstance(view, Refusal):
+            if visit.principal.person_id is None:
+                return refuse(request, not_signed_in(visit.page.path))
+            return refuse(request, view)
+        return respond(desk.pages.render("acceptances/share.html", page=visit.page, view=view))
 
     @post(
         "/records/{acceptance_id:uuid}/withdraw", operation_id="withdraw_acceptance_by_form", status_code=303
@@ -254,8 +245,57 @@ def _is_of(one: AcceptanceSummary, publisher: str, model: str) -> bool:
     return (one.publisher.lower(), one.model.lower()) == (publisher.lower(), model.lower())
 
 
-def _page(desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, *, status: int = 200) -> Response[Any]:
+def _page(
+    desk: Desk, visit: Visit, shown: Shown, draft: views.Draft, webauthn: WebAuthn, *, status: int = 200
+) -> Response[Any]:
     secret = desk.sealer.derive_secret(service.TICKET_SECRET)
-    view = accept_views.accept_view(shown, visit, draft, secret=secret, now=desk.clock.now())
+    view = accept_views.accept_view(
+        shown,
+        visit,
+        draft,
+        retention=desk.settings.retention,
+        secret=secret,
+        now=desk.clock.now(),
+        offers_passkeys=webauthn.offered,
+    )
     html = desk.pages.render("acceptances/accept.html", page=visit.page, view=view)
     return respond(html, status_code=status)
+
+
+async def show_again(
+    request: AnyRequest,
+    desk: Desk,
+    visit: Visit,
+    form: Form,
+    tickets: Sequence[Ticket | None],
+    refusal: Refusal,
+    model: str,
+    webauthn: WebAuthn,
+) -> Response[Any]:
+    """Show the form again; what was typed stays."""
+    if refusal.status not in {409, 422}:
+        return refuse(request, refusal)
+    publisher, _, name = model.strip("/").partition("/")
+    capacity, now = read_capacity(form), desk.clock.now()
+    loaded = await desk.database.read(
+        lambda session: load_again(
+            session,
+            visit.principal,
+            publisher=publisher,
+            name=name,
+            tickets=tickets,
+            refusal=refusal,
+            organisation_id=capacity.organisation_id if capacity else None,
+            now=now,
+            contact=desk.settings.contact,
+        )
+    )
+    if isinstance(loaded, Refusal):
+        return refuse(request, refusal)
+    draft = views.Draft(
+        typed_name=form.text("typed_name"),
+        answers=read_answers(form, merge_questions(loaded.asking)),
+        officer_title=capacity.title if capacity else "",
+        refusal=refusal,
+    )
+    return _page(desk, visit, loaded, draft, webauthn, status=refusal.status)

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from registry.acceptances.domain import Grade
 from registry.acceptances.tables import Acceptance, Withdrawal
 from registry.kernel.among import is_among
 
@@ -25,6 +26,8 @@ class Stood:
     series: int
     accepted_at: datetime
     entry_id: UUID
+    is_signed: bool
+    """Whether the acceptor signed it with a key of their own."""
 
 
 def list_acceptors_at(
@@ -71,6 +74,7 @@ def list_stood(
             series=row.series,
             accepted_at=row.accepted_at,
             entry_id=row.entry_id,
+            is_signed=row.grade == Grade.OWN_SIGNATURE.value,
         )
         for row in rows
     ]

@@ -3,7 +3,6 @@
 Whether somebody may is the caller's question, and so is the note that they have looked.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import ledger
+from registry import identity, ledger
 from registry.acceptances import service, store
 from registry.acceptances.domain import AcceptanceSummary
 from registry.acceptances.sd_jwt import open_claims, read_payload
@@ -27,7 +26,7 @@ _CIRCUMSTANCES = ("ip_address", "user_agent")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedAcceptance:
-    """An acceptance with what the acceptor stated; nothing of that is left once the person is erased."""
+    """An acceptance with what the acceptor stated; nothing of that once they are erased, or for others while restricted."""
 
     summary: AcceptanceSummary
     language: str
@@ -40,11 +39,21 @@ class OpenedAcceptance:
 
 
 def list_opened(
-    session: Session, wanted: Filter, *, sealer: Sealer, after: UUID | None = None, limit: int = 50
+    session: Session,
+    wanted: Filter,
+    *,
+    sealer: Sealer,
+    reader: UUID | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
 ) -> Sequence[OpenedAcceptance]:
-    """Return a page of acceptances with their details, newest first, strictly older than `after`."""
+    """Return a page of acceptances with their details, newest first, strictly older than `after`.
+
+    Details of people whose data may only be stored are opened for themselves alone.
+    """
     rows = store.list_acceptances(session, wanted, after=after, limit=min(limit, OPENED_MAX))
-    keys = sealer.find_subject_keys(session, list({row.person_id for row, _ in rows}))
+    people = [row.person_id for row, _ in rows]
+    keys = identity.find_readable_keys(session, people, reader=reader, sealer=sealer)
     indices = ledger.find_indices(session, [row.entry_id for row, _ in rows])
     opened = []
     summaries = service.summarise(session, rows)
@@ -96,7 +105,7 @@ def _stated(row: Acceptance, key: SubjectKey | None) -> Mapping[str, Json]:
     """Return the claims with all that is sealed; nothing at all once the person is erased."""
     if key is None:
         return {}
-    disclosures = json.loads(key.open(row.sealed_disclosures, service.disclosures_context(row.id)))
+    disclosures = service.open_sealed(key, row.sealed_disclosures, row.id)
     return open_claims(read_payload(row.statement), disclosures)
 
 

@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
+import segno
 from sqlmodel import Session
 
-from registry import catalog, ledger, licenses
+from registry import catalog, identity, ledger, licenses
 from registry.acceptances import service
 from registry.acceptances.copies import find_copies
-from registry.acceptances.domain import AcceptanceSummary, CopyEvent, Grade, act_text
+from registry.acceptances.domain import AcceptanceSummary, CopyEvent, Grade
 from registry.acceptances.refusals import no_such_acceptance
 from registry.acceptances.sd_jwt import decode, digest, hidden_digests, open_claims, read_payload
 from registry.acceptances.statement import ANSWERS
 from registry.acceptances.together import TEXTS_MAX_AT_ONCE
+from registry.acceptances.words import act_text
 from registry.catalog.domain import Command
-from registry.identity.domain import how_signed_in
+from registry.identity.domain import how_signed_in, nameless
 from registry.identity.visits import Visit
 from registry.kernel.clock import parse_iso
 from registry.kernel.outcomes import Refusal
@@ -50,6 +53,7 @@ def receipt_view(
     visit: Visit,
     *,
     sealer: Sealer,
+    base_url: str,
     act: JustNow | None = None,
     now: datetime,
 ) -> SimpleNamespace | Refusal:
@@ -64,6 +68,10 @@ def receipt_view(
     if opened is None:
         return no_such_acceptance()
     statement, disclosures = opened
+    if not identity.find_readable_keys(
+        session, [summary.person_id], reader=visit.principal.person_id, sealer=sealer
+    ):
+        disclosures = ()
     claims: Any = open_claims(read_payload(statement), disclosures)
     version = licenses.get_version_by_id(session, summary.license_version_id)
     owner = summary.person_id == visit.principal.person_id
@@ -73,7 +81,7 @@ def receipt_view(
     live = owner and not summary.withdrawn_at
     towards = _find_goal(session, summary, visit, act)
     return SimpleNamespace(
-        **_statement_parts(summary, claims),
+        **statement_parts(summary, claims),
         owner=owner,
         notice=_new_notice(towards, act) if act and owner else None,
         also=_list_also(session, act, visit) if act else [],
@@ -87,13 +95,14 @@ def receipt_view(
         entry=_entry(proof),
         copies=_copies(find_copies(session, acceptance_id)),
         verification=SimpleNamespace(at=now, steps=steps),
-        qr=None,
+        qr=_qr(f"{base_url}/records/{acceptance_id}"),
         go_on=Link(label="Go to the files", url=f"/{towards}/files") if live else None,
         withdraw=_withdraw_form(summary) if live else None,
+        downloads=_downloads(session, summary, visit),
     )
 
 
-def _statement_parts(summary: AcceptanceSummary, claims: Any) -> dict[str, Any]:
+def statement_parts(summary: AcceptanceSummary, claims: Any) -> dict[str, Any]:
     """Return what the signed statement and its disclosures say, group by group."""
     end = claims["times"]["end_reached"]
     return {
@@ -101,10 +110,12 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any) -> dict[str, Any]:
             id=str(summary.id),
             short=str(summary.id)[-12:],
             json_url=f"/api/v1/receipts/{summary.id}",
+            pdf_url=f"/api/v1/receipts/{summary.id}/pdf",
+            share_url=f"/records/{summary.id}/share",
             file_name=f"receipt-{summary.slug}-{summary.number}.json",
         ),
         "statement": SimpleNamespace(
-            who=claims.get("name", "A person whose details were erased"),
+            who=claims.get("name", nameless(summary.person_id)),
             license=summary.title,
             number=summary.number,
             capacity=_capacity(claims),
@@ -118,7 +129,7 @@ def _statement_parts(summary: AcceptanceSummary, claims: Any) -> dict[str, Any]:
         ],
         "acts": SimpleNamespace(
             said=act_text(claims["act"].get("texts", 1)).sentence,
-            button_label=claims["act"]["button"],
+            button_label=claims["act"]["button"] or claims["act"]["typed_sentence"],
             name_said=_name_said(claims["act"].get("typed_name")),
         ),
         "times": SimpleNamespace(
@@ -179,8 +190,20 @@ def may_see(session: Session, summary: AcceptanceSummary, visit: Visit) -> bool:
         return False
     if principal.person_id == summary.person_id:
         return True
-    allowed = catalog.authorise(session, summary.publisher, Command.READ_RECORDS, principal=principal)
+    return _may_read_records(session, summary, visit)
+
+
+def _may_read_records(session: Session, summary: AcceptanceSummary, visit: Visit) -> bool:
+    allowed = catalog.authorise(session, summary.publisher, Command.READ_RECORDS, principal=visit.principal)
     return not isinstance(allowed, Refusal)
+
+
+def _downloads(session: Session, summary: AcceptanceSummary, visit: Visit) -> Link | None:
+    """Return where the publisher's people find what was handed out under the acceptance."""
+    if not _may_read_records(session, summary, visit):
+        return None
+    url = f"/manage/{quote(summary.publisher)}/downloads?receipt={summary.id}"
+    return Link(label="Downloads under it", url=url)
 
 
 def verification_steps(
@@ -320,6 +343,13 @@ def _capacity(claims: Any) -> str:
         return "for themself"
     title = claims.get("officer_title")
     return f"for {organisation['name']}" + (f", as {title}" if title else "")
+
+
+def _qr(address: str) -> SimpleNamespace:
+    """Return the QR code of an address: the lines of its dark cells, with a quiet zone of four (ISO/IEC 18004)."""
+    matrix = segno.make(address, error="m", micro=False).matrix
+    cells = [(x + 4, y + 4.5) for y, row in enumerate(matrix) for x, dark in enumerate(row) if dark]
+    return SimpleNamespace(size=len(matrix) + 8, path="".join(f"M{x} {y}h1" for x, y in cells))
 
 
 def _kid(statement: str) -> str:

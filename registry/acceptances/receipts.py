@@ -98,6 +98,11 @@ def build_receipt(session: Session, *, acceptance_id: UUID, base_url: str, seale
     )
 
 
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Return the receipt as the file that its acceptor keeps."""
+    return msgspec.json.format(msgspec.json.encode(receipt), indent=2)
+
+
 def _policy(policy: licenses.Policy) -> ReceiptPolicy:
     return ReceiptPolicy(
         title=policy.title,

@@ -30,6 +30,21 @@ def organisation_not_verified(page: str) -> Refusal:
     )
 
 
+def own_signature_needed(page: str) -> Refusal:
+    """Return the refusal of an acceptance without a signature, where the gate takes none without."""
+    return Refusal(
+        code="own-signature-required",
+        status=409,
+        title="This gate asks for a signature of your own",
+        detail="Only acceptances count here that you also sign with a passkey or an SSH key. Nothing was accepted.",
+        remedy=Remedy(
+            text=f"Press the button that signs with a passkey, or run gatehouse accept {page.strip('/').removesuffix('/accept')}",
+            url=page,
+        ),
+        decider="You do",
+    )
+
+
 def asked_no_longer(page: str) -> Refusal:
     """Return the refusal of a form with a text that the model no longer asks for."""
     return Refusal(
@@ -85,4 +100,50 @@ def rest_not_public(repo_id: str) -> Refusal:
         detail="What may still be missing comes with a base of this model that is not public. Nothing was recorded.",
         remedy=Remedy(text="Ask the maintainers of the model", url=f"/{repo_id}"),
         decider=f"The maintainers of {repo_id.partition('/')[0]}",
+    )
+
+
+def report_unreadable(why: str) -> Refusal:
+    """Return the refusal of a file that is no report, or breaks off."""
+    return Refusal(
+        code="report-unreadable",
+        status=422,
+        title="The report cannot be read",
+        detail=f"{why[:1].upper()}{why[1:]}. Nothing was imported, and nothing of the file was kept.",
+        remedy=Remedy(
+            text="Choose the Hub’s user access report as it was downloaded, or a CSV in UTF-8 whose first line names its columns"
+        ),
+    )
+
+
+def report_unknown() -> Refusal:
+    """Return the refusal to act on a report that is not there."""
+    return Refusal(
+        code="report-unknown",
+        status=404,
+        title="There is no such report here",
+        detail="It was discarded, its time is over, or it is about another publisher’s model.",
+        remedy=Remedy(text="Choose the file once more; who is on record already is not recorded twice"),
+    )
+
+
+def report_confirmed() -> Refusal:
+    """Return the refusal to discard a report that is being imported."""
+    return Refusal(
+        code="report-confirmed",
+        status=409,
+        title="The report is being imported already",
+        detail="It was confirmed, so it cannot be discarded any more.",
+        remedy=Remedy(text="Load the page of the report again to see how far it is"),
+    )
+
+
+def reports_waiting(most: int) -> Refusal:
+    """Return the refusal of another report while too many wait."""
+    return Refusal(
+        code="reports-waiting",
+        status=409,
+        title="Too many reports wait for their confirmation",
+        detail=f"{most} reports about this model wait to be confirmed or discarded.",
+        remedy=Remedy(text="Confirm or discard one of them; after a day they go by themselves"),
     )

@@ -28,19 +28,6 @@ Sign = Callable[[bytes], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disclosure:
-    """One claim that its holder may show or keep back."""
-
-    salt: str
-    name: str
-    value: Json
-
-    def encoded(self) -> str:
-        """Return the disclosure as it travels (RFC 9901 §4.2.1)."""
-        return encode(msgspec.json.encode((self.salt, self.name, self.value)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
     """An issuer-signed JWT and every disclosure that belongs to it."""
 
@@ -80,7 +67,8 @@ def issue(
 
 
 def _hide(name: str, value: Json, disclosures: list[str]) -> str:
-    encoded = Disclosure(salt=encode(os.urandom(SALT_BYTES)), name=name, value=value).encoded()
+    """Return the digest of a new disclosure (RFC 9901 §4.2.1), which is put among `disclosures`."""
+    encoded = encode(msgspec.json.encode((encode(os.urandom(SALT_BYTES)), name, value)))
     disclosures.append(encoded)
     return digest(encoded)
 

@@ -25,7 +25,7 @@ from registry.catalog.domain import ModelView
 from registry.identity.domain import Principal
 from registry.identity.organisation_domain import MEMBERS_GRACE
 from registry.kernel.outcomes import Refusal
-from registry.kernel.sealing import Sealer
+from registry.kernel.sealing import Sealer, SubjectKey
 from registry.licenses.domain import Version
 
 TICKET_SECRET = "acceptance-ticket"  # noqa: S105 - the purpose of a derived secret
@@ -60,7 +60,10 @@ def list_offers(
         past = store.list_past_of_organisations(session, organisation_ids=[organisation_id], gate_ids=gates)
     else:
         past = store.list_past(session, person_ids=[person_id], gate_ids=gates) if person_id else ()
-    standing = {(one.gate_id, one.license_id, one.series) for one in past if not one.is_withdrawn}
+    signed = {one.gate.id for one in asking if one.gate.prerequisites.own_signature}
+    standing = {
+        (one.gate_id, one.license_id, one.series) for one in past if one.counts(signed=one.gate_id in signed)
+    }
     own: dict[UUID, int] = {}
     offered: list[Offered] = []
     for one in asking:
@@ -77,10 +80,14 @@ def list_offers(
 
 
 def choose_version(
-    required: Sequence[Version], past: Sequence[PastAcceptance], *, wanted: UUID | None
+    required: Sequence[Version],
+    past: Sequence[PastAcceptance],
+    *,
+    wanted: UUID | None,
+    signed: bool = False,
 ) -> Version | None:
     """Return the `wanted` one of the required texts that are still missing after these acceptances, or the first."""
-    standing = {(item.license_id, item.series) for item in past if not item.is_withdrawn}
+    standing = {(item.license_id, item.series) for item in past if item.counts(signed=signed)}
     missing = [version for version in required if (version.license_id, version.series) not in standing]
     if not missing:
         return None
@@ -137,6 +144,7 @@ def withdraw(
             attempt.rollback()
     if not recorded:
         return already_withdrawn(now)
+    catalog.tell_followers_of_gate(session, acceptance.gate_id, now=now)
     summary = summarise(session, [(acceptance, withdrawal)])[0]
     if acceptance.organisation_id is not None and until is not None:
         told = identity.CoverWithdrawn(
@@ -176,7 +184,7 @@ def list_acceptances(
 def open_disclosures(
     session: Session, *, acceptance_id: UUID, sealer: Sealer
 ) -> tuple[str, Sequence[str]] | None:
-    """Return the signed statement and its disclosures; no disclosures once the person is erased."""
+    """Return the signed statement and its disclosures; none once the person is erased."""
     found = store.find_acceptance(session, acceptance_id)
     if found is None:
         return None
@@ -184,9 +192,7 @@ def open_disclosures(
     key = sealer.find_subject_key(session, acceptance.person_id)
     if key is None:
         return acceptance.statement, ()
-    opened = key.open(acceptance.sealed_disclosures, disclosures_context(acceptance.id))
-    disclosures: list[str] = json.loads(opened)
-    return acceptance.statement, disclosures
+    return acceptance.statement, open_sealed(key, acceptance.sealed_disclosures, acceptance.id)
 
 
 def summarise(
@@ -228,6 +234,7 @@ def _summary(
         accepted_at=acceptance.accepted_at,
         withdrawn_at=withdrawal.withdrawn_at if withdrawal else None,
         entry_id=acceptance.entry_id,
+        organisation_id=acceptance.organisation_id,
     )
 
 
@@ -245,11 +252,20 @@ def summarise_new(evidence: Evidence, entry_id: UUID) -> AcceptanceSummary:
         text_sha256=offer.text_sha256,
         publisher=offer.publisher,
         model=offer.model,
-        grade=Grade.VERIFIED_SIGN_IN,
+        grade=evidence.grade,
         accepted_at=evidence.accepted_at,
         withdrawn_at=None,
         entry_id=entry_id,
+        organisation_id=evidence.organisation.id if evidence.organisation else None,
     )
+
+
+def open_sealed(key: SubjectKey, sealed: bytes, acceptance_id: UUID) -> list[str]:
+    """Return the disclosures of an acceptance that are left; none once their time is over."""
+    if not sealed:
+        return []
+    opened: list[str] = json.loads(key.open(sealed, disclosures_context(acceptance_id)))
+    return opened
 
 
 def disclosures_context(acceptance_id: UUID) -> bytes:

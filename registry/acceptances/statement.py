@@ -16,12 +16,12 @@ from registry.acceptances.domain import (
     Offer,
     Ticket,
     act_digest,
-    act_text,
-    authority_sentence,
+    affirmation,
     end_reached_at,
     presented_at,
 )
 from registry.acceptances.sd_jwt import Issued, Sign, encode, issue
+from registry.acceptances.words import Way, act_text, authority_sentence
 from registry.catalog.domain import GateView, ReleaseView
 from registry.identity.domain import Principal, Profile
 from registry.identity.organisation_domain import OrganisationView
@@ -32,13 +32,27 @@ from registry.kernel.mail import Mail
 from registry.kernel.synchronisation import ClockState
 from registry.licenses.domain import Policy, Version
 
-STATEMENT_VERSION = 4
+STATEMENT_VERSION = 7
 """2: the comparison of the typed name, and whether the clock was synchronised. 3: how many texts the act was on.
-4: the name of a private model is disclosed, not in the clear: the leaf is public."""
+4: the name of a private model is disclosed, not in the clear: the leaf is public. 5: an act may be signed by the
+acceptor (grade A); then what they signed and its signature are a hidden claim. 6: the domain of the address is a
+hidden claim of its own, so that it can be shown without the address. 7: an act on a terminal may be bound to a key
+that was made for it alone (`cnf`), by which its holder shows that the receipt is theirs."""
 WITHDRAWAL_VERSION = 1
 ACKNOWLEDGEMENT_VERSION = 1
+OWN_SIGNATURE = "own_signature"
+"""Hidden, since a public key names its owner to everybody who has seen it elsewhere."""
 ANSWERS = "answers"
 SCOPE = "scope"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSignature:
+    """What the acceptor signed with a key of their own, and the signature over it."""
+
+    claim: Mapping[str, Json]
+    amr: tuple[str, ...]
+    """How the key was held (RFC 8176)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +82,14 @@ class Evidence:
     """Whom the person accepts for; None: themself."""
     texts: int = 1
     """How many license texts the same act accepted."""
+    way: Way = Way.BUTTON
+    own: OwnSignature | None = None
+    """There as soon as it was checked."""
+
+    @property
+    def grade(self) -> Grade:
+        """How strong it is."""
+        return Grade.OWN_SIGNATURE if self.own else Grade.VERIFIED_SIGN_IN
 
 
 def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
@@ -77,28 +99,35 @@ def sign_statement(evidence: Evidence, sign: Sign) -> Issued:
 
 def _clear_claims(evidence: Evidence) -> dict[str, Json]:
     offer, version, gate = evidence.offer, evidence.version, evidence.gate
-    words = act_text(evidence.texts)
+    words = act_text(evidence.texts, evidence.way)
+    affirmed = affirmation(offer, evidence.texts, evidence.way)
+    on_terminal = evidence.way is Way.TERMINAL
     return {
         "v": STATEMENT_VERSION,
         "iss": evidence.issuer,
         "iat": int(evidence.accepted_at.timestamp()),
         "jti": str(evidence.acceptance_id),
         "sub": str(evidence.principal.person_id),
-        "grade": Grade.VERIFIED_SIGN_IN.value,
+        "grade": evidence.grade.value,
         "act": {
             "type": "on-behalf" if evidence.organisation else "own",
             "sequence": evidence.sequence,
             "texts": evidence.texts,
-            "words": act_digest(offer, evidence.texts),
-            "button": words.button.format(title=offer.title, number=offer.number, texts=evidence.texts),
-            "boxes": {"agreed": "empty when shown, ticked by the person"},
-            "affirmed_by": ["box", "typed-name", "button"],
+            "words": act_digest(offer, evidence.texts, evidence.way),
+            "button": None if on_terminal else affirmed,
+            "typed_sentence": affirmed if on_terminal else None,
+            "boxes": {} if on_terminal else {"agreed": "empty when shown, ticked by the person"},
+            "affirmed_by": [
+                *(["typed-sentence", "typed-name"] if on_terminal else ["box", "typed-name", "button"]),
+                *(["own-signature"] if evidence.own else []),
+            ],
             "template": words.revision,
             "typed_name": {
                 "compared_with": evidence.name.compared_with,
                 "matches": evidence.name.matches,
             },
         },
+        **_confirmation_claims(evidence),
         "license": _license_claims(version, evidence.policies),
         "gate": {
             "id": str(gate.id),
@@ -117,12 +146,18 @@ def _clear_claims(evidence: Evidence) -> dict[str, Json]:
         "identity": _identity_claims(evidence),
         "capacity": _capacity_claims(evidence),
         "context": {
-            "channel": "browser",
+            "channel": "terminal" if on_terminal else "browser",
             "session": evidence.principal.session_id,
             "request": evidence.command.context.request_id,
-            "csrf": "passed",
+            "csrf": "not asked of a token" if on_terminal else "passed",
         },
     }
+
+
+def _confirmation_claims(evidence: Evidence) -> dict[str, Json]:
+    """In the clear: verifiers look for the key there (RFC 9901 §4.1.2), and one of a single act names nobody."""
+    key = evidence.command.holder_key
+    return {"cnf": {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": key}}} if key else {}
 
 
 def _capacity_claims(evidence: Evidence) -> dict[str, Json]:
@@ -142,13 +177,21 @@ def _identity_claims(evidence: Evidence) -> dict[str, Json]:
     signed_in_at = evidence.principal.signed_in_at
     return {
         "provider": (proof.provider if proof else None) or evidence.issuer,
-        "amr": list(proof.amr) if proof else ["email"],
+        "amr": list(_amr(evidence)),
         "auth_time": iso(signed_in_at) if signed_in_at else None,
         "email_verified": iso(verified) if verified else None,
         "second_factor": bool(proof and proof.second_factor),
         "acr": proof.acr if proof else None,
         "auth_time_by": "provider" if proof and proof.stated else "registry",
     }
+
+
+def _amr(evidence: Evidence) -> Sequence[str]:
+    """Return how the person showed who they are: at the sign-in, and by their own key."""
+    proof, own = evidence.principal.proof, evidence.own
+    if evidence.way is Way.TERMINAL:
+        return own.amr if own else ()
+    return tuple(dict.fromkeys((*(proof.amr if proof else ("email",)), *(own.amr if own else ()))))
 
 
 def _license_claims(version: Version, policies: Sequence[Policy]) -> dict[str, Json]:
@@ -193,9 +236,11 @@ def _hidden_claims(evidence: Evidence) -> dict[str, Json | Mapping[str, Json]]:
         "name": evidence.command.typed_name.strip(),
         **title,
         "email": evidence.profile.email,
+        "email_domain": evidence.profile.email.rpartition("@")[2].lower(),
         "ip_address": context.ip_address,
         "user_agent": context.user_agent[:300],
         "answers_salt": encode(evidence.salt),
+        **({OWN_SIGNATURE: dict(evidence.own.claim)} if evidence.own else {}),
         ANSWERS: answers,
         **({SCOPE: _model_claim(evidence.offer)} if evidence.private else {}),
     }

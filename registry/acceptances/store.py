@@ -6,15 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, insert
+from sqlalchemy import ColumnElement, exists, func, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from registry.acceptances.tables import Acceptance, Acknowledgement, Withdrawal
+from registry.kernel.among import is_among
 from registry.kernel.inserting import insert_many
 
 BATCH_ROWS = 500
+OWN_SIGNATURE = "A"
+"""The grade of what the acceptor signed with a key of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class PastAcceptance:
     license_version_id: UUID
     organisation_id: UUID | None
     accepted_at: datetime
+    grade: str
     withdrawn_at: datetime | None
 
     @property
@@ -50,10 +54,14 @@ class PastAcceptance:
         """Whether it was taken back."""
         return self.withdrawn_at is not None
 
+    def counts(self, *, signed: bool) -> bool:
+        """Whether it stands, and is the acceptor's own signature if the gate asks for that."""
+        return not self.is_withdrawn and (not signed or self.grade == OWN_SIGNATURE)
+
 
 # Made once, since every acceptance asks this. Not ordered by the acceptance's id: SQLite would then read all
 # acceptances of the gate in the order of their ids instead of finding the person's.
-_PAST_EVERYWHERE = (
+_PAST = (
     select(  # type: ignore[call-overload] # more columns than the overloads list
         Acceptance.id,
         Acceptance.person_id,
@@ -63,16 +71,13 @@ _PAST_EVERYWHERE = (
         Acceptance.license_version_id,
         Acceptance.organisation_id,
         Acceptance.accepted_at,
+        Acceptance.grade,
         Withdrawal.withdrawn_at,
     )
     .outerjoin(Withdrawal, col(Withdrawal.acceptance_id) == col(Acceptance.id))
-    .where(
-        col(Acceptance.person_id).in_(bindparam("person_ids", expanding=True)),
-        col(Acceptance.organisation_id).is_(None),
-    )
+    .where(col(Acceptance.organisation_id).is_(None))
     .order_by(col(Acceptance.person_id), col(Acceptance.accepted_at), col(Acceptance.id))
 )
-_PAST = _PAST_EVERYWHERE.where(col(Acceptance.gate_id).in_(bindparam("gate_ids", expanding=True)))
 
 
 def list_past(
@@ -81,11 +86,10 @@ def list_past(
     """Return all that these people have accepted, at these gates or at any, oldest first for each."""
     if not person_ids:
         return ()
-    given = {"person_ids": list(person_ids)}
-    statement = _PAST_EVERYWHERE if gate_ids is None else _PAST
+    statement = _PAST.where(is_among(session, Acceptance.person_id, person_ids))
     if gate_ids is not None:
-        given["gate_ids"] = list(gate_ids)
-    rows = session.connection().execute(statement, given)
+        statement = statement.where(is_among(session, Acceptance.gate_id, gate_ids))
+    rows = session.connection().execute(statement)
     names = PastAcceptance.__slots__
     return [PastAcceptance(**dict(zip(names, row, strict=True))) for row in rows]
 
@@ -110,6 +114,7 @@ def list_past_of_organisations(
             license_version_id=row.license_version_id,
             organisation_id=row.organisation_id,
             accepted_at=row.accepted_at,
+            grade=row.grade,
             withdrawn_at=withdrawn_at,
         )
         for row, withdrawn_at in rows

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from registry.acceptances.kept import kept_of_acceptance
 from registry.catalog import forms
 from registry.kernel.countries import COUNTRIES
 from registry.kernel.outcomes import Refusal
@@ -19,6 +18,7 @@ from registry.kernel.page_parts import (
     Notice,
     Option,
 )
+from registry.kernel.retention import Kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +88,6 @@ class ActShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """One kind of thing that is recorded, and for how long."""
-
-    label: str
-    what: str
-    kept: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
     """An input that the form carries unseen."""
 
@@ -158,7 +149,7 @@ class AcceptView:
     act: ActShown
     declaration_error: str | None
     typed_name: FormField
-    recorded: Sequence[Recorded]
+    recorded: Sequence[Kept]
     hidden: Sequence[Input]
     post_url: str
     erasure_url: str = "/privacy#erasure"
@@ -169,14 +160,31 @@ class AcceptView:
     officer_title: FormField | None = None
     others: Sequence[Link] = ()
     """For whom else the person could accept."""
+    sign_url: str | None = None
+    """Where the form goes to be signed with a passkey, if the person has one."""
+    sign_only: bool = False
+    """Whether the gate takes nothing that is not signed."""
+    passkeys_url: str = "/settings/passkeys"
+    command: str = ""
+    """What does the same at a terminal."""
 
 
-def recorded_rows(publisher: str) -> Sequence[Recorded]:
-    """Return what an acceptance records, who reads it and how long it is kept."""
-    return [
-        Recorded(label=row.label, what=row.what, kept=f"read by {row.readers}; kept {row.kept}")
-        for row in kept_of_acceptance(publisher)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignView:
+    """`acceptances/sign.html`."""
+
+    model: ModelName
+    title: str
+    name: str
+    capacity: str
+    licenses: Sequence[LicenseName]
+    statements: Sequence[str]
+    declaration: str
+    button_label: str
+    options: str
+    fields: Sequence[Input]
+    post_url: str
+    back_url: str
 
 
 def field_name(name: str, index: int) -> str:

@@ -2,10 +2,11 @@
 
 from registry.access.blocks import REASON_MAX_CHARACTERS, BlockSummary
 from registry.access.domain import Denial, Facts, Permit, Reason, ReasonCode, decide
+from registry.access.erasing import end_requests, forget_words
 from registry.access.facts import Gathered, assemble, gather_by_ids, gather_by_name
 from registry.access.reading import check_parameters, choose_models, choose_versions, read_span
-from registry.access.request_reading import open_own_requests
-from registry.access.request_store import list_granted, list_grantees
+from registry.access.request_reading import list_requests_at, open_own_requests
+from registry.access.request_store import list_gates_asked_at, list_granted, list_grantees
 from registry.access.request_views import Office
 from registry.access.service import (
     block_address,
@@ -35,14 +36,18 @@ __all__ = [
     "choose_models",
     "choose_versions",
     "decide",
+    "end_requests",
     "explain",
+    "forget_words",
     "gather_by_ids",
     "gather_by_name",
     "lift_block",
     "list_blocks",
     "list_blocks_of_person",
+    "list_gates_asked_at",
     "list_granted",
     "list_grantees",
+    "list_requests_at",
     "open_own_requests",
     "publisher_head",
     "read_span",

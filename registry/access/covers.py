@@ -38,7 +38,7 @@ COVER = f"""
            AND (c.series = v.series OR cy.until > :now)
            AND EXISTS (SELECT 1 FROM organisation_domain od WHERE od.organisation_id = o.id
                          AND od.ended_at IS NULL AND od.valid_until > :now){ACKNOWLEDGED}
-         ORDER BY CASE WHEN cw.acceptance_id IS NULL THEN 0 ELSE 1 END, c.series DESC, c.id DESC LIMIT 1"""  # noqa: S608 - put together of constants above
+         ORDER BY CASE WHEN cw.acceptance_id IS NULL THEN 0 ELSE 1 END, c.series DESC, c.grade, c.id DESC LIMIT 1"""  # noqa: S608 - put together of constants above
 
 
 def as_acknowledged(sql: str) -> str:

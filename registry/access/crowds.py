@@ -30,8 +30,8 @@ _SOME_TIME = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 _AS_THEY_ARE: Mapping[UUID, "Asked"] = {}
 
-Held = frozenset[tuple[UUID, int]]
-"""License and series of what somebody, or an organisation for them, has accepted at a gate."""
+Held = frozenset[tuple[UUID, int, bool]]
+"""License, series, and whether the acceptor signed it with a key of their own, of what somebody, or an organisation for them, has accepted at a gate."""
 Covers = Mapping[UUID, Sequence[figures.Cover]]
 """By organisation."""
 
@@ -44,6 +44,8 @@ class Demand:
     versions: tuple[Version, ...]
     graces: Mapping[tuple[UUID, int], datetime]
     asks_beforehand: bool = False
+    signed: bool = False
+    """Whether only what the acceptor signed with a key of their own counts."""
 
     @property
     def is_open(self) -> bool:
@@ -94,13 +96,14 @@ def list_crowd(session: Session, gate_id: UUID, *, most: int, now: datetime) -> 
 def list_holdings(
     session: Session, gate_id: UUID, publisher_id: UUID, people: Collection[UUID], *, now: datetime
 ) -> Mapping[UUID, Holding]:
-    """Return what the people have at a gate, but for those whom its publisher, or the registry, keeps out."""
+    """Return what the people have at a gate, but for those who are kept out whatever they have."""
     found: dict[UUID, Holding] = {}
     covers = _list_covers(session, gate_id, now=now)
+    restricted = frozenset(identity.list_restricted(session))
     for some in _portions(people):
         held = _list_held(session, gate_id, covers, some, now=now)
         granted = request_store.list_granted_among(session, gate_id, some, now=now)
-        barred = store.list_blocked(session, publisher_id, some, now=now)
+        barred = store.list_blocked(session, publisher_id, some, now=now) | restricted
         found.update(
             (one, Holding(accepted=held.get(one, frozenset()), approved=one in granted))
             for one in some
@@ -128,13 +131,14 @@ def list_permitted(
     permitted: set[UUID] = set()
     judged: dict[tuple[object, ...], bool] = {}
     staff = _staff(session, model) if model.private else None
+    restricted = frozenset(identity.list_restricted(session))
     for some in _portions(people):
         held = [
             _list_held(session, gate_id, found, some, now=now)
             for (gate_id, _), found in zip(demands, covers, strict=True)
         ]
         granted = request_store.list_granted_among(session, gate.id, some, now=now)
-        barred = store.list_blocked(session, model.publisher_id, some, now=now)
+        barred = store.list_blocked(session, model.publisher_id, some, now=now) | restricted
         asked = gate.prerequisites
         standings = identity.load_standings(session, some, now=now) if asked != NONE else {}
         for person_id in some:
@@ -151,6 +155,16 @@ def list_permitted(
             if judged[alike]:
                 permitted.add(person_id)
     return frozenset(permitted)
+
+
+def list_barred(
+    session: Session, publisher_id: UUID, people: Collection[UUID], *, now: datetime
+) -> frozenset[UUID]:
+    """Return whom of the people the publisher, or the registry, keeps out."""
+    found: set[UUID] = set()
+    for some in _portions(people):
+        found |= store.list_blocked(session, publisher_id, some, now=now)
+    return frozenset(found)
 
 
 def list_gates_of_people(session: Session, model: ModelView, bases: Mapping[UUID, Asked]) -> list[UUID]:
@@ -172,11 +186,12 @@ def load_demand(session: Session, gate: GateView) -> Demand:
         ),
         graces=catalog.list_promises(session, gate.revision_id),
         asks_beforehand=gate.prerequisites != NONE,
+        signed=gate.prerequisites.own_signature,
     )
 
 
 def may(
-    held: Iterable[tuple[UUID, int]], demand: Demand, *, approved: bool, now: datetime | None = None
+    held: Iterable[tuple[UUID, int, bool]], demand: Demand, *, approved: bool, now: datetime | None = None
 ) -> bool:
     """Return whether what somebody has accepted suffices; with `now`, promises of time end by then."""
     facts = Facts(
@@ -192,10 +207,10 @@ def may(
 
 
 def list_requirements(
-    accepted: Iterable[tuple[UUID, int]], demand: Demand, *, now: datetime | None = None
+    accepted: Iterable[tuple[UUID, int, bool]], demand: Demand, *, now: datetime | None = None
 ) -> Sequence[Requirement]:
     """Return what a gate asks for, each with whether it was accepted."""
-    held = set(accepted)
+    held = {(license_id, series) for license_id, series, signed in accepted if signed or not demand.signed}
     found = []
     for version in demand.versions:
         exact = (version.license_id, version.series) in held
@@ -277,9 +292,9 @@ def _list_held(
     session: Session, gate_id: UUID, covers: Covers, people: Sequence[UUID], *, now: datetime
 ) -> Mapping[UUID, Held]:
     """Return what each of the people, or an organisation for them, has accepted at a gate."""
-    held: dict[UUID, set[tuple[UUID, int]]] = {}
-    for person_id, license_id, series in figures.list_accepted_by(session, gate_id, people):
-        held.setdefault(person_id, set()).add((license_id, series))
+    held: dict[UUID, set[tuple[UUID, int, bool]]] = {}
+    for person_id, license_id, series, signed in figures.list_accepted_by(session, gate_id, people):
+        held.setdefault(person_id, set()).add((license_id, series, signed))
     members = identity.list_covered(session, sorted(covers), people, now=now) if covers else ()
     asked = [
         cover.acceptance_id for one in members if one.acknowledges for cover in covers[one.organisation_id]
@@ -289,5 +304,5 @@ def _list_held(
         accepted = held.setdefault(one.person_id, set())
         for cover in covers[one.organisation_id]:
             if not one.acknowledges or (one.person_id, cover.acceptance_id) in acknowledged:
-                accepted.add((cover.license_id, cover.series))
+                accepted.add((cover.license_id, cover.series, cover.is_signed))
     return {person_id: frozenset(accepted) for person_id, accepted in held.items()}

@@ -11,12 +11,13 @@ from urllib.parse import quote
 from uuid import UUID
 
 from registry.access import refusals
-from registry.access.account_refusals import account_without_license, account_without_review
+from registry.access.account_refusals import account_without_license
 from registry.access.single_facts import BlockFact, Earlier, GrantFact, RequestFact, Requirement, UpdateFact
-from registry.access.transitions import STATE_WORDS, RequestState
+from registry.access.transitions import STATE_WORDS
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import NONE, Checked, Prerequisites, Seen, check, refuse
 from registry.identity.domain import ActingAccount, Channel, Principal, Scope
+from registry.identity.restriction_domain import use_restricted
 from registry.identity.standing_domain import NOTHING_KNOWN, Standing
 from registry.kernel.outcomes import Refusal, Remedy
 from registry.licenses.domain import Changes
@@ -28,6 +29,8 @@ OPEN_PATHS = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
 class ReasonCode(StrEnum):
     """What a decision looked at, in the order it is evaluated and explained."""
 
+    UNRESTRICTED = "use-unrestricted"
+    """Only looked at where it is not met: the person's data may only be stored."""
     NOT_BLOCKED = "not-blocked"
     RELEASE = "release-current"
     SIGNED_IN = "signed-in"
@@ -61,6 +64,8 @@ class Facts:
     request: RequestFact | None = None
     """Only gathered to explain a refusal."""
     contact: str = ""
+    restricted_at: datetime | None = None
+    """Since when what is kept about the person, whose acceptances count, may only be stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,20 +148,8 @@ def decide(facts: Facts) -> Permit | Denial:
 
 
 def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
-    reasons = []
+    reasons = _bars(facts)
     principal = facts.principal
-    if facts.block is not None:
-        reasons.append(
-            Reason(
-                code=ReasonCode.NOT_BLOCKED,
-                met=False,
-                title="Access is blocked",
-                detail=facts.block.reason,
-                since=facts.block.since,
-                until=facts.block.until,
-                decider=_maintainers(facts),
-            )
-        )
     if facts.update is not None:
         reasons.append(_release_reason(facts.update, facts))
     account = principal.account
@@ -194,6 +187,35 @@ def _reasons(facts: Facts, *, open_to_all: bool) -> tuple[Reason, ...]:
     if facts.mode is GateMode.MANUAL:
         reasons.append(_review_reason(facts))
     return tuple(reasons)
+
+
+def _bars(facts: Facts) -> list[Reason]:
+    """Return what keeps this person out, whatever they have accepted."""
+    reasons = []
+    if facts.restricted_at is not None:
+        reasons.append(
+            Reason(
+                code=ReasonCode.UNRESTRICTED,
+                met=False,
+                title="The use of your data is restricted",
+                detail="What is kept about you may only be stored.",
+                since=facts.restricted_at,
+                decider=_oneself(facts.principal),
+            )
+        )
+    if facts.block is not None:
+        reasons.append(
+            Reason(
+                code=ReasonCode.NOT_BLOCKED,
+                met=False,
+                title="Access is blocked",
+                detail=facts.block.reason,
+                since=facts.block.since,
+                until=facts.block.until,
+                decider=_maintainers(facts),
+            )
+        )
+    return reasons
 
 
 def _release_reason(update: UpdateFact, facts: Facts) -> Reason:
@@ -309,15 +331,11 @@ def _license_reason(requirement: Requirement, facts: Facts) -> Reason:
     past = _find_past(requirement)
     if past is None:
         return Reason(code=ReasonCode.LICENSE, met=False, title=f"{name} not accepted yet")
-    who, whose = ("Your organisation", "its") if past.is_cover else ("You", "your")
-    withdrawn = past.withdrawn_at is not None
     return Reason(
         code=ReasonCode.LICENSE,
         met=False,
-        title=f"{name} not accepted {'any more' if withdrawn else 'yet'}",
-        detail=f"{who} withdrew {whose} acceptance of {past.number}."
-        if withdrawn
-        else f"{who} accepted {past.number}; the text has changed in substance since.",
+        title=f"{name} not accepted {'any more' if past.withdrawn_at else 'yet'}",
+        detail=past.said,
         since=past.withdrawn_at or past.accepted_at,
     )
 
@@ -346,6 +364,8 @@ def _find_past(requirement: Requirement) -> Earlier | None:
 
 def _refuse(reason: Reason, facts: Facts) -> Refusal:
     repo = f"{facts.publisher}/{facts.model}"
+    if reason.code is ReasonCode.UNRESTRICTED and reason.since is not None:
+        return use_restricted(reason.since, nothing="No file was sent.", decider=reason.decider)
     if reason.code is ReasonCode.NOT_BLOCKED and facts.block is not None:
         block, maintainers = facts.block, _maintainers(facts)
         return refusals.blocked(
@@ -364,47 +384,9 @@ def _refuse(reason: Reason, facts: Facts) -> Refusal:
         unmet = next(one for one in checked if not one.met)
         return refuse(unmet, checked, decider=_maintainers(facts))
     if reason.code is ReasonCode.REVIEW:
-        return _refuse_review(reason, facts)
+        account, request = facts.principal.account, facts.request
+        return refusals.not_approved(repo, facts.publisher, account, request, since=reason.since)
     return _refuse_license(reason, facts)
-
-
-def _refuse_review(reason: Reason, facts: Facts) -> Refusal:
-    """Return the refusal of a person whose request is not approved, in the words of where it stands."""
-    repo = f"{facts.publisher}/{facts.model}"
-    if facts.principal.account is not None:
-        return account_without_review(facts.principal.account, repo=repo, publisher=facts.publisher)
-    request = facts.request
-    state = request.state if request else None
-    ask, mine = f"/{repo}/request", f"/requests/{request.id}" if request else ""
-    code, title, text, url = "review-needed", f"{repo} is opened by review", "Ask for access", ask
-    until = None
-    if request is not None and request.grant_ended_at is not None:
-        code, title, text = "access-expired", f"Your access to {repo} has expired", "Ask for it anew"
-    elif state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}:
-        code, title = "awaiting-review", f"Your request for {repo} is not decided yet"
-        text, url = "Wait for the mail, or look at the request", mine
-    elif state is RequestState.CHANGES_REQUESTED:
-        code, title = "changes-requested", f"Your request for {repo} was sent back for changes"
-        text, url = "Read what is asked for, change the request, send it again", mine
-    elif state is RequestState.DRAFT:
-        code, title, text = "request-not-sent", f"Your request for {repo} is a draft", "Finish and send it"
-    elif state is RequestState.REJECTED and request is not None:
-        code, title = "request-rejected", f"Your request for {repo} was rejected"
-        text, url, until = "Read the reason; appeal once, or ask again later", mine, request.reapply_at
-    elif state is RequestState.REVOKED:
-        code, title = "access-revoked", f"Your access to {repo} was revoked"
-        text, url = "Read the reason", mine
-    yours = code in {"review-needed", "request-not-sent", "changes-requested", "access-expired"}
-    return Refusal(
-        code=code,
-        status=403,
-        title=title,
-        detail="No file was sent.",
-        remedy=Remedy(text=text, url=url),
-        decider=f"The reviewers of {facts.publisher}{', once you have asked' if yours else ''}",
-        since=reason.since,
-        until=until,
-    )
 
 
 def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
@@ -422,6 +404,10 @@ def _refuse_license(reason: Reason, facts: Facts) -> Refusal:
         code, title = "acceptance-withdrawn", f"You withdrew your acceptance of {missing.title}"
         detail = "No file was sent. The record of the acceptance and its withdrawal stays."
         text = f"Read {name} and accept it again, if you want to"
+    elif past is not None and past.is_unsigned:
+        code, title = "own-signature-required", f"{name} is to be signed with a key of your own"
+        detail = "No file was sent. Your acceptance has no signature of your own, which this gate asks for."
+        text = f"Sign {name} with a passkey there, or run gatehouse accept{model.replace('/', ' ', 1)}"
     elif past is not None and past.withdrawn_at is None:
         who = "your organisation" if past.is_cover else "you"
         code, title = "acceptance-outdated", f"{name} is needed; {who} accepted {past.number}"

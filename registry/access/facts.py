@@ -7,7 +7,7 @@ the contexts below in one round trip; nothing is written through it.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,14 @@ from registry.access.asking import asked_for, bound
 from registry.access.covers import COVER, COVER_UNTIL, as_acknowledged
 from registry.access.domain import Facts
 from registry.access.known_terms import with_earlier
-from registry.access.single_facts import BlockFact, GrantFact, RequestFact, Requirement
+from registry.access.single_facts import (
+    SIGNED,
+    UNEXPLAINED_BLOCK,
+    GrantFact,
+    RequestFact,
+    Requirement,
+    unexplained_grant,
+)
 from registry.access.transitions import RequestState
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import NONE, parse_prerequisites
@@ -36,6 +43,7 @@ _ACCEPTANCE = """
                  AND y.series = a.series AND y.until > :now))
         AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.acceptance_id = a.id)
 """
+_OWN_FALLS_SHORT = "a.id IS NULL OR a.series <> v.series OR (r.prerequisites IS NOT NULL AND a.grade <> 'A')"
 _OWN = f"""
 SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS private, r.mode AS mode,
        q.position AS position, v.id AS license_version_id, l.slug AS slug, l.title AS title, v.number AS number,
@@ -53,11 +61,13 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
          (SELECT t.id FROM access_grant t LEFT JOIN access_grant_end e ON e.grant_id = t.id
            WHERE t.person_id = :person_id AND t.gate_id = g.id AND e.grant_id IS NULL
              AND (t.ends_at IS NULL OR t.ends_at > :now) ORDER BY t.granted_at DESC LIMIT 1) END AS grant_id,
-       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {COVER}) END AS cover_id,
-       CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {COVER_UNTIL} {COVER}) END AS cover_until,
+       CASE WHEN {_OWN_FALLS_SHORT} THEN (SELECT c.id {COVER}) END AS cover_id,
+       CASE WHEN {_OWN_FALLS_SHORT} THEN (SELECT {COVER_UNTIL} {COVER}) END AS cover_until,
        NULL AS source_id, NULL AS source, 0 AS generation, r.prerequisites AS prerequisites,
        CASE WHEN EXISTS (SELECT 1 FROM must_update u WHERE u.model_id = m.id AND u.ended_at IS NULL)
-            THEN 1 ELSE 0 END AS marked
+            THEN 1 ELSE 0 END AS marked,
+       a.grade AS grade, CASE WHEN {_OWN_FALLS_SHORT} THEN (SELECT c.grade {COVER}) END AS cover_grade,
+       (SELECT h.restricted_at FROM person h WHERE h.id = :acceptor_id) AS restricted_at
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate g ON g.id = m.gate_id
@@ -78,7 +88,8 @@ SELECT m.id AS model_id, p.name AS publisher, m.name AS model, m.private AS priv
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT c.id {COVER}) END AS cover_id,
        CASE WHEN a.id IS NULL OR a.series <> v.series THEN (SELECT {COVER_UNTIL} {COVER}) END AS cover_until,
        n.ancestor_id AS source_id, CASE WHEN s.private THEN '' ELSE sp.name || '/' || s.name END AS source,
-       n.generation AS generation, NULL AS prerequisites, 0 AS marked
+       n.generation AS generation, NULL AS prerequisites, 0 AS marked,
+       NULL AS grade, NULL AS cover_grade, NULL AS restricted_at
   FROM publisher p
   JOIN model m ON m.publisher_id = p.id
   JOIN gate og ON og.id = m.gate_id
@@ -144,6 +155,10 @@ class Row:
     """What the model's own gate asks for beforehand; None: nothing."""
     marked: bool
     """Some release of the model is to be given up."""
+    grade: str | None  # A gate may ask for a signature, which another acceptance may have.
+    cover_grade: str | None
+    restricted_at: datetime | None = None
+    """Since when what is kept about whose acceptances count may only be stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,16 +271,19 @@ def assemble(rows: Iterable[Row], principal: Principal) -> list[Gathered]:
 
 def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
     first = rows[0]
+    prerequisites = parse_prerequisites(first.prerequisites)
     requirements: dict[tuple[UUID | None, UUID], Requirement] = {}
-    for row in rows:
-        if row.license_version_id is None:
+    for found_row in rows:
+        if found_row.license_version_id is None:
             continue
-        key = (row.source_id, row.license_version_id)
+        asks = prerequisites.own_signature and found_row.source_id is None
+        row = _signed_alone(found_row) if asks else found_row
+        key = (found_row.source_id, found_row.license_version_id)
         found = requirements.get(key)
         if found is not None and found.acceptance_id is not None and _suffices_longer(found, row):
             continue
         requirements[key] = Requirement(
-            license_version_id=row.license_version_id,
+            license_version_id=found_row.license_version_id,
             slug=row.slug or "",
             title=row.title or "",
             number=row.number or "",
@@ -280,16 +298,21 @@ def _assemble_one(rows: Sequence[Row], principal: Principal) -> Gathered:
         model=first.model,
         mode=GateMode(first.mode or GateMode.CLOSED),
         requirements=tuple(requirements.values()),
-        block=_UNEXPLAINED_BLOCK if first.block_id is not None else None,
-        grant=_unexplained_grant(first.grant_id),
-        prerequisites=parse_prerequisites(first.prerequisites),
+        block=UNEXPLAINED_BLOCK if first.block_id is not None else None,
+        grant=unexplained_grant(first.grant_id),
+        prerequisites=prerequisites,
+        restricted_at=first.restricted_at,
     )
     return Gathered(facts=facts, private=first.private, has_role=first.role is not None, marked=first.marked)
 
 
-_UNEXPLAINED_BLOCK = BlockFact(
-    reason="see the model's page for the reason", since=datetime.fromtimestamp(0, UTC), until=None
-)
+def _signed_alone(row: Row) -> Row:
+    """Return the row without acceptances that are not signed by their acceptor."""
+    own: dict[str, Any] = (
+        {} if row.grade == SIGNED else {"acceptance_id": None, "accepted_at": None, "reaccept_by": None}
+    )
+    cover: dict[str, Any] = {} if row.cover_grade == SIGNED else {"cover_id": None, "cover_until": None}
+    return replace(row, **own, **cover)
 
 
 def _satisfied_by(row: Row) -> dict[str, Any]:
@@ -315,12 +338,6 @@ def _suffices_longer(found: Requirement, row: Row) -> bool:
     if row.reaccept_by is None:
         return False
     return found.reaccept_by is None or found.reaccept_by >= row.reaccept_by
-
-
-def _unexplained_grant(grant_id: UUID | None) -> GrantFact | None:
-    if grant_id is None:
-        return None
-    return GrantFact(id=grant_id, granted_at=datetime.fromtimestamp(0, UTC), ends_at=None)
 
 
 def _explained(session: Session, gathered: Gathered, principal: Principal, *, now: datetime) -> Gathered:
@@ -404,30 +421,12 @@ def _typed(statement: TextClause) -> Any:
         generation=Integer,
         prerequisites=LargeBinary,
         marked=Integer,
+        grade=String,
+        cover_grade=String,
+        restricted_at=UTCDateTime,
     )
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    return Row(
-        model_id=row["model_id"],
-        publisher=row["publisher"],
-        model=row["model"],
-        private=bool(row["private"]),
-        mode=row["mode"],
-        license_version_id=row["license_version_id"],
-        slug=row["slug"],
-        title=row["title"],
-        number=row["number"],
-        acceptance_id=row["acceptance_id"],
-        accepted_at=row["accepted_at"],
-        reaccept_by=row["reaccept_by"],
-        block_id=row["block_id"],
-        role=row["role"],
-        grant_id=row["grant_id"],
-        cover_id=row["cover_id"],
-        cover_until=row["cover_until"],
-        source_id=row["source_id"],
-        source=row["source"],
-        prerequisites=row["prerequisites"],
-        marked=bool(row["marked"]),
-    )
+    given = {name: row[name] for name in Row.__dataclass_fields__}
+    return Row(**{**given, "private": bool(row["private"]), "marked": bool(row["marked"])})

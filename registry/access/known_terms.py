@@ -37,7 +37,16 @@ def with_earlier(session: Session, facts: Facts, *, now: datetime) -> Facts:
     return replace(
         facts,
         requirements=tuple(
-            replace(one, earlier=_earlier(session, one, known, gates[one.source_id or facts.model_id]))
+            replace(
+                one,
+                earlier=_earlier(
+                    session,
+                    one,
+                    known,
+                    gates[one.source_id or facts.model_id],
+                    signed=facts.prerequisites.own_signature and one.source_id is None,
+                ),
+            )
             if _is_explained(one)
             else one
             for one in facts.requirements
@@ -56,7 +65,7 @@ def _organisations_of(session: Session, principal: Principal, *, now: datetime) 
 
 
 def _earlier(
-    session: Session, requirement: Requirement, known: acceptances.Known, gate_id: UUID
+    session: Session, requirement: Requirement, known: acceptances.Known, gate_id: UUID, *, signed: bool
 ) -> Earlier | None:
     new = licenses.get_version_by_id(session, requirement.license_version_id)
     past = known.get((gate_id, new.license_id))
@@ -71,5 +80,9 @@ def _earlier(
         accepted_at=past.accepted_at,
         withdrawn_at=past.withdrawn_at,
         is_cover=is_cover,
+        is_unsigned=signed
+        and not past.is_withdrawn
+        and past.series == new.series
+        and not past.counts(signed=True),
         changes=licenses.find_changes(session, old, new) if old.id != new.id else None,
     )

@@ -219,7 +219,7 @@ def _list_asked_again(session: Session, cause: _Cause, people: Sequence[UUID]) -
     }
     return {
         person_id
-        for person_id, license_id, series in figures.list_accepted_by(session, cause.new.id, people)
+        for person_id, license_id, series, _ in figures.list_accepted_by(session, cause.new.id, people)
         if changed.get(license_id, series) != series
     }
 

@@ -171,6 +171,7 @@ def _permitted(
                 text=f"HF_ENDPOINT={base_url} hf download {model.repo_id}",
             ),
         ],
+        more=[Link(label="Be let in at the Hub too", url=f"{url}/hub")] if model.hub_repository else [],
     )
 
 

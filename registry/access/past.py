@@ -1,6 +1,6 @@
 """Who held access to a model at an earlier moment, and by which facts: the one decision over facts as they stood.
 
-Acceptances, grants, blocks, gates, bases and roles are never rewritten, so what held then is derived and not remembered.
+Acceptances, grants, blocks, restrictions, gates, bases and roles are never rewritten, so what held then is derived and not remembered.
 Other things are kept as they are now only: whether somebody belonged to an organisation that had accepted for its members, and
 what a gate asks beforehand. The answer says so, and does not guess.
 """
@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from registry import acceptances, catalog, licenses
+from registry import acceptances, catalog, identity, licenses
 from registry.acceptances import Stood
 from registry.access import crowds
 from registry.access.crowds import Demand
@@ -87,7 +87,7 @@ class Moment:
                 "Organisations had accepted for their members. Who belonged to them then, and whether they were suspended, "
                 "is not on record, so people who held access by an organisation alone are not listed."
             )
-        if self.gate.asks_beforehand:
+        if self.gate.asks_of_person:
             said.append(
                 "The gate asked for something beforehand, such as a country or a confirmed address. Whether it was met "
                 "then is not on record, so people are listed who may not have met it."
@@ -110,8 +110,13 @@ def find_moment(
             continue
         asking.append(Asking(gate=found, demand=crowds.without_own(_demand(session, found), own)))
     mark = catalog.find_mark_at(session, release_id, at) if release_id else None
-    gates = dict.fromkeys(one.gate.id for one in asking)
-    covers = [one for gate_id in gates for one in acceptances.list_stood(session, gate_id, at, people=None)]
+    gates = {one.gate.id: one.demand.signed for one in asking}
+    covers = [
+        cover
+        for gate_id, signed in gates.items()
+        for cover in acceptances.list_stood(session, gate_id, at, people=None)
+        if _counts(cover, signed=signed)
+    ]
     return Moment(model=model, at=at, gate=gate, asking=asking, mark=mark, covers=covers)
 
 
@@ -128,6 +133,7 @@ def list_holders_after(
     }
     grants = _grants_at(session, moment.gate.id, people, moment.at)
     barred = _blocked_at(session, moment.model.publisher_id, people, moment.at)
+    barred |= identity.list_restricted_at(session, people, moment.at)
     staff = _staff_at(session, moment)
     holders = []
     for person_id in people:
@@ -154,12 +160,19 @@ def _used(
     used: list[Stood] = []
     for one in moment.asking:
         held = stood[one.gate.id]
-        pairs = [(item.license_id, item.series) for item in held]
-        if not crowds.may(pairs, one.demand, approved=grant is not None, now=moment.at):
+        accepted = [(item.license_id, item.series, item.is_signed) for item in held]
+        if not crowds.may(accepted, one.demand, approved=grant is not None, now=moment.at):
             return None
         required = {version.license_id for version in one.demand.versions}
-        used += [item for item in held if item.license_id in required]
+        used += [
+            item for item in held if item.license_id in required and _counts(item, signed=one.demand.signed)
+        ]
     return used
+
+
+def _counts(item: Stood, *, signed: bool) -> bool:
+    """Whether a gate could take the acceptance, which may take only what its acceptor has signed."""
+    return item.is_signed or not signed
 
 
 def _demand(session: Session, gate: PastGate) -> Demand:
@@ -168,6 +181,7 @@ def _demand(session: Session, gate: PastGate) -> Demand:
         versions=tuple(licenses.get_version_by_id(session, one) for one in gate.license_version_ids),
         graces=catalog.list_promises(session, gate.revision_id),
         asks_beforehand=gate.asks_beforehand,
+        signed=gate.asks_signature,
     )
 
 

@@ -122,7 +122,7 @@ async def _show(
             service.roles_at(session, found, principal=visit.principal),
             lines,
             asked=asked,
-            people=identity.open_profiles(session, person_ids=sorted(named), sealer=desk.sealer),
+            people=identity.open_shown(session, person_ids=sorted(named), sealer=desk.sealer),
             kept=templates.list_templates(session, found.id),
             waiting=request_reading.count_waiting(session, found.id),
             reader=visit.principal.person_id,

@@ -14,13 +14,12 @@ from registry.access.templates import TITLE_MAX_CHARACTERS, TemplateView
 from registry.access.transitions import NOTE_MAX_CHARACTERS, STATE_WORDS, RequestState
 from registry.access.views import publisher_head
 from registry.catalog.domain import PublisherView, Role
-from registry.identity.domain import Profile
+from registry.identity.domain import Profile, nameless
 from registry.identity.visits import Form
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Option, Pager, Shape, Tone
 from registry.kernel.pages import plural
 
-_ERASED = "Person erased"
 AGES = ("1", "5", "14")
 _DECIDED = {
     "waiting": WAITING,
@@ -169,4 +168,4 @@ def _template_fields(failed: tuple[Form, Refusal] | None) -> dict[str, FormField
 
 def _email(people: Mapping[UUID, Profile], person_id: UUID) -> str:
     profile = people.get(person_id)
-    return profile.email if profile else _ERASED
+    return profile.email if profile else nameless(person_id)

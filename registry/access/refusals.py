@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
-from registry.access.single_facts import UpdateFact
+from registry.access.account_refusals import account_without_review
+from registry.access.single_facts import RequestFact, UpdateFact
+from registry.access.transitions import RequestState
+from registry.identity.domain import ActingAccount
 from registry.kernel.outcomes import Refusal, Remedy
 
 
@@ -109,4 +112,48 @@ def update_required(repo: str, update: UpdateFact, *, decider: str) -> Refusal:
         ),
         decider=decider,
         since=update.update_by,
+    )
+
+
+def not_approved(
+    repo: str,
+    publisher: str,
+    account: ActingAccount | None,
+    request: RequestFact | None,
+    *,
+    since: datetime | None,
+) -> Refusal:
+    """Return the refusal of a person whose request is not approved, in the words of where it stands."""
+    if account is not None:
+        return account_without_review(account, repo=repo, publisher=publisher)
+    state = request.state if request else None
+    ask, mine = f"/{repo}/request", f"/requests/{request.id}" if request else ""
+    code, title, text, url = "review-needed", f"{repo} is opened by review", "Ask for access", ask
+    until = None
+    if request is not None and request.grant_ended_at is not None:
+        code, title, text = "access-expired", f"Your access to {repo} has expired", "Ask for it anew"
+    elif state in {RequestState.SUBMITTED, RequestState.IN_REVIEW}:
+        code, title = "awaiting-review", f"Your request for {repo} is not decided yet"
+        text, url = "Wait for the mail, or look at the request", mine
+    elif state is RequestState.CHANGES_REQUESTED:
+        code, title = "changes-requested", f"Your request for {repo} was sent back for changes"
+        text, url = "Read what is asked for, change the request, send it again", mine
+    elif state is RequestState.DRAFT:
+        code, title, text = "request-not-sent", f"Your request for {repo} is a draft", "Finish and send it"
+    elif state is RequestState.REJECTED and request is not None:
+        code, title = "request-rejected", f"Your request for {repo} was rejected"
+        text, url, until = "Read the reason; appeal once, or ask again later", mine, request.reapply_at
+    elif state is RequestState.REVOKED:
+        code, title = "access-revoked", f"Your access to {repo} was revoked"
+        text, url = "Read the reason", mine
+    yours = code in {"review-needed", "request-not-sent", "changes-requested", "access-expired"}
+    return Refusal(
+        code=code,
+        status=403,
+        title=title,
+        detail="No file was sent.",
+        remedy=Remedy(text=text, url=url),
+        decider=f"The reviewers of {publisher}{', once you have asked' if yours else ''}",
+        since=since,
+        until=until,
     )

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from registry import acceptances
+from registry.access.kept import kept_of_request
 from registry.access.request_views import RequestLine, RequestView
 from registry.access.transitions import (
     BY_EVENT,
@@ -25,13 +26,13 @@ from registry.access.transitions import (
 from registry.catalog.domain import ModelView, model_url
 from registry.catalog.forms import FormField as Question
 from registry.catalog.reviews import ReviewPolicy
-from registry.identity.domain import Profile
+from registry.identity.domain import Profile, nameless
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Link, Notice, Option, Pager, Shape, Tone
 from registry.kernel.pages import format_when, plural
+from registry.kernel.retention import Retention
 
 PAGE_REQUESTS = 30
-_ERASED = "a person who was erased"
 _LOOKS: Mapping[RequestState, tuple[Shape, Tone]] = {
     RequestState.DRAFT: (Shape.TODO, Tone.TODO),
     RequestState.SUBMITTED: (Shape.WAITING, Tone.WAIT),
@@ -88,7 +89,13 @@ def state_badge(state: RequestState) -> Badge:
 
 
 def ask_view(
-    model: ModelView, request: RequestView | None, policy: ReviewPolicy, shown: AskShown, *, contact: str
+    model: ModelView,
+    request: RequestView | None,
+    policy: ReviewPolicy,
+    shown: AskShown,
+    *,
+    contact: str,
+    retention: Retention,
 ) -> SimpleNamespace:
     """Return the form of a request, with what a review is and who reviews."""
     errors = shown.refusal.errors if shown.refusal else {}
@@ -123,6 +130,8 @@ def ask_view(
             error=errors.get("note"),
             max_characters=NOTE_MAX_CHARACTERS,
         ),
+        recorded=kept_of_request(model.publisher, retention),
+        erasure_url="/privacy#erasure",
         post_url=f"{model_url(model.publisher, model.name)}/request",
         send_label="Send the changed request" if returned else "Send the request",
         request_url=f"/requests/{request.id}" if request else None,
@@ -435,4 +444,4 @@ def _until_field(row: Transition, request: RequestView, value: str, error: str |
 
 def _name(person_id: UUID, people: Mapping[UUID, Profile]) -> str:
     profile = people.get(person_id)
-    return profile.email if profile else _ERASED
+    return profile.email if profile else nameless(person_id)

@@ -235,7 +235,9 @@ def load_ask(
         shown = AskShown(answers=sent.answers, note=sent.note, source="Filled in with what you sent before.")
         return model, asked, shown
     wanted = acceptances.Filter(gate_ids=[model.gate.id], person_id=office.principal.person_id)
-    newest = acceptances.list_opened(session, wanted, sealer=office.sealer, limit=1)
+    newest = acceptances.list_opened(
+        session, wanted, sealer=office.sealer, reader=office.principal.person_id, limit=1
+    )
     if newest and newest[0].answers:
         source = (
             "Filled in with the answers of your newest acceptance here. Change what is not right any more."
@@ -271,7 +273,9 @@ def _ask_page(
     status: int = 200,
 ) -> Response[Any]:
     policy = request_reading.policy_of(model)
-    view = views.ask_view(model, asked, policy, shown, contact=desk.settings.contact)
+    view = views.ask_view(
+        model, asked, policy, shown, contact=desk.settings.contact, retention=desk.settings.retention
+    )
     html = desk.pages.render("requests/ask.html", page=visit.page, view=view)
     return respond(html, status_code=status)
 
@@ -295,7 +299,7 @@ async def _show(
         return found, views.request_view(
             found,
             reader=reader,
-            people=identity.open_profiles(
+            people=identity.open_shown(
                 session, person_ids=sorted(people) if reviews else [], sealer=desk.sealer
             ),
             accepted=accepted,

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 from sqlmodel import Session
 
-from registry import catalog
+from registry import catalog, identity
 from registry.access import request_store, service
 from registry.access.request_refusals import no_such_request
 from registry.access.request_store import QueueFilter
@@ -31,6 +32,7 @@ from registry.catalog.refusals import role_missing
 from registry.catalog.reviews import ReviewPolicy
 from registry.identity.domain import Scope, not_signed_in, scope_missing
 from registry.kernel.outcomes import CorruptRecord, Refusal
+from registry.kernel.sealing import SubjectKey
 
 POSITION_MOST = 100
 PAGE_MOST = 50
@@ -69,6 +71,40 @@ def open_own_requests(
         return ()
     rows = request_store.list_of_person(session, person_id=person_id, after=after, limit=limit)
     return [view(session, office, row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAt:
+    """A person's request at a publisher, and the grant that came of it."""
+
+    id: UUID
+    gate_id: UUID
+    state: RequestState
+    started_at: datetime
+    granted_at: datetime | None
+    access_until: datetime | None
+    ended_at: datetime | None
+
+
+def list_requests_at(
+    session: Session, *, person_id: UUID, publisher_id: UUID, after: UUID | None, limit: int
+) -> Sequence[RequestAt]:
+    """Return a page of a person's requests at a publisher, newest first; who may read it is the caller's matter."""
+    rows = request_store.list_of_person_at(
+        session, person_id=person_id, publisher_id=publisher_id, after=after, limit=limit
+    )
+    return [
+        RequestAt(
+            id=request.id,
+            gate_id=request.gate_id,
+            state=request.state,
+            started_at=request.started_at,
+            granted_at=grant.granted_at if grant else None,
+            access_until=grant.ends_at if grant else None,
+            ended_at=end.ended_at if end else None,
+        )
+        for request, grant, end in rows
+    ]
 
 
 def open_queue(session: Session, office: Office, publisher: str) -> PublisherView | Refusal:
@@ -180,8 +216,11 @@ def standing_of(session: Session, office: Office, row: AccessRequest) -> Standin
 def open_steps(
     session: Session, office: Office, row: AccessRequest, *, sealed: bool = True
 ) -> tuple[Step, ...]:
-    """Return what happened to the request, oldest first; nothing said is left once the applicant is erased."""
-    key = office.sealer.find_subject_key(session, row.person_id) if sealed else None
+    """Return what happened to the request, oldest first; nothing said is left once the applicant is erased.
+
+    What they said is opened for themselves alone while their data may only be stored.
+    """
+    key = _readable_key(session, office, row) if sealed else None
     steps = []
     for step in request_store.list_steps(session, row.id):
         said = json.loads(key.open(step.sealed, sealed_context(step.id))) if key and step.sealed else {}
@@ -198,6 +237,12 @@ def open_steps(
             )
         )
     return tuple(steps)
+
+
+def _readable_key(session: Session, office: Office, row: AccessRequest) -> SubjectKey | None:
+    reader, person_id = office.principal.person_id, row.person_id
+    keys = identity.find_readable_keys(session, [person_id], reader=reader, sealer=office.sealer)
+    return keys.get(person_id)
 
 
 def write_draft(draft: Draft) -> bytes:

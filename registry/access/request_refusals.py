@@ -88,3 +88,67 @@ def move_on(request_id: UUID) -> Refusal:
         remedy=Remedy(text="Look at the request as it stands now", url=f"/requests/{request_id}"),
         decider="The reviewers of the publisher",
     )
+
+
+def not_gated(repo_id: str) -> Refusal:
+    """Return the refusal to decide about access to a model that asks nobody for anything."""
+    return Refusal(
+        code="repo-not-gated",
+        status=400,
+        title="This model has no gate",
+        detail="Everybody may download it, so there is no request to decide on. Nothing was recorded.",
+        remedy=Remedy(text="See the model's page", url=f"/{repo_id}"),
+    )
+
+
+def gate_reviews_nobody(publisher: str, repo_id: str) -> Refusal:
+    """Return the refusal to decide about somebody where the acceptance alone opens the gate."""
+    return Refusal(
+        code="gate-reviews-nobody",
+        status=409,
+        title="This gate opens by the acceptance alone",
+        detail=f"The maintainers of {repo_id} review no requests. Nothing was recorded.",
+        remedy=Remedy(
+            text="Keep somebody out with the deny list, or let the gate review requests",
+            url=f"/manage/{publisher}/blocks",
+        ),
+        decider=f"The maintainers of {publisher}",
+    )
+
+
+def grant_needs_request(repo_id: str) -> Refusal:
+    """Return the refusal to give access to who has not asked; the same whether or not the registry knows them."""
+    return Refusal(
+        code="grant-needs-request",
+        status=404,
+        title="Nobody of this name has a request that waits here",
+        detail="Access is given to people who have accepted the license and asked. Nothing was recorded.",
+        remedy=Remedy(text="Send them the address of the form", url=f"/{repo_id}/request"),
+        decider="The person themself, then a reviewer",
+    )
+
+
+def not_taken_back(request_id: UUID) -> Refusal:
+    """Return the refusal to make a decided request wait again."""
+    return Refusal(
+        code="request-moved-on",
+        status=409,
+        title="A request that was decided does not wait again",
+        detail="Only access that was given can be ended by this. Nothing was recorded.",
+        remedy=Remedy(
+            text="The applicant appeals to another reviewer, or asks again", url=f"/requests/{request_id}"
+        ),
+        decider="The applicant",
+    )
+
+
+def settings_by_page(repo_id: str, title: str) -> Refusal:
+    """Return the refusal to change a setting of a repository that is none by itself here."""
+    return Refusal(
+        code="settings-not-offered",
+        status=409,
+        title=title,
+        detail="Only gated = auto, manual or false is read here, and nothing else was changed.",
+        remedy=Remedy(text="See the gate's page", url=f"/{repo_id}/gate"),
+        decider="The maintainers of the publisher",
+    )

@@ -1,6 +1,6 @@
 """Queries and inserts of requests, their steps, and grants; no rules."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -85,6 +85,7 @@ def move_request(
             warned_at=None if due_at != request.due_at else request.warned_at,
             reapply_at=reapply_at,
             assigned_to=assigned_to,
+            words_forgotten_at=None,
         )
     )
     session.expire(request)
@@ -182,13 +183,75 @@ def list_of_person(
     return session.exec(statement.order_by(col(AccessRequest.id).desc()).limit(limit)).all()
 
 
-def list_due(session: Session, *, before: datetime, warned: bool, limit: int) -> Sequence[AccessRequest]:
+def list_of_person_at(
+    session: Session, *, person_id: UUID, publisher_id: UUID, after: UUID | None, limit: int
+) -> Sequence[tuple[AccessRequest, AccessGrant | None, AccessGrantEnd | None]]:
+    """Return the person's requests at a publisher with their grants, newest first, strictly older than `after`."""
+    statement = (
+        select(AccessRequest, AccessGrant, AccessGrantEnd)
+        .outerjoin(AccessGrant, col(AccessGrant.request_id) == col(AccessRequest.id))
+        .outerjoin(AccessGrantEnd, col(AccessGrantEnd.grant_id) == col(AccessGrant.id))
+        .where(AccessRequest.person_id == person_id, AccessRequest.publisher_id == publisher_id)
+    )
+    if after is not None:
+        statement = statement.where(AccessRequest.id < after)
+    return session.exec(statement.order_by(col(AccessRequest.id).desc()).limit(limit)).all()
+
+
+def list_at_gate(
+    session: Session,
+    *,
+    gate_id: UUID,
+    states: Sequence[RequestState],
+    after: UUID | None,
+    limit: int,
+    person_id: UUID | None = None,
+) -> Sequence[AccessRequest]:
+    """Return sent requests at a gate in these states, oldest first, strictly newer than `after`."""
+    statement = select(AccessRequest).where(
+        AccessRequest.gate_id == gate_id,
+        col(AccessRequest.state).in_(states),
+        # A draft is its writer's alone, also after it was thrown away.
+        col(AccessRequest.sent_at).is_not(None),
+    )
+    if person_id is not None:
+        statement = statement.where(AccessRequest.person_id == person_id)
+    if after is not None:
+        statement = statement.where(AccessRequest.id > after)
+    return session.exec(statement.order_by(col(AccessRequest.id)).limit(limit)).all()
+
+
+def list_newest_ids(
+    session: Session, *, gate_id: UUID, people: Sequence[UUID], states: Sequence[RequestState]
+) -> frozenset[UUID]:
+    """Return the newest sent request in these states of each of the people at a gate."""
+    rows = session.exec(
+        select(AccessRequest.person_id, AccessRequest.id)
+        .where(is_among(session, AccessRequest.person_id, people), AccessRequest.gate_id == gate_id)
+        .where(col(AccessRequest.state).in_(states), col(AccessRequest.sent_at).is_not(None))
+        .order_by(col(AccessRequest.id))
+    )
+    newest = {person_id: request_id for person_id, request_id in rows}  # noqa: C416 - rows are no pairs to mypy
+    return frozenset(newest.values())
+
+
+def list_gates_asked_at(session: Session, *, person_id: UUID) -> set[UUID]:
+    """Return the gates at which the person has ever asked."""
+    asked = select(AccessRequest.gate_id).where(AccessRequest.person_id == person_id).distinct()
+    return set(session.exec(asked.order_by(col(AccessRequest.gate_id))))
+
+
+def list_due(
+    session: Session, *, before: datetime, warned: bool, but_of: Collection[UUID], limit: int
+) -> Sequence[AccessRequest]:
     """Return requests that lapse before a moment, the most urgent first; not yet warned ones, or all."""
     statement = select(AccessRequest).where(
         col(AccessRequest.due_at).is_not(None), col(AccessRequest.due_at) <= before
     )
     if not warned:
         statement = statement.where(col(AccessRequest.warned_at).is_(None))
+    if but_of:
+        statement = statement.where(col(AccessRequest.person_id).not_in(but_of))
     return session.exec(
         statement.order_by(col(AccessRequest.due_at), col(AccessRequest.id)).limit(limit)
     ).all()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import catalog, ledger
+from registry import catalog, identity, ledger
 from registry.access import facts, request_reading, request_store, telling
 from registry.access.domain import Denial, ReasonCode, decide
 from registry.access.request_reading import parts_of, policy_of, sealed_context, standing_of, view
@@ -25,6 +25,7 @@ from registry.access.tables import AccessGrant, AccessGrantEnd, AccessRequest, R
 from registry.access.transitions import (
     BY_EVENT,
     BY_ITSELF,
+    ENDS,
     LAPSE_WARNING,
     NOTE_MAX_CHARACTERS,
     SENDS,
@@ -42,6 +43,7 @@ from registry.catalog.prerequisites import Seen, judge_answers
 from registry.catalog.refusals import malformed
 from registry.catalog.reviews import ReviewPolicy
 from registry.identity.domain import ANONYMOUS, Scope, not_signed_in, scope_missing
+from registry.identity.restriction_domain import applicant_restricted, use_restricted
 from registry.identity.standing_domain import NOTHING_KNOWN
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
@@ -92,7 +94,7 @@ def ask(
         request_store.keep_draft(session, row.id, _seal_draft(session, office, row, found, answers, note))
         return view(session, office, request_store.lock_request(session, row.id) or row)
     event = RequestEvent.RESUBMIT if row.state is RequestState.CHANGES_REQUESTED else RequestEvent.SUBMIT
-    return _carry_out(session, office, request_id=row.id, wanted=Move(event=event, note=note), answers=given)
+    return carry_out(session, office, request_id=row.id, wanted=Move(event=event, note=note), answers=given)
 
 
 def open_asking(
@@ -219,10 +221,10 @@ def move(session: Session, office: Office, *, request_id: UUID, wanted: Move) ->
             return scope_missing(Scope.REVIEW)
     if wanted.event in SENDS | BY_ITSELF:
         return made_by_form(catalog.get_model(session, row.model_id).repo_id)
-    return _carry_out(session, office, request_id=request_id, wanted=wanted)
+    return carry_out(session, office, request_id=request_id, wanted=wanted)
 
 
-def _carry_out(
+def carry_out(
     session: Session,
     office: Office,
     *,
@@ -243,6 +245,8 @@ def _carry_out(
     taken = judge_move(wanted, standing, policy, page=page, now=office.now)
     if isinstance(taken, Refusal):
         return taken
+    if refusal := _judge_restriction(session, row, taken, page):
+        return refusal
     # Record.
     target = taken.target or row.state
     until = _until(wanted, taken, policy, office.now)
@@ -272,7 +276,18 @@ def _carry_out(
     _change_grant(session, office, row, taken, until=until)
     moved = view(session, office, request_store.lock_request(session, request_id) or row)
     telling.tell(session, moved, taken, wanted, office=office)
+    telling.announce(session, moved, taken, office=office)
     return moved
+
+
+def _judge_restriction(session: Session, row: AccessRequest, taken: Transition, page: str) -> Refusal | None:
+    """Return why a request stays as it is: the applicant's data may only be stored. What ends something goes on."""
+    since = None if taken.event in ENDS else identity.find_restricted_since(session, row.person_id)
+    if since is None:
+        return None
+    if taken.actor is Actor.APPLICANT:
+        return use_restricted(since, nothing="Nothing was sent.")
+    return applicant_restricted(page, since)
 
 
 def _until(wanted: Move, taken: Transition, policy: ReviewPolicy, now: datetime) -> datetime | None:
@@ -342,6 +357,7 @@ def _change_grant(
         leaf = grant_leaf(grant, act="granted", at=office.now)
         grant.entry_id = ledger.append(session, kind="grant", leaf=leaf, now=office.now)
         request_store.insert_grant(session, grant)
+        catalog.tell_followers_of_gate(session, grant.gate_id, now=office.now)
         return
     if taken.target not in {RequestState.CLOSED, RequestState.REVOKED}:
         return
@@ -360,17 +376,19 @@ def _change_grant(
         entry_id=entry_id,
     )
     request_store.insert_grant_end(session, end)
+    catalog.tell_followers_of_gate(session, found[0].gate_id, now=office.now)
 
 
 def lapse_due(session: Session, *, sealer: Sealer, base_url: str, now: datetime, most: int = 100) -> int:
     """Let requests lapse whose time has come, and warn those whose time comes; return how many moved."""
     office = Office(principal=ANONYMOUS, sealer=sealer, base_url=base_url, now=now, as_registry=True)
+    waiting = identity.list_restricted(session)
     moved = 0
-    for row in request_store.list_due(session, before=office.now, warned=True, limit=most):
-        outcome = _carry_out(session, office, request_id=row.id, wanted=Move(event=RequestEvent.LAPSE))
+    for row in request_store.list_due(session, before=office.now, warned=True, but_of=waiting, limit=most):
+        outcome = carry_out(session, office, request_id=row.id, wanted=Move(event=RequestEvent.LAPSE))
         moved += not isinstance(outcome, Refusal)
     soon = office.now + LAPSE_WARNING
-    for row in request_store.list_due(session, before=soon, warned=False, limit=most):
+    for row in request_store.list_due(session, before=soon, warned=False, but_of=waiting, limit=most):
         request_store.mark_warned(session, row.id, now=office.now)
         telling.warn(session, view(session, office, row), office=office)
         moved += 1

@@ -81,6 +81,7 @@ def block_person(
     leaf = block_leaf(block.id, person_id, found.id, act="blocked", until=until, at=now)
     block.entry_id = ledger.append(session, kind="block", leaf=leaf, now=now)
     store.insert_block(session, block)
+    catalog.tell_followers_of_publisher(session, found.id, now=now)
     return BlockSummary(
         id=block.id,
         person_id=person_id,
@@ -140,6 +141,7 @@ def lift_block(
     entry_id = ledger.append(session, kind="block", leaf=leaf, now=now)
     lift = BlockLift(block_id=block.id, lifted_by=principal.person_id, lifted_at=now, entry_id=entry_id)
     store.insert_lift(session, lift)
+    catalog.tell_followers_of_publisher(session, found.id, now=now)
     return _summary(block, lift)
 
 

@@ -1,7 +1,7 @@
 """The single facts that a decision rests on: what is asked for, what stands, what bars."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from registry.access.transitions import RequestState
@@ -19,6 +19,18 @@ class Earlier:
     """It was made for an organisation that the person belongs to."""
     changes: Changes | None = None
     """What changed since; None where it is the same text."""
+    is_unsigned: bool = False
+    """It stands and is of these terms; the gate asks for the acceptor's own signature, which it has not."""
+
+    @property
+    def said(self) -> str:
+        """Why it does not suffice, as a sentence."""
+        who, whose = ("Your organisation", "its") if self.is_cover else ("You", "your")
+        if self.withdrawn_at is not None:
+            return f"{who} withdrew {whose} acceptance of {self.number}."
+        if self.is_unsigned:
+            return f"{who} accepted {self.number} without a signature by a key of one's own; this gate asks for one."
+        return f"{who} accepted {self.number}; the text has changed in substance since."
 
     @property
     def said_changes(self) -> str:
@@ -100,3 +112,17 @@ class UpdateFact:
     since: datetime
     is_due: bool
     """The moment has come: the release is no longer handed out."""
+
+
+SIGNED = "A"
+"""Grade of an acceptance that the acceptor signed with a key of their own."""
+UNEXPLAINED_BLOCK = BlockFact(
+    reason="see the model's page for the reason", since=datetime.fromtimestamp(0, UTC), until=None
+)
+
+
+def unexplained_grant(grant_id: UUID | None) -> GrantFact | None:
+    """Return a grant of which only its id is known yet."""
+    if grant_id is None:
+        return None
+    return GrantFact(id=grant_id, granted_at=datetime.fromtimestamp(0, UTC), ends_at=None)

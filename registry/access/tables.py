@@ -56,6 +56,12 @@ class AccessRequest(Table, table=True):
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),
         ),
+        Index(
+            "ix_access_request_words",
+            "state_since",
+            sqlite_where=text("words_forgotten_at IS NULL"),
+            postgresql_where=text("words_forgotten_at IS NULL"),
+        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -81,6 +87,8 @@ class AccessRequest(Table, table=True):
     assigned_to: UUID | None = Field(default=None, foreign_key="person.id")
     sealed_draft: bytes | None = None
     """What is filled in and not sent, sealed by the applicant's key; the one part of a request that is no fact."""
+    words_forgotten_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When answers and notes of its steps were destroyed: long after it ended."""
 
 
 class RequestStep(Table, table=True):
@@ -127,6 +135,41 @@ class AccessGrantEnd(Table, table=True):
     ended_by: UUID = Field(foreign_key="person.id")
     ended_at: datetime = Field(sa_type=UTCDateTime)
     entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+
+
+class HubDisclosure(Table, table=True):
+    """A person lets the registry name their account of the Hub to the repository there that follows a model."""
+
+    __table_args__ = (
+        Index(
+            "uq_hub_disclosure_standing",
+            "person_id",
+            "model_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index(
+            "ix_hub_disclosure_open",
+            "model_id",
+            "repository",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id")
+    model_id: UUID = Field(foreign_key="model.id")
+    repository: str = Field(max_length=96)
+    """Named on the page where the person agreed; it holds for no other."""
+    account_id: UUID
+    """Row of the account that they proved; gone when the account is removed, and then nobody is named."""
+    agreed_at: datetime = Field(sa_type=UTCDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When the person took it back."""
+    done_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When they were seen to be on the list of the repository no more."""
 
 
 class LossNotice(Table, table=True):

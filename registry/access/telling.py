@@ -10,11 +10,43 @@ from registry.access.request_views import Office, RequestView
 from registry.access.transitions import CAUSE_WORDS, STATE_WORDS, Move, RequestEvent, Transition
 from registry.catalog.domain import Command
 from registry.identity.domain import Message
+from registry.kernel import news, outbox
+from registry.kernel.news import Event, News
 
 _TO_REVIEWERS = frozenset({RequestEvent.SUBMIT, RequestEvent.RESUBMIT, RequestEvent.APPEAL})
 _SILENT = frozenset({RequestEvent.START, RequestEvent.ENDORSE, RequestEvent.PROPOSE_REVOCATION,
                      RequestEvent.DROP_REVOCATION})  # fmt: skip
 """Steps that are not the applicant's news: drafts, and what reviewers settle among themselves."""
+
+_NEWS = {
+    RequestEvent.SUBMIT: Event.REQUEST_MADE,
+    RequestEvent.RESUBMIT: Event.REQUEST_CHANGED,
+    RequestEvent.RETURN: Event.REQUEST_RETURNED,
+    RequestEvent.APPEAL: Event.REQUEST_APPEALED,
+    RequestEvent.APPROVE: Event.REQUEST_ACCEPTED,
+    RequestEvent.REJECT: Event.REQUEST_REJECTED,
+    RequestEvent.WITHDRAW: Event.REQUEST_WITHDRAWN,
+    RequestEvent.LAPSE: Event.REQUEST_LAPSED,
+    RequestEvent.CLOSE: Event.ACCESS_ENDED,
+    RequestEvent.RELINQUISH: Event.ACCESS_ENDED,
+    RequestEvent.REVOKE: Event.ACCESS_REVOKED,
+}
+"""What programs of the publisher hear of; the other steps are drafts, or what reviewers settle among themselves."""
+
+
+def announce(session: Session, request: RequestView, taken: Transition, *, office: Office) -> None:
+    """Let the publisher's webhooks hear of a step, by the ids of request and model alone."""
+    event = _NEWS.get(taken.event)
+    if event is None or (event is Event.REQUEST_WITHDRAWN and request.sent_at is None):
+        return  # A draft that was never sent is nobody's news.
+    item = News(
+        event=event,
+        at=office.now,
+        model=request.model.id,
+        request=request.id,
+        status=request.state.value,
+    )
+    outbox.put(session, news.TOPIC, news.encode(item), now=office.now)
 
 
 def tell(session: Session, request: RequestView, taken: Transition, wanted: Move, *, office: Office) -> None:

@@ -155,6 +155,8 @@ SENDS = frozenset({_E.SUBMIT, _E.RESUBMIT})
 """The applicant's answers go with these, so they are made with the form of the gate."""
 BY_ITSELF = frozenset({_E.START, _E.ENDORSE, _E.LAPSE})
 """Nobody asks for these by name: they come about by others."""
+ENDS = frozenset({_E.WITHDRAW, _E.RELINQUISH, _E.CLOSE, _E.PROPOSE_REVOCATION, _E.DROP_REVOCATION, _E.REVOKE})
+"""These take something away and need nothing that the applicant wrote: they go on while its use is restricted."""
 GRAVE = frozenset({_E.REJECT, _E.PROPOSE_REVOCATION, _E.REVOKE})
 AMONG_REVIEWERS = frozenset({_E.PROPOSE_REVOCATION, _E.DROP_REVOCATION})
 """Reviewers settle these among themselves; the applicant reads of them only once access was revoked."""

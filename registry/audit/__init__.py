@@ -1,5 +1,5 @@
 """Questions about the whole register: do the stored records fit, who accepted, exports."""
 
-from registry.audit.service import find_discrepancies
+from registry.audit.service import Further, find_discrepancies
 
-__all__ = ["find_discrepancies"]
+__all__ = ["Further", "find_discrepancies"]

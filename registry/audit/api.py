@@ -15,10 +15,10 @@ from registry import acceptances, access, catalog
 from registry.acceptances import OpenedAcceptance
 from registry.audit import reading, schemas
 from registry.audit.reading import Register, RegisterAsked
-from registry.audit.schemas import AcceptanceRecords, ExportFormat
+from registry.audit.schemas import AcceptanceRecords
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
-from registry.kernel.exports import CSV_TYPE, JSONL_TYPE
+from registry.kernel.exports import MEDIA_TYPES, ExportFormat
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
@@ -142,7 +142,7 @@ def export_response(desk: Desk, register: Register, kind: ExportFormat) -> Strea
     name = f"acceptances-{register.publisher.name}.{kind.value}"
     return Stream(
         schemas.write_records(pages, kind),
-        media_type=CSV_TYPE if kind is ExportFormat.CSV else JSONL_TYPE,
+        media_type=MEDIA_TYPES[kind],
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "private, no-store",

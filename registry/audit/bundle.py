@@ -1,5 +1,7 @@
 """The evidence bundle: acceptances of a publisher with all that proves them, in one archive to be verified offline.
 
+Beside them stands who was imported from elsewhere, as what it is: no acceptance, of no known text.
+
 Its format is documented in `docs/bundle-format.md`. The archive has one spelling only, so that whoever verifies it
 notices every changed byte: members are stored, in a fixed order, with fixed dates and no other metadata.
 """
@@ -10,13 +12,13 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO
+from typing import IO, TypeVar
 from uuid import UUID
 
 from sqlmodel import Session
 
 from registry import acceptances, ledger, licenses
-from registry.acceptances import AcceptanceEvidence
+from registry.acceptances import AcceptanceEvidence, ImportEvidence, ImportFilter
 from registry.audit.reading import Register, RegisterAsked
 from registry.kernel.canonical import Json, canonical_bytes
 from registry.kernel.clock import iso
@@ -27,11 +29,12 @@ from registry.kernel.sealing import Sealer
 
 FORMAT = "gatehouse-bundle/1"
 SIGNATURE_TYPE = "gatehouse-bundle+jws"
-MOST_ACCEPTANCES = 10_000
+MOST_ACCEPTANCES = MOST_IMPORTS = 10_000
 """A bundle is made whole before it leaves; more are asked for in parts, by day or by model."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 Sign = Callable[[bytes], str]
+_Proved = TypeVar("_Proved", AcceptanceEvidence, ImportEvidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,13 @@ class Asked:
 
     register: RegisterAsked
     details: bool
+    imports: bool = True
+    """Whether imports are wanted beside acceptances."""
+
+    @property
+    def has_imports(self) -> bool:
+        """Whether imports are in it: none is of a license."""
+        return self.imports and not self.register.license
 
     def fact(self) -> dict[str, Json]:
         """Return what the index says about it."""
@@ -51,6 +61,7 @@ class Asked:
             "since": asked.since or None,
             "until": asked.until or None,
             "details": self.details,
+            "imports": self.has_imports,
         }
 
 
@@ -87,8 +98,12 @@ def build_bundle(
     """Return the archive as an open file without a name, or why there is none; whoever takes it closes it."""
     found = _collect(session, register, sealer=sealer, details=asked.details)
     if found is None:
-        return _too_many()
+        return _too_many("acceptances", MOST_ACCEPTANCES)
+    imports = _collect_imports(session, register, asked, sealer=sealer)
+    if imports is None:
+        return _too_many("imports", MOST_IMPORTS)
     entries = [one.entry_id for one in found] + [one.withdrawal[0] for one in found if one.withdrawal]
+    entries += [one.entry_id for one in imports] + [one.upgrade[0] for one in imports if one.upgrade]
     proven = _prove(session, entries)
     if proven is None:
         return _nothing_published()
@@ -101,6 +116,7 @@ def build_bundle(
         for path, data in sorted(_texts(session, published).items()):
             archive.add(path, data)
         _add_facts(archive, published, proofs)
+        _add_imports(archive, [one for one in imports if one.entry_id in proofs], proofs)
         index = canonical_bytes(
             {
                 "format": FORMAT,
@@ -134,6 +150,29 @@ def _collect(
         )
         found += page
         if len(found) > MOST_ACCEPTANCES:
+            return None
+        if len(page) < ROWS_PER_READ:
+            return found
+        after = page[-1].id
+
+
+def _collect_imports(
+    session: Session, register: Register, asked: Asked, *, sealer: Sealer
+) -> Sequence[ImportEvidence] | None:
+    """Return every import that is asked for, newest first; None where it is too much for one bundle."""
+    if not asked.has_imports:
+        return ()
+    wanted = ImportFilter(
+        model_ids=register.model_ids, since=register.wanted.since, until=register.wanted.until
+    )
+    found: list[ImportEvidence] = []
+    after: UUID | None = None
+    while True:
+        page = acceptances.list_import_evidence(
+            session, wanted, sealer=sealer, details=asked.details, after=after, limit=ROWS_PER_READ
+        )
+        found += page
+        if len(found) > MOST_IMPORTS:
             return None
         if len(page) < ROWS_PER_READ:
             return found
@@ -181,22 +220,44 @@ def _texts(session: Session, published: Sequence[AcceptanceEvidence]) -> dict[st
 def _add_facts(
     archive: _Archive, published: Sequence[AcceptanceEvidence], proofs: Mapping[UUID, ledger.Inclusion]
 ) -> None:
-    for one in sorted(published, key=lambda one: proofs[one.entry_id].index):
-        proof = proofs[one.entry_id]
-        fact: dict[str, Json] = {
-            "acceptance": str(one.id),
-            "sd_jwt": "~".join((one.statement, *one.disclosures, "")),
-        }
-        archive.add(f"acceptances/{proof.index}.json", canonical_bytes(fact | _way(proof)))
-    ends = [
-        (proofs[one.withdrawal[0]], one)
-        for one in published
-        if one.withdrawal is not None and one.withdrawal[0] in proofs
-    ]
-    for proof, one in sorted(ends, key=lambda end: end[0].index):
-        leaf = one.withdrawal[1].decode() if one.withdrawal else ""
-        fact = {"acceptance": str(one.id), "leaf": leaf}
-        archive.add(f"withdrawals/{proof.index}.json", canonical_bytes(fact | _way(proof)))
+    for one in _in_order(published, proofs):
+        _add_statement(archive, "acceptance", one, proofs[one.entry_id])
+    ends = [(one, one.withdrawal) for one in published if one.withdrawal is not None]
+    _add_leaves(archive, "withdrawals", "acceptance", ends, proofs)
+
+
+def _add_imports(
+    archive: _Archive, published: Sequence[ImportEvidence], proofs: Mapping[UUID, ledger.Inclusion]
+) -> None:
+    for one in _in_order(published, proofs):
+        _add_statement(archive, "import", one, proofs[one.entry_id])
+    links = [(one, one.upgrade) for one in published if one.upgrade is not None]
+    _add_leaves(archive, "upgrades", "import", links, proofs)
+
+
+def _in_order(published: Sequence[_Proved], proofs: Mapping[UUID, ledger.Inclusion]) -> Sequence[_Proved]:
+    return sorted(published, key=lambda one: proofs[one.entry_id].index)
+
+
+def _add_statement(
+    archive: _Archive, name: str, one: AcceptanceEvidence | ImportEvidence, proof: ledger.Inclusion
+) -> None:
+    fact: dict[str, Json] = {name: str(one.id), "sd_jwt": "~".join((one.statement, *one.disclosures, ""))}
+    archive.add(f"{name}s/{proof.index}.json", canonical_bytes(fact | _way(proof)))
+
+
+def _add_leaves(
+    archive: _Archive,
+    folder: str,
+    name: str,
+    facts: Sequence[tuple[AcceptanceEvidence | ImportEvidence, tuple[UUID, bytes]]],
+    proofs: Mapping[UUID, ledger.Inclusion],
+) -> None:
+    """Add what became of them, as far as the log has published it: entry and leaf of each."""
+    known = [(proofs[entry], one.id, leaf) for one, (entry, leaf) in facts if entry in proofs]
+    for proof, about, leaf in sorted(known, key=lambda fact: fact[0].index):
+        fact: dict[str, Json] = {name: str(about), "leaf": leaf.decode()}
+        archive.add(f"{folder}/{proof.index}.json", canonical_bytes(fact | _way(proof)))
 
 
 def _way(proof: ledger.Inclusion) -> dict[str, Json]:
@@ -208,14 +269,14 @@ def _hex(digest: Digest) -> str:
     return str(digest).removeprefix("sha256:")
 
 
-def _too_many() -> Refusal:
+def _too_many(what: str, most: int) -> Refusal:
     return Refusal(
         code="bundle-too-large",
         status=422,
-        title="One bundle does not hold so many acceptances",
-        detail=f"A bundle holds at most {MOST_ACCEPTANCES:,} acceptances; more are asked for here.",
+        title=f"One bundle does not hold so many {what}",
+        detail=f"A bundle holds at most {most:,} {what}; more are asked for here.",
         remedy=Remedy(
-            text="Ask for fewer: one model, one license version, or the days between since and until"
+            text="Ask for fewer: one model, one license version, or the days between since and until; imports can be left out"
         ),
     )
 

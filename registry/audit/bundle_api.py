@@ -15,6 +15,7 @@ from sqlmodel import Session
 from registry import access, ledger
 from registry.audit import bundle, reading
 from registry.audit.api import note_register_look
+from registry.audit.imports_api import note_imports_look
 from registry.audit.reading import Register, RegisterAsked
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
@@ -22,7 +23,7 @@ from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
 MEDIA_TYPE = "application/zip"
-QUERY_PARAMETERS = frozenset({"publisher", "model", "license", "since", "until", "details"})
+QUERY_PARAMETERS = frozenset({"publisher", "model", "license", "since", "until", "details", "imports"})
 PIECE_BYTES = 256 << 10
 Text = Annotated[str, QueryParameter(max_length=200)]
 _PROBLEM = ResponseSpec(
@@ -53,12 +54,16 @@ class BundlesApi(Controller):
         since: Text = "",
         until: Text = "",
         details: Annotated[bool, QueryParameter()] = False,  # noqa: FBT002 - litestar gives it by name
+        imports: Annotated[bool, QueryParameter()] = True,  # noqa: FBT002 - litestar gives it by name
     ) -> Response[Any]:
-        """Answer a ZIP that `gatehouse verify` checks offline; contact data is in it only where `details` asks for it."""
+        """Answer a ZIP that `gatehouse verify` checks offline; contact data is in it only where `details` asks for it.
+
+        Who was imported stands in it too, as what it is, unless `imports` is false or one license is asked for.
+        """
         if unknown := access.check_parameters(request.query_params, QUERY_PARAMETERS):
             return refuse(request, unknown)
         given = RegisterAsked(publisher=publisher, model=model, license=license, since=since, until=until)
-        asked = bundle.Asked(register=given, details=details)
+        asked = bundle.Asked(register=given, details=details, imports=imports)
 
         def open_register(session: Session) -> Register | Refusal:
             return reading.open_register(session, given, principal=principal, sealer=desk.sealer)
@@ -68,6 +73,8 @@ class BundlesApi(Controller):
             return refuse(request, register)
         # Whoever gets the bundle has looked, so that stands first.
         await note_register_look(desk, register, principal, export=True)
+        if details and asked.has_imports:
+            await note_imports_look(desk, register.publisher.id, principal, export=True)
         made = await desk.database.read(
             partial(
                 bundle.build_bundle,

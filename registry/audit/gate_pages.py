@@ -212,7 +212,7 @@ def load_gate(
         model=model,
         history=history,
         requirements=requirements,
-        people=identity.open_profiles(
+        people=identity.open_shown(
             session, person_ids=[one.created_by for one in history if one.created_by], sealer=desk.sealer
         ),
         indices=ledger.find_indices(session, [gate.entry_id for gate in history]),
@@ -259,12 +259,14 @@ def load_confirm(
         versions=tuple(one for one in versions if one is not None),
         graces=_graces(change.promises),
         asks_beforehand=gate.prerequisites != NONE,
+        signed=gate.prerequisites.own_signature,
     )
     after = crowds.Demand(
         mode=demand.mode,
         versions=change.versions,
         graces=_graces(change.promised),
         asks_beforehand=change.demand.prerequisites != NONE,
+        signed=bool(change.demand.prerequisites and change.demand.prerequisites.own_signature),
     )
     crowd = crowds.list_crowd(session, gate.id, most=PEOPLE_MOST, now=now)
     holdings = crowds.list_holdings(session, gate.id, change.model.publisher_id, crowd.people, now=now)

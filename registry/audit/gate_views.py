@@ -21,13 +21,12 @@ from registry.catalog.forms import (
     FormField,
 )
 from registry.catalog.prerequisites import NONE, Prerequisites, describe
-from registry.identity.domain import Profile
+from registry.identity.domain import Profile, nameless
 from registry.identity.standing_domain import Reach
 from registry.kernel.page_parts import Check, Link, Notice, Option, Tone
 from registry.kernel.page_parts import FormField as Input
 from registry.kernel.pages import format_when, plural
 
-_ERASED = "Person erased"
 MODES = {
     GateMode.AUTO: ("Accept to download", "Whoever is signed in and has accepted gets in at once."),
     GateMode.MANUAL: (
@@ -172,7 +171,7 @@ def _revision(shown: GateShown, gate: GateView) -> SimpleNamespace:
     return SimpleNamespace(
         number=gate.number,
         at=gate.created_at,
-        by=(profile.email if profile else _ERASED) if gate.created_by else "the registry",
+        by=(profile.email if profile else nameless(gate.created_by)) if gate.created_by else "the registry",
         mode=gate_badge(gate.mode, is_open=gate.is_open()),
         asks=[_named(shown.requirements[one]) for one in gate.license_version_ids],
         questions=len(gate.fields),

@@ -12,13 +12,12 @@ from sqlmodel import Session
 from registry import access, catalog, ledger, licenses
 from registry.access import past
 from registry.access.past import HolderThen, Moment
-from registry.audit.schemas import ExportFormat
 from registry.catalog.domain import Command
 from registry.catalog.refusals import malformed
 from registry.identity.domain import Principal
 from registry.kernel.clock import iso
 from registry.kernel.database import Database
-from registry.kernel.exports import csv_lines, jsonl_lines
+from registry.kernel.exports import ExportFormat, write_rows
 from registry.kernel.outcomes import Refusal, Remedy
 
 
@@ -170,28 +169,27 @@ def answer(
     )
 
 
-async def stream(database: Database, question: Question, kind: ExportFormat) -> AsyncIterator[bytes]:
-    """Yield all holders as CSV with its head line, or as JSONL, with flat memory."""
-    if kind is ExportFormat.CSV:
-        yield csv_lines([Holder.__struct_fields__])
-    after: UUID | None = None
+def stream(database: Database, question: Question, kind: ExportFormat) -> AsyncIterator[bytes]:
+    """Return all holders as an export that streams, with flat memory."""
     moment = question.moment
-    while True:
 
-        def load(session: Session, after: UUID | None = after) -> tuple[list[Holder], UUID] | None:
-            page = past.list_holders_after(session, moment, after)
+    async def rows() -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        after: UUID | None = None
+        while True:
+
+            def load(session: Session, after: UUID | None = after) -> tuple[list[Holder], UUID] | None:
+                page = past.list_holders_after(session, moment, after)
+                if page is None:
+                    return None
+                return _view(session, page[0], _name_licenses(session, moment)), page[1]
+
+            page = await database.read(load)
             if page is None:
-                return None
-            return _view(session, page[0], _name_licenses(session, moment)), page[1]
+                return
+            holders, after = page
+            yield [msgspec.to_builtins(one) for one in holders]
 
-        page = await database.read(load)
-        if page is None:
-            return
-        holders, after = page
-        records = [msgspec.to_builtins(one) for one in holders]
-        yield (
-            csv_lines([_cells(one) for one in records]) if kind is ExportFormat.CSV else jsonl_lines(records)
-        )
+    return write_rows(rows(), kind, record=Holder, cells=_cells)
 
 
 def _cells(record: Mapping[str, Any]) -> list[object]:

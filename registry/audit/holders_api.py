@@ -14,10 +14,9 @@ from sqlmodel import Session
 from registry import access, catalog
 from registry.audit import holders
 from registry.audit.holders import Question
-from registry.audit.schemas import ExportFormat
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
-from registry.kernel.exports import CSV_TYPE, JSONL_TYPE
+from registry.kernel.exports import MEDIA_TYPES, ExportFormat
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
@@ -78,13 +77,13 @@ class HoldersApi(Controller):
         if isinstance(loaded, Refusal):
             return refuse(request, loaded)
         question, page = loaded
-        await _note_look(desk, question, principal, export=page is None)
+        await note_look(desk, question, principal, export=page is None)
         if page is not None:
             return Response(page, headers={"Cache-Control": "private, no-store"})
         name = f"holders-{question.publisher.name}-{question.moment.model.name}.{format.value}"
         return Stream(
             holders.stream(desk.database, question, format),
-            media_type=CSV_TYPE if format is ExportFormat.CSV else JSONL_TYPE,
+            media_type=MEDIA_TYPES[format],
             headers={
                 "Content-Disposition": f'attachment; filename="{name}"',
                 "Cache-Control": "private, no-store",
@@ -93,7 +92,7 @@ class HoldersApi(Controller):
         )
 
 
-async def _note_look(desk: Desk, question: Question, principal: Principal, *, export: bool) -> None:
+async def note_look(desk: Desk, question: Question, principal: Principal, *, export: bool) -> None:
     """Record that somebody looks at who held access; durable when this returns."""
     now = desk.clock.now()
     await desk.database.write(

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from registry import access, catalog, identity
 from registry.catalog.domain import Command, Role
-from registry.identity.domain import Principal, Profile, not_signed_in
+from registry.identity.domain import Principal, Profile, nameless, not_signed_in
 from registry.identity.visits import Desk
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Pager
@@ -24,11 +24,13 @@ PAGE_LOOKS = 50
 _WORDS = {
     catalog.Looked.ACCEPTANCES: "the list of acceptances",
     catalog.Looked.DOWNLOADS: "the list of downloads",
+    catalog.Looked.IMPORTS: "the list of imports",
     catalog.Looked.RECEIPT: "a receipt",
     catalog.Looked.ROLES: "the list of roles",
     catalog.Looked.BLOCKS: "the list of blocks",
     catalog.Looked.REQUESTS: "the list of requests",
     catalog.Looked.REQUEST: "a request",
+    catalog.Looked.PERSON: "everything about somebody",
     catalog.Looked.EXPLANATION: "the decision about somebody",
 }
 
@@ -71,7 +73,7 @@ def load_looks(
         found,
         access.roles_at(session, found, principal=principal),
         rows,
-        people=identity.open_profiles(session, person_ids=sorted(named), sealer=desk.sealer),
+        people=identity.open_shown(session, person_ids=sorted(named), sealer=desk.sealer),
         after=after,
         is_operator=principal.is_operator,
     )
@@ -99,7 +101,8 @@ def looks_view(
                 what=_WORDS[row.what],
                 whose=_email(people, row.subject_id) if row.subject_id else None,
                 how=("exported" if row.export else "looked at")
-                + (", by a program" if row.through_token else ""),
+                + (", by a program" if row.through_token else "")
+                + (f": {row.reason}" if row.reason else ""),
             )
             for row in rows[:PAGE_LOOKS]
         ],
@@ -114,4 +117,4 @@ def looks_view(
 
 def _email(people: Mapping[UUID, Profile], person_id: UUID) -> str:
     profile = people.get(person_id)
-    return profile.email if profile else "Person erased"
+    return profile.email if profile else nameless(person_id)

@@ -46,6 +46,7 @@ class BeforehandDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     rule: str = ""
     countries: str = ""
     source: str = CountrySource.DECLARED.value
+    own_signature: bool = False
 
 
 def draft_of(asked: Prerequisites) -> BeforehandDraft:
@@ -62,6 +63,7 @@ def draft_of(asked: Prerequisites) -> BeforehandDraft:
         rule=("admit" if rule.admits else "refuse") if rule else "",
         countries=" ".join(rule.countries) if rule else "",
         source=(rule.source if rule else CountrySource.DECLARED).value,
+        own_signature=asked.own_signature,
     )
 
 
@@ -79,6 +81,7 @@ def read_draft(form: Form) -> BeforehandDraft:
         rule=form.text("before-rule")[:9],
         countries=form.text("before-countries")[:TEXT_MAX_CHARACTERS],
         source=form.text("before-country_source")[:16] or CountrySource.DECLARED.value,
+        own_signature="own_signature" in asked,
     )
 
 
@@ -113,6 +116,7 @@ def read_asked(draft: BeforehandDraft) -> Prerequisites | dict[str, str]:
         minimum_age=int(age) if age and not errors else None,
         entities=tuple(kind for kind in EntityType if kind.value in draft.entities),
         country=rule,
+        own_signature=draft.own_signature,
     )
     wrong = {
         f"before-{name}": f"{text[:1].upper()}{text[1:]}."
@@ -137,6 +141,12 @@ def beforehand_view(draft: BeforehandDraft, reach: Reach, errors: Mapping[str, s
                 value="organisation",
                 label="Membership in any organisation with a proved domain",
                 chosen=draft.organisation,
+            ),
+            Option(
+                value="own_signature",
+                label="A signature of one’s own on the acceptance",
+                detail="By a passkey or an SSH key (grade A). Acceptances without one stop counting.",
+                chosen=draft.own_signature,
             ),
         ],
         issuers=[

@@ -215,7 +215,7 @@ def load_publishing(
         session, principal=principal, publisher_id=found.id, before=after, limit=views.PAGE_MODELS + 1
     )
     uploads = catalog.list_uploads(session, publisher_id=found.id)
-    people = identity.open_profiles(
+    people = identity.open_shown(
         session, person_ids=[upload.started_by for upload in uploads], sealer=desk.sealer
     )
     return found, access.roles_at(session, found, principal=principal), models, uploads, people
@@ -253,7 +253,7 @@ async def _show_roles(
             found,
             held,
             members,
-            people=identity.open_profiles(session, person_ids=sorted(named), sealer=desk.sealer),
+            people=identity.open_shown(session, person_ids=sorted(named), sealer=desk.sealer),
             may_manage=may_any(held, Command.MANAGE_ROLES) or principal.is_operator,
             draft=draft,
             is_operator=principal.is_operator,
@@ -282,7 +282,7 @@ async def _show_blocks(
             found,
             access.roles_at(session, found, principal=principal),
             blocks,
-            people=identity.open_profiles(session, person_ids=sorted(named), sealer=desk.sealer),
+            people=identity.open_shown(session, person_ids=sorted(named), sealer=desk.sealer),
             draft=draft,
             after=after,
             now=desk.clock.now(),

@@ -11,13 +11,12 @@ from registry import access, catalog
 from registry.access import REASON_MAX_CHARACTERS, BlockSummary
 from registry.access.panel import gate_badge
 from registry.catalog.domain import Command, Role, RoleView, UploadState, may_any, model_url
-from registry.identity.domain import Profile
+from registry.identity.domain import Profile, nameless
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Option, Pager, Shape, Tone
 from registry.kernel.page_parts import Command as Line
 
 PAGE_MODELS = 50
 PAGE_BLOCKS = 50
-_ERASED = "Person erased"
 _EXPLAINED = {
     Role.OWNER: "everything, also giving and ending roles",
     Role.MAINTAINER: "publish releases, change gates, block people, read the records",
@@ -87,6 +86,7 @@ def _model(model: catalog.ListedModel) -> SimpleNamespace:
         private=model.private,
         gate=gate_badge(model.mode, is_open=is_open),
         gate_url=f"{model_url(model.publisher, model.name)}/gate",
+        hub_url=f"/manage/{model.publisher}/models/{model.name}/hub",
         release=(
             SimpleNamespace(
                 commit=model.commit, ref="main", at=model.published_at, size=model.total_bytes or 0
@@ -248,4 +248,4 @@ def _block(block: BlockSummary, here: str, people: Mapping[UUID, Profile], now: 
 
 def _email(people: Mapping[UUID, Profile], person_id: UUID) -> str:
     profile = people.get(person_id)
-    return profile.email if profile else _ERASED
+    return profile.email if profile else nameless(person_id)

@@ -57,6 +57,8 @@ class Register:
     publisher: catalog.PublisherView
     models: Sequence[catalog.OwnModel]
     """All models of the publisher."""
+    model_ids: Sequence[UUID]
+    """Those that are asked for."""
     wanted: Filter
     receipt_id: UUID | None = None
     is_empty: bool = False
@@ -96,6 +98,7 @@ def open_register(
     return Register(
         publisher=publisher,
         models=models,
+        model_ids=[model.model_id for model in chosen],
         wanted=Filter(
             gate_ids=list(dict.fromkeys(gate for model in chosen for gate in model.gate_ids)),
             person_id=person_id,
@@ -155,6 +158,12 @@ def count_register(session: Session, register: Register, *, now: datetime) -> Fi
     )
 
 
+def count_imports(session: Session, register: Register) -> acceptances.ImportFigures:
+    """Return how many the publisher imported from elsewhere; none of them counts as an acceptance."""
+    models = [one.model_id for one in register.models]
+    return acceptances.count_imports(session, models, most=COUNTED_MOST + 1)
+
+
 def count_weeks(
     session: Session, register: Register, starts: Sequence[datetime], *, until: datetime
 ) -> Mapping[str, Sequence[int]]:
@@ -189,7 +198,7 @@ def _find_subject(session: Session, search: str, sealer: Sealer) -> tuple[UUID |
     try:
         return None, UUID(text), False
     except ValueError:
-        person_id = identity.find_person_by_email(session, email=text, sealer=sealer)
+        person_id = identity.find_shown_by_email(session, email=text, sealer=sealer)
         return person_id, None, person_id is None
 
 

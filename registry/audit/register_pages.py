@@ -14,15 +14,15 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from sqlmodel import Session
 
 from registry import access
-from registry.acceptances import OpenedAcceptance
+from registry.acceptances import ImportFigures, OpenedAcceptance
 from registry.acceptances.domain import AcceptanceState, Grade
 from registry.audit import reading, weekly_chart
 from registry.audit.api import export_response, note_register_look
 from registry.audit.reading import COUNTED_MOST, Figures, Register, RegisterAsked
-from registry.audit.schemas import ExportFormat
-from registry.catalog.domain import Role
-from registry.identity.domain import not_signed_in
+from registry.catalog.domain import Command, Role, may_any
+from registry.identity.domain import nameless, not_signed_in
 from registry.identity.visits import Desk, Visit
+from registry.kernel.exports import ExportFormat
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, Link, Option, Pager, Shape, Tone
 from registry.kernel.pages import respond
@@ -87,6 +87,13 @@ class RegisterPages(Controller):
         """Send exactly the records that the page lists, one JSON text a line."""
         return await _export(request, desk, publisher, ExportFormat.JSONL)
 
+    @get("/manage/{publisher:str}/acceptances.parquet", operation_id="export_acceptances_parquet")
+    async def parquet(
+        self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str]
+    ) -> Response[Any]:
+        """Send exactly the records that the page lists, as Apache Parquet."""
+        return await _export(request, desk, publisher, ExportFormat.PARQUET)
+
 
 async def _export(request: AnyRequest, desk: Desk, publisher: str, kind: ExportFormat) -> Response[Any]:
     visit = await desk.visits.begin(request)
@@ -126,6 +133,7 @@ def load_register(
         figures=reading.count_register(session, register, now=now),
         chart=weekly_chart.draw(starts, counts),
         versions=reading.list_versions_in_use(session, register, visit.principal),
+        imports=reading.count_imports(session, register),
         after=after,
     )
     return register, view
@@ -140,6 +148,7 @@ def register_view(
     figures: Figures,
     chart: SimpleNamespace | None,
     versions: Sequence[str],
+    imports: ImportFigures,
     after: UUID | None,
 ) -> SimpleNamespace:
     """Return the page of the register; `rows` holds one more where the list goes on."""
@@ -150,6 +159,13 @@ def register_view(
     return SimpleNamespace(
         publisher=access.publisher_head(register.publisher, roles),
         figures=_figures(figures),
+        imports=_imports(register, imports),
+        imports_url=(
+            f"/manage/{quote(register.publisher.name)}/imports"
+            if may_any(roles, Command.IMPORT_ACCEPTORS)
+            else None
+        ),
+        holders_url=f"/manage/{quote(register.publisher.name)}/holders",
         chart=chart,
         query=asked.search,
         models=[
@@ -176,6 +192,7 @@ def register_view(
         clear_url=here if asked.is_narrowed else None,
         csv_url=f"{here}.csv{query}",
         jsonl_url=f"{here}.jsonl{query}",
+        parquet_url=f"{here}.parquet{query}",
     )
 
 
@@ -204,6 +221,20 @@ def _figures(figures: Figures) -> Sequence[SimpleNamespace]:
     ]
 
 
+def _imports(register: Register, figures: ImportFigures) -> SimpleNamespace | None:
+    """Return what is said of those who accepted elsewhere, apart from acceptances; None where there are none."""
+    if not figures.ever:
+        return None
+    address = f"/api/v1/audit/imports?publisher={quote(register.publisher.name)}"
+    return SimpleNamespace(
+        ever=_counted(figures.ever),
+        upgraded=_counted(figures.upgraded),
+        erased=_counted(figures.erased),
+        csv_url=f"{address}&format=csv",
+        jsonl_url=f"{address}&format=jsonl",
+    )
+
+
 def _counted(number: int) -> str:
     return f"over {COUNTED_MOST:,}" if number > COUNTED_MOST else f"{number:,}"
 
@@ -213,9 +244,9 @@ def _row(row: OpenedAcceptance) -> SimpleNamespace:
     withdrawn = summary.state is AcceptanceState.WITHDRAWN
     return SimpleNamespace(
         at=summary.accepted_at,
-        person=row.name or row.email,
+        person=row.name or row.email or nameless(row.summary.person_id),
         receipt_url=f"/records/{summary.id}",
-        capacity="themself",
+        capacity="their organisation" if summary.organisation_id else "themself",
         model=summary.model,
         license=summary.title,
         text=f"{summary.number} · {row.language}",

@@ -1,26 +1,17 @@
 """The register of acceptances on the wire, the same fields in JSON, JSONL and CSV."""
 
-from collections.abc import AsyncIterator, Sequence
-from enum import StrEnum
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from registry.acceptances import OpenedAcceptance
 from registry.kernel.clock import iso
-from registry.kernel.exports import csv_lines, jsonl_lines
-
-
-class ExportFormat(StrEnum):
-    """How a list goes out."""
-
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
+from registry.kernel.exports import ExportFormat, write_rows
 
 
 class AcceptanceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An acceptance as the publisher's auditors see it; name, e-mail and answers are null once erased."""
+    """An acceptance as the publisher's auditors see it; name, e-mail and answers are null once erased or restricted."""
 
     receipt_id: str
     accepted_at: str
@@ -55,7 +46,7 @@ def view_record(opened: OpenedAcceptance) -> AcceptanceRecord:
         person_id=str(summary.person_id),
         name=opened.name,
         email=opened.email,
-        capacity="self",
+        capacity="organisation" if summary.organisation_id else "self",
         model=f"{summary.publisher}/{summary.model}",
         license=f"{summary.slug}@{summary.number}",
         text_sha256=summary.text_sha256,
@@ -68,23 +59,19 @@ def view_record(opened: OpenedAcceptance) -> AcceptanceRecord:
     )
 
 
-async def write_records(
+def write_records(
     pages: AsyncIterator[Sequence[OpenedAcceptance]], kind: ExportFormat
 ) -> AsyncIterator[bytes]:
-    """Yield an export piece by piece: CSV with its head line, or JSONL."""
-    names = AcceptanceRecord.__struct_fields__
-    if kind is ExportFormat.CSV:
-        yield csv_lines([names])
-    async for rows in pages:
-        records: list[dict[str, Any]] = [msgspec.structs.asdict(view_record(row)) for row in rows]
-        yield (
-            csv_lines([_cells(record) for record in records])
-            if kind is ExportFormat.CSV
-            else jsonl_lines(records)
-        )
+    """Return an export that streams."""
+
+    async def rows() -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        async for page in pages:
+            yield [msgspec.structs.asdict(view_record(row)) for row in page]
+
+    return write_rows(rows(), kind, record=AcceptanceRecord, cells=_cells)
 
 
-def _cells(record: dict[str, Any]) -> list[object]:
+def _cells(record: Mapping[str, Any]) -> list[object]:
     answers = record["answers"]
     cells = {**record, "answers": msgspec.json.encode(answers).decode() if answers else ""}
     return list(cells.values())

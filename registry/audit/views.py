@@ -29,6 +29,8 @@ _KINDS = {
     "role": "Role",
     "lineage": "Base of a model",
     "must-update": "Release to be given up",
+    "downloads.counted": "Downloads of a day counted",
+    "downloads.day": "Digest of a day’s downloads",
     "equivalence": "Decision that a license is equivalent",
 }
 
@@ -115,6 +117,17 @@ def _gate(session: Session, kind: str, leaf: bytes, principal: Principal) -> Des
     return Described(kind=kind, detail=f"revision {fact['number']}: {fact['mode']}, {asked}")
 
 
+def _downloads(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
+    del session, principal
+    fact = json.loads(leaf)
+    return Described(kind=kind, detail=f"{fact['day']}: {fact['count']:,} records")
+
+
+def _counted(session: Session, kind: str, leaf: bytes, principal: Principal) -> Described:
+    del session, principal
+    return Described(kind=kind, detail=f"{json.loads(leaf)['day']}: records may be deleted from now on")
+
+
 def _visible_model(session: Session, model_id: UUID, principal: Principal) -> ModelView | None:
     """Return the model if the visitor may know of it; leaves name models by their ids."""
     model = catalog.get_model(session, model_id)
@@ -135,6 +148,8 @@ _DESCRIBERS: dict[str, Describer] = {
     "license.judged": _verdict,
     "release.published": _release,
     "gate.changed": _gate,
+    "downloads.counted": _counted,
+    "downloads.day": _downloads,
 }
 
 

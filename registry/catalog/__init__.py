@@ -24,6 +24,13 @@ from registry.catalog.domain import (
     may,
     may_any,
 )
+from registry.catalog.followers import (
+    PEOPLE_CHANGED,
+    note_hub_repository,
+    tell_followers_of_gate,
+    tell_followers_of_publisher,
+)
+from registry.catalog.followers import Task as PeopleChanged
 from registry.catalog.fsck import check_leaf, find_discrepancies
 from registry.catalog.gates import (
     GateChange,
@@ -67,6 +74,7 @@ from registry.catalog.reading import (
     list_gates_by_version,
     list_model_ids_of_gate,
     list_models,
+    list_models_asking,
     list_own_models,
     list_people_who_may,
     list_promises,
@@ -80,25 +88,31 @@ from registry.catalog.reading import (
     name_models,
     weigh_files,
 )
+from registry.catalog.refusals import check_scope
 from registry.catalog.release_store import OwnModel
-from registry.catalog.revisions import create_tag, find_revision
+from registry.catalog.revisions import create_branch, create_tag, find_revision, keep_tag, remove_branch
 from registry.catalog.service import (
     add_role,
     authorise,
     create_publisher,
     end_role,
+    end_roles_of,
     find_model,
     find_publisher,
+    get_publisher,
     list_roles,
     list_roles_of,
+    list_solely_owned,
     sees,
 )
 from registry.catalog.sharing import GateMove, find_move, list_models_of_gate, move_model, preview_move
+from registry.catalog.store import is_public_model, lock_publisher
 from registry.catalog.upload_store import UploadLine
 
 __all__ = [
     "MODEL_MOVED",
     "MUST_UPDATE_MARKED",
+    "PEOPLE_CHANGED",
     "REACCEPT_DAYS",
     "REACCEPT_DAYS_MOST",
     "TERMS_CHANGED",
@@ -122,6 +136,7 @@ __all__ = [
     "OwnModel",
     "PastGate",
     "PastMark",
+    "PeopleChanged",
     "PublishRelease",
     "Published",
     "PublisherView",
@@ -139,13 +154,16 @@ __all__ = [
     "authorise",
     "change_gate",
     "check_leaf",
+    "check_scope",
     "count_models_by_license",
     "count_releases",
+    "create_branch",
     "create_model",
     "create_publisher",
     "create_tag",
     "describe_requirements",
     "end_role",
+    "end_roles_of",
     "find_asking",
     "find_card",
     "find_current_release",
@@ -161,8 +179,11 @@ __all__ = [
     "find_revision",
     "find_text",
     "get_model",
+    "get_publisher",
     "get_signed_manifest",
     "is_fresh",
+    "is_public_model",
+    "keep_tag",
     "list_ancestor_ids",
     "list_ancestors_at",
     "list_asking_ancestors",
@@ -175,6 +196,7 @@ __all__ = [
     "list_looks_at",
     "list_model_ids_of_gate",
     "list_models",
+    "list_models_asking",
     "list_models_of_gate",
     "list_own_models",
     "list_people_who_could",
@@ -186,19 +208,25 @@ __all__ = [
     "list_roles",
     "list_roles_of",
     "list_same_weights",
+    "list_solely_owned",
     "list_uploads",
+    "lock_publisher",
     "may",
     "may_any",
     "move_model",
     "name_commits",
     "name_gate",
     "name_models",
+    "note_hub_repository",
     "parse_card",
     "preview_gate",
     "preview_move",
     "publish_release",
     "record_look",
     "remove_base",
+    "remove_branch",
     "sees",
+    "tell_followers_of_gate",
+    "tell_followers_of_publisher",
     "weigh_files",
 ]

@@ -72,6 +72,12 @@ class Command(StrEnum):
     BLOCK_PEOPLE = "block-people"
     READ_RECORDS = "read-records"
     """Who accepted what, who downloaded what."""
+    IMPORT_ACCEPTORS = "import-acceptors"
+    """Who accepted elsewhere, from a report."""
+    KEEP_MIRROR = "keep-mirror"
+    """The gate of a repository at the Hub, kept equal to that of a model."""
+    KEEP_WEBHOOK = "keep-webhook"
+    """Addresses outside that hear of what happens at the publisher."""
     MANAGE_ROLES = "manage-roles"
 
 
@@ -222,6 +228,8 @@ class ModelView:
     gate: GateView
     roles: tuple[Role, ...]
     """The roles of who asked, for the model's publisher."""
+    hub_repository: str = ""
+    """The repository of the Hub that is kept in step with the gate; empty: none is."""
 
     @property
     def repo_id(self) -> str:

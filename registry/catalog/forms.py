@@ -30,6 +30,8 @@ PATTERN_MAX_CHARACTERS = 200
 PATTERN_MAX_BYTES = 1 << 20
 """Memory that one compiled pattern may take; what needs more is refused."""
 SCHEMA_VERSION = 1
+SCHEMAS_REMEMBERED = 256
+"""How many read schemas a process keeps; one gate's is read for every act at it."""
 _ADDED = ("purpose", "help", "min_length", "max_length", "pattern", "earliest", "latest")
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
@@ -136,6 +138,7 @@ def form_schema(fields: Sequence[FormField]) -> bytes:
     return canonical_bytes({"v": SCHEMA_VERSION, "fields": described})
 
 
+@lru_cache(SCHEMAS_REMEMBERED)
 def parse_form_schema(schema: bytes) -> tuple[FormField, ...]:
     """Return the fields that `form_schema` wrote; raise ValueError for anything else."""
     document: Any = json.loads(schema)

@@ -88,6 +88,8 @@ class PrerequisitesOut(msgspec.Struct, frozen=True, kw_only=True):
     minimum_age: int | None
     entities: list[EntityType]
     country: CountryOut | None
+    own_signature: bool
+    """Whether only acceptances count that the acceptor signed with a key of their own (grade A)."""
 
 
 class GateOut(msgspec.Struct, frozen=True, kw_only=True):

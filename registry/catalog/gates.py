@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import identity, ledger, licenses
-from registry.catalog import copies, graces, inherited_terms, refusals, store
+from registry.catalog import announcing, copies, followers, graces, inherited_terms, refusals, store
 from registry.catalog.domain import (
     GATE_CHANGED,
     REQUIREMENTS_MAX_COUNT,
@@ -166,6 +166,8 @@ def change_gate(
     changed = store.get_gate(session, gate.id)
     task = {"gate": str(gate.id), "number": changed.number}
     outbox.put(session, TERMS_CHANGED, json.dumps(task).encode(), now=now)
+    followers.tell_followers_of_gate(session, gate.id, now=now)
+    announcing.announce_gate(session, gate.id, now=now)
     return changed
 
 

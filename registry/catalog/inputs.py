@@ -121,6 +121,8 @@ class PrerequisitesInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     minimum_age: int | None = None
     entities: Annotated[list[EntityType], Meta(max_length=len(EntityType))] = []
     country: CountryInput | None = None
+    own_signature: bool = False
+    """Only acceptances count that the acceptor signed with a key of their own (grade A)."""
 
 
 class GateInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -226,6 +228,7 @@ def read_prerequisites(given: PrerequisitesInput | None) -> Prerequisites | None
             if rule
             else None
         ),
+        own_signature=given.own_signature,
     )
 
 

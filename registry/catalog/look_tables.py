@@ -26,5 +26,7 @@ class Look(Table, table=True):
     subject_id: UUID | None = Field(default=None, foreign_key="person.id")
     """Whose data alone was looked at; None for a list."""
     export: bool
+    reason: str | None = Field(default=None, max_length=500)
+    """Why, where one had to be given; the person can read it."""
     looked_at: datetime = Field(sa_type=UTCDateTime)
     """The first look of the hour."""

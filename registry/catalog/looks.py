@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, or_, update
 from sqlmodel import Session, col, select
 
 from registry.catalog.look_tables import Look
@@ -28,11 +28,14 @@ class Looked(StrEnum):
 
     ACCEPTANCES = "acceptances"
     DOWNLOADS = "downloads"
+    IMPORTS = "imports"
     RECEIPT = "receipt"
     ROLES = "roles"
     BLOCKS = "blocks"
     REQUESTS = "requests"
     REQUEST = "request"
+    PERSON = "person"
+    """Everything about somebody."""
     EXPLANATION = "explanation"
     """The decision about somebody."""
 
@@ -53,6 +56,7 @@ class LookSummary:
     export: bool
     through_token: bool
     looked_at: datetime
+    reason: str | None
 
 
 def record_look(
@@ -63,6 +67,7 @@ def record_look(
     publisher_id: UUID,
     subject_id: UUID | None = None,
     export: bool = False,
+    reason: str | None = None,
     now: datetime,
 ) -> None:
     """Record that somebody looked at other people's data, unless it is on record for this hour."""
@@ -86,6 +91,7 @@ def record_look(
         col(Look.subject_id).is_not_distinct_from(subject_id),
         col(Look.token_id).is_not_distinct_from(principal.token_id),
         col(Look.export) == export,
+        col(Look.reason).is_not_distinct_from(reason),
     )
     if session.exec(same.limit(1)).first() is not None:
         return
@@ -98,6 +104,7 @@ def record_look(
             what=what.value,
             subject_id=subject_id,
             export=export,
+            reason=reason,
             looked_at=now,
         )
     )
@@ -160,4 +167,10 @@ def _summarise(row: Look, publisher: str) -> LookSummary:
         export=row.export,
         through_token=row.token_id is not None,
         looked_at=row.looked_at,
+        reason=row.reason,
     )
+
+
+def forget_reasons(session: Session, *, subject_id: UUID) -> None:
+    """Take away why anybody looked at somebody who is erased; that they looked, and when, stays."""
+    session.exec(update(Look).where(col(Look.subject_id) == subject_id).values(reason=None))

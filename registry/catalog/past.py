@@ -1,7 +1,7 @@
 """How things stood at an earlier moment, from facts that are never rewritten: gates, bases, roles, marks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -32,6 +32,10 @@ class PastGate:
     license_version_ids: tuple[UUID, ...]
     asks_beforehand: bool
     """Whether it asked for more than licenses and a review."""
+    asks_of_person: bool
+    """Whether some of that was asked of the person, so that it is not on record whether they met it."""
+    asks_signature: bool
+    """Whether only acceptances counted that the acceptor had signed with a key of their own."""
     since: datetime
     entry_id: UUID
 
@@ -69,13 +73,16 @@ def find_gate_at(session: Session, model_id: UUID, at: datetime) -> PastGate | N
         .where(GateRequirement.gate_revision_id == revision.id)
         .order_by(col(GateRequirement.position))
     )
+    asked = parse_prerequisites(revision.prerequisites)
     return PastGate(
         id=gate_id,
         revision_id=revision.id,
         number=revision.number,
         mode=revision.mode,
         license_version_ids=tuple(required),
-        asks_beforehand=parse_prerequisites(revision.prerequisites) != NONE,
+        asks_beforehand=asked != NONE,
+        asks_of_person=replace(asked, own_signature=False) != NONE,
+        asks_signature=asked.own_signature,
         since=revision.created_at,
         entry_id=revision.entry_id,
     )

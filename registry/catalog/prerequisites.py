@@ -90,6 +90,8 @@ class Prerequisites:
     entities: tuple[EntityType, ...] = ()
     """Declared; one of these."""
     country: CountryRule | None = None
+    own_signature: bool = False
+    """Not of the person but of what they accept: only acceptances that the acceptor signed too count (grade A)."""
 
 
 NONE = Prerequisites()
@@ -125,7 +127,13 @@ def check_reach(asked: Prerequisites, reach: Reach) -> dict[str, str]:
 
 def prerequisites_bytes(asked: Prerequisites) -> bytes | None:
     """Return the canonical form that a revision keeps; None where nothing is asked beforehand."""
-    return None if asked == NONE else canonical_bytes(msgspec.to_builtins(asked))
+    if asked == NONE:
+        return None
+    members = msgspec.to_builtins(asked)
+    if not asked.own_signature:
+        # Those who do not ask for it keep the bytes that they had before it could be asked for.
+        del members["own_signature"]
+    return canonical_bytes(members)
 
 
 def parse_prerequisites(stored: bytes | None) -> Prerequisites:
@@ -154,6 +162,7 @@ def asks_as_much(asked: Prerequisites, other: Prerequisites) -> bool:
         and (asked.minimum_age or 0) >= (other.minimum_age or 0)
         and _narrows(asked.entities, other.entities)
         and _is_narrower(asked.country, other.country)
+        and asked.own_signature >= other.own_signature
     )
 
 
@@ -425,5 +434,6 @@ def describe(asked: Prerequisites) -> tuple[str, ...]:
         f"Age of {asked.minimum_age} or more, declared": asked.minimum_age,
         f"Being {' or '.join(ENTITY_WORDS[one] for one in asked.entities)}, declared": asked.entities,
         f"Country: {rule.said if rule else ''} ({by})": rule,
+        "An acceptance signed with a passkey or an SSH key of one's own": asked.own_signature,
     }
     return tuple(phrase for phrase, holds in said.items() if holds)

@@ -8,7 +8,17 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger, licenses
-from registry.catalog import copies, gates, inherited_terms, lineage, refusals, release_store, service, store
+from registry.catalog import (
+    announcing,
+    copies,
+    gates,
+    inherited_terms,
+    lineage,
+    refusals,
+    release_store,
+    service,
+    store,
+)
 from registry.catalog.cards import parse_card
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
@@ -84,8 +94,7 @@ def publish_release(
     publisher = service.authorise(session, command.publisher, Command.PUBLISH_RELEASE, principal=principal)
     if isinstance(publisher, Refusal):
         return publisher
-    refusal = _check_command(command)
-    if refusal is not None:
+    if refusal := _check_command(command):
         return refusal
     blobs = _find_files(session, command.files, publisher.id)
     if isinstance(blobs, Refusal):
@@ -127,6 +136,7 @@ def publish_release(
         session, model, manifest, blobs, ref=command.ref, principal=principal, sign=sign, now=now
     )
     lineage.declare_bases(session, model, declared, release_id=release.id, now=now)
+    announcing.announce_release(session, release, ref=command.ref, head=head, new=not standing, now=now)
     return _published(model, release, created=True)
 
 

@@ -291,6 +291,13 @@ def list_model_ids_of_gate(session: Session, gate_id: UUID) -> Sequence[UUID]:
     return store.list_model_ids_of_gate(session, gate_id)
 
 
+def list_models_asking(
+    session: Session, version_ids: Sequence[UUID], *, publisher_ids: Sequence[UUID]
+) -> list[tuple[UUID, UUID, str]]:
+    """Return publisher, id and name of these publishers' models whose gates ask for one of the license versions now."""
+    return store.list_models_asking(session, version_ids, publisher_ids=publisher_ids)
+
+
 def list_promises(session: Session, revision_id: UUID) -> dict[tuple[UUID, int], datetime]:
     """Return until when acceptances of earlier series suffice at a gate, by license and series."""
     promised = graces.list_graces(session, [revision_id]).get(revision_id, ())

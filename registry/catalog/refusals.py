@@ -18,6 +18,9 @@ _PURPOSES: Mapping[Command, str] = {
     Command.REVIEW_REQUESTS: "review its access requests",
     Command.BLOCK_PEOPLE: "block people from its models",
     Command.READ_RECORDS: "read its records",
+    Command.IMPORT_ACCEPTORS: "import who accepted elsewhere",
+    Command.KEEP_MIRROR: "keep repositories at the Hub in step with its models",
+    Command.KEEP_WEBHOOK: "keep its webhooks",
     Command.MANAGE_ROLES: "give and end roles",
 }
 _YOU = "You do; no review follows"

@@ -1,12 +1,12 @@
-"""Which release a branch, a tag or a commit names; tags are set once."""
+"""Which release a branch, a tag or a commit names; tags are set once, branches come and go."""
 
 from sqlmodel import Session
 
 from registry.catalog import refusals, release_store, service, store
-from registry.catalog.domain import Command, ModelView, RefKind, ReleaseView
+from registry.catalog.domain import DEFAULT_BRANCH, Command, ModelView, RefKind, ReleaseView
 from registry.catalog.names import check_ref_name
 from registry.identity.domain import Principal
-from registry.kernel.outcomes import Refusal
+from registry.kernel.outcomes import Refusal, Remedy
 
 
 def create_tag(
@@ -30,6 +30,70 @@ def create_tag(
         return standing if standing.id == release.id else refusals.ref_is_tag(tag)
     release_store.point_ref(session, model_id=model.id, name=tag, kind=RefKind.TAG, release_id=release.id)
     return release
+
+
+def create_branch(
+    session: Session, *, publisher: str, name: str, branch: str, revision: str, principal: Principal
+) -> ReleaseView | Refusal:
+    """Return the release that the new branch begins at."""
+    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    if isinstance(model, Refusal):
+        return model
+    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    if trouble := check_ref_name(branch):
+        return refusals.malformed("The branch cannot be made like this", {"branch": trouble})
+    store.lock_model(session, model.id)
+    if release_store.find_ref_kind(session, model_id=model.id, name=branch) is not None:
+        return refusals.name_taken("branch or tag", branch)
+    release = find_revision(session, model, revision)
+    if isinstance(release, Refusal):
+        return release
+    kind = RefKind.BRANCH
+    release_store.point_ref(session, model_id=model.id, name=branch, kind=kind, release_id=release.id)
+    return release
+
+
+def remove_branch(
+    session: Session, *, publisher: str, name: str, branch: str, principal: Principal
+) -> Refusal | None:
+    """Remove a branch; its releases stay. The main branch stays, and so do tags."""
+    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    if isinstance(model, Refusal):
+        return model
+    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    store.lock_model(session, model.id)
+    kind = release_store.find_ref_kind(session, model_id=model.id, name=branch)
+    if kind is None:
+        return refusals.no_such_release(model.repo_id, branch)
+    if kind is RefKind.TAG or branch == DEFAULT_BRANCH:
+        return _ref_stays(model.repo_id, branch)
+    release_store.remove_ref(session, model_id=model.id, name=branch)
+    return None
+
+
+def keep_tag(session: Session, *, publisher: str, name: str, tag: str, principal: Principal) -> Refusal:
+    """Return why a tag is not removed, to somebody who might remove it."""
+    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    if isinstance(model, Refusal):
+        return model
+    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
+    return found if isinstance(found, Refusal) else _ref_stays(model.repo_id, tag)
+
+
+def _ref_stays(repo_id: str, name: str) -> Refusal:
+    return Refusal(
+        code="ref-stays",
+        status=409,
+        title=f"{name[:100]} stays",
+        detail="Tags and the main branch are what people have written down; other branches may go. Nothing was changed.",
+        remedy=Remedy(
+            text="Set another tag, or mark a release that is to be given up", url=f"/{repo_id}/must-updates"
+        ),
+    )
 
 
 def find_revision(session: Session, model: ModelView, revision: str) -> ReleaseView | Refusal:

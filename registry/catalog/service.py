@@ -60,6 +60,11 @@ def find_publisher(session: Session, name: str) -> PublisherView | Refusal:
     return store.find_publisher(session, name) or refusals.no_such_publisher(name)
 
 
+def get_publisher(session: Session, publisher_id: UUID) -> PublisherView:
+    """Return a publisher by its id; for records that name it."""
+    return store.get_publisher(session, publisher_id)
+
+
 def list_roles_of(session: Session, *, person_id: UUID) -> list[RoleView]:
     """Return the live roles of a person, by publisher."""
     return store.list_roles_of_person(session, person_id=person_id)
@@ -109,6 +114,27 @@ def end_role(
     entry_id = ledger.append(session, kind=ROLE_CHANGED, leaf=leaf, now=now)
     store.end_role(session, role_id=role_id, entry_id=entry_id, now=now)
     return store.find_role(session, role_id) or standing
+
+
+def list_solely_owned(session: Session, *, person_id: UUID) -> list[str]:
+    """Return the names of the publishers that nobody but this person owns."""
+    mine = [
+        role for role in store.list_roles_of_person(session, person_id=person_id) if role.role is Role.OWNER
+    ]
+    return [role.publisher for role in mine if _owners_of(session, role.publisher_id) == {person_id}]
+
+
+def _owners_of(session: Session, publisher_id: UUID) -> set[UUID]:
+    roles = store.list_roles(session, publisher_id=publisher_id)
+    return {role.person_id for role in roles if role.role is Role.OWNER and role.ended_at is None}
+
+
+def end_roles_of(session: Session, *, person_id: UUID, now: datetime) -> None:
+    """End every role of a person who is erased; each end is in the log."""
+    for role in store.list_roles_of_person(session, person_id=person_id):
+        leaf = role_leaf(role.publisher_id, role.id, person_id, role.role, act="ended", now=now)
+        entry_id = ledger.append(session, kind=ROLE_CHANGED, leaf=leaf, now=now)
+        store.end_role(session, role_id=role.id, entry_id=entry_id, now=now)
 
 
 def authorise(

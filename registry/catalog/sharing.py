@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry import ledger, licenses
-from registry.catalog import copies, gates, graces, inherited_terms, refusals, store
+from registry.catalog import announcing, copies, followers, gates, graces, inherited_terms, refusals, store
 from registry.catalog.domain import GATE_CHANGED, MODEL_MOVED, Command, GateView, ModelView
 from registry.catalog.prerequisites import prerequisites_bytes
 from registry.catalog.reviews import policy_bytes
@@ -106,6 +106,8 @@ def move_model(
     row.entry_id = ledger.append(session, kind=MODEL_MOVED, leaf=move_leaf(row), now=now)
     store.move_model(session, row)
     outbox.put(session, MODEL_MOVED, json.dumps({"move": str(row.id)}).encode(), now=now)
+    followers.tell_followers_of_gate(session, to, now=now)
+    announcing.announce_move(session, again.model.id, now=now)
     return store.get_model(session, again.model.id, person_id=principal.person_id)
 
 

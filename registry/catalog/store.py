@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import ColumnElement, exists, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from registry.catalog.domain import GateMode, GateView, ModelView, PublisherView, Role, RoleView
 from registry.catalog.forms import parse_form_schema
@@ -29,6 +31,11 @@ def find_publisher(session: Session, name: str) -> PublisherView | None:
     """Return the publisher of this name in any case."""
     row = session.exec(select(Publisher).where(Publisher.name_key == name.lower())).one_or_none()
     return None if row is None else _publisher_view(row)
+
+
+def get_publisher(session: Session, publisher_id: UUID) -> PublisherView:
+    """Return a publisher by its id."""
+    return _publisher_view(session.exec(select(Publisher).where(Publisher.id == publisher_id)).one())
 
 
 def _publisher_view(row: Publisher) -> PublisherView:
@@ -208,6 +215,10 @@ def get_gate(session: Session, gate_id: UUID) -> GateView:
         .join(Gate, col(Gate.current_revision_id) == col(GateRevision.id))
         .where(Gate.id == gate_id)
     ).one_or_none()
+    return _gate_in_force(session, gate_id, row)
+
+
+def _gate_in_force(session: Session, gate_id: UUID, row: GateRevision | None) -> GateView:
     if row is None:
         raise CorruptRecord(f"gate {gate_id} has no revision in force")
     return _gate_view(row, list_requirements(session, [row.id]).get(row.id, ()))
@@ -312,6 +323,22 @@ def list_gates_by_version(session: Session, *, publisher_id: UUID) -> dict[UUID,
     return found
 
 
+def list_models_asking(
+    session: Session, version_ids: Sequence[UUID], *, publisher_ids: Sequence[UUID]
+) -> list[tuple[UUID, UUID, str]]:
+    """Return publisher, id and name of these publishers' models whose gates ask for one of the license versions now."""
+    rows = session.exec(
+        select(Model.publisher_id, Model.id, Model.name)
+        .join(Gate, col(Gate.id) == col(Model.gate_id))
+        .join(GateRequirement, col(GateRequirement.gate_revision_id) == col(Gate.current_revision_id))
+        .where(col(GateRequirement.license_version_id).in_(version_ids))
+        .where(col(Model.publisher_id).in_(publisher_ids))
+        .distinct()
+        .order_by(col(Model.publisher_id), col(Model.name), col(Model.id))
+    )
+    return list(rows)
+
+
 def list_requirements(session: Session, revision_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
     """Return the license versions that each revision requires, in order; absent where it requires none."""
     if not revision_ids:
@@ -330,24 +357,29 @@ def list_requirements(session: Session, revision_ids: Sequence[UUID]) -> dict[UU
 def find_model(session: Session, *, publisher: str, name: str, person_id: UUID | None) -> ModelView | None:
     """Return the model with the roles that the person has; whether they may see it is the caller's matter."""
     row = session.exec(
-        select(Model, Publisher.name)
-        .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
-        .where(Publisher.name_key == publisher.lower(), Model.name_key == name.lower())
+        _models().where(Publisher.name_key == publisher.lower(), Model.name_key == name.lower())
     ).one_or_none()
-    return None if row is None else _model_view(session, row[0], row[1], person_id)
+    return None if row is None else _model_view(session, *row, person_id)
 
 
 def get_model(session: Session, model_id: UUID, *, person_id: UUID | None = None) -> ModelView:
     """Return the model with this id, which must exist."""
-    row, publisher = session.exec(
-        select(Model, Publisher.name)
+    return _model_view(session, *session.exec(_models().where(Model.id == model_id)).one(), person_id)
+
+
+def _models() -> Select[Model, str, GateRevision]:
+    """Select models, each with its publisher's name and the revision of its gate that is in force."""
+    return (
+        select(Model, Publisher.name, GateRevision)
         .join(Publisher, col(Publisher.id) == col(Model.publisher_id))
-        .where(Model.id == model_id)
-    ).one()
-    return _model_view(session, row, publisher, person_id)
+        .outerjoin(Gate, col(Gate.id) == col(Model.gate_id))
+        .outerjoin(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
+    )
 
 
-def _model_view(session: Session, row: Model, publisher: str, person_id: UUID | None) -> ModelView:
+def _model_view(
+    session: Session, row: Model, publisher: str, revision: GateRevision | None, person_id: UUID | None
+) -> ModelView:
     return ModelView(
         id=row.id,
         publisher_id=row.publisher_id,
@@ -355,8 +387,9 @@ def _model_view(session: Session, row: Model, publisher: str, person_id: UUID | 
         name=row.name,
         private=row.private,
         created_at=row.created_at,
-        gate=get_gate(session, row.gate_id),
+        gate=_gate_in_force(session, row.gate_id, revision),
         roles=roles_of(session, publisher_id=row.publisher_id, person_id=person_id),
+        hub_repository=row.hub_repository,
     )
 
 
@@ -395,3 +428,8 @@ def name_models(session: Session, model_ids: Sequence[UUID]) -> dict[UUID, tuple
         .order_by(col(Model.id))
     )
     return {model_id: (publisher, name) for model_id, publisher, name in rows}
+
+
+def is_public_model(model_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the model whose id a column has may be known to everybody."""
+    return exists().where(col(Model.id) == col(model_id), ~col(Model.private))

@@ -102,6 +102,8 @@ class Model(Table, table=True):
     gate_id: UUID = Field(foreign_key="gate.id", index=True)
     private: bool = False
     created_at: datetime = Field(sa_type=UTCDateTime)
+    hub_repository: str = Field(default="", max_length=96)
+    """The repository of the Hub that is kept in step with the gate; empty: none is."""
 
 
 class Release(Table, table=True):

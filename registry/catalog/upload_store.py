@@ -77,6 +77,36 @@ def find_live(session: Session, *, publisher_id: UUID, digests: Sequence[str]) -
     return found
 
 
+def find_failures(session: Session, *, publisher_id: UUID, digests: Sequence[str]) -> Mapping[str, str]:
+    """Return why the newest upload of these digests failed, where the publisher does not have the bytes."""
+    found: dict[str, str] = {}
+    for start in range(0, len(digests), IN_MAX_COUNT):
+        asked = digests[start : start + IN_MAX_COUNT]
+        rows = session.exec(
+            select(Upload.sha256, Upload.problem)
+            .where(Upload.state == UploadState.FAILED, Upload.publisher_id == publisher_id)
+            .where(col(Upload.sha256).in_(asked))
+            .order_by(col(Upload.id))
+        ).all()
+        found |= {sha256: problem or "" for sha256, problem in rows}
+    return found
+
+
+def find_held(session: Session, *, publisher_id: UUID, digests: Sequence[str]) -> set[str]:
+    """Return which of these bytes the publisher has shown to have."""
+    found: set[str] = set()
+    for start in range(0, len(digests), IN_MAX_COUNT):
+        found |= set(
+            session.exec(
+                select(BlobPossession.sha256).where(
+                    BlobPossession.publisher_id == publisher_id,
+                    col(BlobPossession.sha256).in_(digests[start : start + IN_MAX_COUNT]),
+                )
+            )
+        )
+    return found
+
+
 def list_unfinished(session: Session, *, publisher_id: UUID, limit: int) -> list[UploadLine]:
     """Return the publisher's uploads that are open, being verified or have failed, newest first."""
     rows = session.exec(

@@ -191,19 +191,20 @@ async def open_uploads(
         if plan.upload is None:
             return plan.file, None
         async with turns:
-            return plan.file, await _look(objects, plan.upload)
+            return plan.file, await look_at(objects, plan.upload)
 
     return list(await asyncio.gather(*map(look, planned)))
 
 
-async def _look(objects: ObjectStore, upload: UploadView) -> OpenUpload:
+async def look_at(objects: ObjectStore, upload: UploadView) -> OpenUpload:
+    """Return the upload with the parts that the store has of it."""
     if upload.state is not UploadState.OPEN or upload.multipart_id is None:
         return OpenUpload(upload=upload, parts=())
     parts = await ask(objects, objects.list_parts, upload.storage_key, upload.multipart_id)
     return OpenUpload(upload=upload, parts=tuple(parts or ()))
 
 
-async def _start(database: Database, objects: ObjectStore, upload: UploadView) -> str | None:
+async def start(database: Database, objects: ObjectStore, upload: UploadView) -> str | None:
     """Return the multipart id of an open upload, beginning it in the store when its first part is sent."""
     if upload.multipart_id is not None:
         return upload.multipart_id
@@ -221,7 +222,7 @@ async def show_upload(
     upload = await database.read(lambda session: find_upload(session, upload_id, principal=principal))
     if isinstance(upload, Refusal):
         return upload
-    return await _look(objects, upload)
+    return await look_at(objects, upload)
 
 
 async def sign_parts(
@@ -243,7 +244,7 @@ async def sign_parts(
     if not 1 <= len(wanted) <= SIGN_MAX_PARTS or any(not 1 <= number <= most for number in wanted):
         errors = {"numbers": f"1 to {SIGN_MAX_PARTS} numbers between 1 and {most:,}"}
         return refusals.malformed("These parts do not exist", errors)
-    multipart_id = await _start(database, objects, upload)
+    multipart_id = await start(database, objects, upload)
     if multipart_id is None:
         return refusals.upload_closed(describe_state(upload.state), upload.problem)
     return [(number, objects.presign_part(upload.storage_key, multipart_id, number)) for number in wanted]
@@ -253,14 +254,17 @@ async def complete_upload(
     database: Database, objects: ObjectStore, upload_id: UUID, *, principal: Principal
 ) -> UploadView | Refusal:
     """Return the upload, closed for parts and waiting for verification; repeating it changes nothing."""
-    opened = await show_upload(database, objects, upload_id, principal=principal)
-    if isinstance(opened, Refusal):
-        return opened
-    upload = opened.upload
+    upload = await database.read(lambda session: find_upload(session, upload_id, principal=principal))
+    return upload if isinstance(upload, Refusal) else await close_upload(database, objects, upload)
+
+
+async def close_upload(database: Database, objects: ObjectStore, upload: UploadView) -> UploadView | Refusal:
+    """Return an upload whose sender is known, closed for parts if all of them are there."""
     if upload.state is UploadState.FAILED:
         return refusals.upload_closed(describe_state(upload.state), upload.problem)
     if upload.state is not UploadState.OPEN:
         return upload
+    opened = await look_at(objects, upload)
     missing = find_missing_parts(upload, opened.parts)
     if missing:
         return refusals.parts_missing(missing)

@@ -5,6 +5,7 @@ command's module is imported when it runs. Data goes to stdout, talk to stderr.
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,11 +13,14 @@ from importlib import import_module
 from registry.cli.grammar import build_parser
 from registry.client.errors import ClientError, ExitCode
 
+_DASHED_KEY_ID = re.compile(r"-[A-Za-z0-9_-]{42}")
+"""A JWK thumbprint (RFC 7638) that begins with a dash."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = build_parser()
-    args = parser.parse_args(argv)
+    args = parser.parse_args(_key_ids_last(sys.argv[1:] if argv is None else argv))
     module, _, function = args.handler.partition(":")
     try:
         status: int = getattr(import_module(module), function)(args)
@@ -31,6 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PIPE_CLOSED
     return status
+
+
+def _key_ids_last(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with ids of keys that look like options (one in 64 begins with `-`) where none is read."""
+    ids = [one for one in argv if _DASHED_KEY_ID.fullmatch(one)]
+    if not ids or "--" in argv:
+        return list(argv)
+    return [*(one for one in argv if one not in ids), "--", *ids]
 
 
 def tell(error: ClientError) -> int:

@@ -18,8 +18,21 @@ def acceptances(args: Namespace) -> int:
 
 
 def downloads(args: Namespace) -> int:
-    """Write which download was permitted to whom."""
-    return _export("downloads", args)
+    """Write which download was permitted to whom, or the proof of one record."""
+    if args.prove is None:
+        return _export("downloads", args)
+    publisher, _, model = args.target.partition("/")
+    if model or args.license or args.receipt or args.format != "jsonl":
+        raise UsageProblem("--prove names one record: give the publisher and nothing else with it")
+    with connected(choose_registry(args)) as registry:
+        sys.stdout.buffer.write(registry.get_download_proof(publisher, args.prove))
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def imports(args: Namespace) -> int:
+    """Write who accepted elsewhere, as imported."""
+    return _export("imports", args)
 
 
 def bundle(args: Namespace) -> int:
@@ -27,6 +40,8 @@ def bundle(args: Namespace) -> int:
     query = _query(args) | {name: value for name in ("since", "until") if (value := getattr(args, name))}
     if args.with_details:
         query["details"] = "true"
+    if args.without_imports:
+        query["imports"] = "false"
     target = Path(args.output)
     try:
         file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)  # noqa: SIM115 - it is moved
@@ -44,11 +59,22 @@ def bundle(args: Namespace) -> int:
     return 0
 
 
+def person(args: Namespace) -> int:
+    """Write all that a publisher's records hold about one person; the reason is recorded."""
+    query = {"publisher": args.publisher, "person": args.person, "reason": args.reason}
+    with connected(choose_registry(args)) as registry:
+        for piece in registry.stream_audit("person", query):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    return 0
+
+
 def holders(args: Namespace) -> int:
     """Write who held access at a moment; what is not on record then is said beside it."""
     publisher, _, model = args.target.partition("/")
     if not model:
         raise UsageProblem("name one model: PUBLISHER/MODEL")
+    _refuse_terminal(args)
     query = {"publisher": publisher, "model": model}
     query |= {name: value for name in ("revision", "at") if (value := getattr(args, name))}
     with connected(choose_registry(args)) as registry:
@@ -83,7 +109,13 @@ def _say_moment(answer: JsonObject) -> None:
         talk(f"Not on record: {printable(said)}")
 
 
+def _refuse_terminal(args: Namespace) -> None:
+    if args.format == "parquet" and sys.stdout.isatty():
+        raise UsageProblem("a Parquet file is no text: send it to a file with > NAME.parquet")
+
+
 def _export(kind: str, args: Namespace) -> int:
+    _refuse_terminal(args)
     query = _query(args) | {"format": args.format}
     with connected(choose_registry(args)) as registry:
         for piece in registry.stream_audit(kind, query):
@@ -97,7 +129,9 @@ def _query(args: Namespace) -> dict[str, str]:
     query = {"publisher": publisher}
     if model:
         query["model"] = model
-    if args.license:
+    if getattr(args, "license", None):
         parse_license_reference(args.license)
         query["license"] = args.license
+    if receipt := getattr(args, "receipt", None):
+        query["receipt"] = receipt
     return query

@@ -1,20 +1,22 @@
 """What can be typed after `gatehouse`: commands, options, help. Imports nothing but argparse.
 
-No option and no environment variable accepts a license; accepting is an act of a person in a browser.
+No option and no environment variable accepts a license; accepting is an act of a person, in a browser or by
+`accept` on a terminal, which refuses to work without one.
 `--license` of `publish` names the license that others have to accept.
 """
 
 import argparse
 
-from registry.cli.grammar_audit import add_audit
+from registry.cli.grammar_audit import add_acceptors, add_audit
+from registry.cli.grammar_hub import add_hub
 from registry.cli.grammar_operation import add_operation, add_registers
 from registry.cli.grammar_parts import Commands, Formatter, command, connections, group, positive
+from registry.cli.grammar_privacy import add_privacy
 
 VERSION = "0.1.0"
+ONLY_HELP = "what to show, separated by commas, such as email_domain or answers.purpose; all else is kept back; may be repeated"
 
-DESCRIPTION = (
-    "A registry of models behind licenses: read the terms, accept them in a browser, pull the files."
-)
+DESCRIPTION = "A registry of models behind licenses: read the terms, accept them, pull the files."
 
 EPILOG = """\
 data goes to stdout, everything else to stderr
@@ -44,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     _add_account(commands)
     _add_models(commands)
+    _add_accept(commands)
     _add_pull(commands)
     _add_receipts(commands)
     _add_publishers(commands)
@@ -51,8 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_license(commands)
     _add_updates(commands)
     add_audit(commands)
+    add_acceptors(commands)
+    add_hub(commands)
     add_operation(commands)
     add_registers(commands)
+    add_privacy(commands)
     return parser
 
 
@@ -116,6 +122,25 @@ def _add_models(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
 
 
+def _add_accept(commands: "Commands[argparse.ArgumentParser]") -> None:
+    accept = command(
+        commands,
+        "accept",
+        "registry.cli.accept:run",
+        "read what a model asks you to accept, and accept it with your own signature",
+        json=False,
+        more="Shows the whole text, page by page; asks the publisher's questions, your name and a sentence; then signs\n"
+        "with an SSH key of yours, by ssh-keygen: a key file, which asks for its passphrase, or the agent. Register\n"
+        "the public key once on the page /settings/ssh-keys. It works on a terminal only: no option, pipe or\n"
+        "variable accepts in your place. Prints where each receipt is kept.",
+    )
+    accept.add_argument("model", metavar="PUBLISHER/MODEL")
+    accept.add_argument(
+        "--key", metavar="FILE", help="the SSH key to sign with (one of ~/.ssh, or of the agent)"
+    )
+    accept.add_argument("--to", default=".", metavar="DIR", help="folder for the receipts (here)")
+
+
 def _add_pull(commands: "Commands[argparse.ArgumentParser]") -> None:
     pull = command(
         commands,
@@ -156,19 +181,49 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     get.add_argument("receipt", metavar="ID")
     get.add_argument("--output", metavar="FILE", help="where to save it (stdout)")
+    get.add_argument(
+        "--pdf", action="store_true", help="as pages for print, with the receipt file attached to them"
+    )
+    get.add_argument("--only", action="append", metavar="NAMES", help=ONLY_HELP)
+    disclose = command(
+        receipt,
+        "disclose",
+        "registry.cli.receipt:disclose",
+        "make a receipt that shows less of a saved one",
+        remote=False,
+        json=False,
+        more="Works offline. The license, its version, the time and the ids of the statement are always shown; the rest is kept\n"
+        "back unless it is named. The result verifies as the whole receipt does.\n"
+        "With --audience and --nonce it also proves that you hold the key that the acceptance was bound to when\n"
+        "gatehouse accept made it; who was not meant can do nothing with it. The key was kept beside your credentials.",
+    )
+    disclose.add_argument("file", metavar="FILE", help="the saved receipt (JSON or PDF), - for stdin")
+    disclose.add_argument("--only", action="append", metavar="NAMES", required=True, help=ONLY_HELP)
+    disclose.add_argument("--output", metavar="FILE", help="where to save it (stdout)")
+    disclose.add_argument("--audience", metavar="NAME", help="for whom it is made, as they name themselves")
+    disclose.add_argument("--nonce", metavar="WORD", help="what they gave you to prove that it is made now")
+    disclose.add_argument(
+        "--holder-key", metavar="FILE", help="the key of the receipt, where it is kept elsewhere (JWK)"
+    )
+    _add_verify(commands)
+
+
+def _add_verify(commands: "Commands[argparse.ArgumentParser]") -> None:
     verify = command(
         commands,
         "verify",
         "registry.cli.verify:run",
-        "verify a receipt or an evidence bundle offline",
+        "verify a receipt, an evidence bundle or the proof of a download record offline",
         remote=False,
-        more="Fourteen steps: format, keys, signature, type, hash-name, disclosures, claims, license, leaf, inclusion,\n"
-        "checkpoint, validity, witnesses, timestamps. A receipt brings the registry's keys along, which shows that it fits together but\n"
+        more="Sixteen steps: format, keys, signature, type, hash-name, disclosures, claims, license, leaf, inclusion,\n"
+        "checkpoint, validity, witnesses, timestamps, own-signature, key-binding. A receipt brings the registry's keys along, which shows that it fits together but\n"
         "not who made it: give the keys with --keys, or sign in to the registry once, and they are trusted.\n"
         "Keys are a JWK set, as the registry publishes it under /api/v1/keys.\n"
-        "An evidence bundle (see audit bundle) is recognised by itself; its eleven steps name the member that fails.",
+        "A receipt as PDF is verified by the file attached to it; its pages are not looked at.\n"
+        "An evidence bundle (see audit bundle) is recognised by itself; its eleven steps name the member that fails.\n"
+        "So is the proof of a download record (see audit downloads --prove), in eight steps.",
     )
-    verify.add_argument("file", metavar="FILE", help="the receipt or bundle, - for stdin")
+    verify.add_argument("file", metavar="FILE", help="the receipt (JSON or PDF) or bundle, - for stdin")
     verify.add_argument("--keys", metavar="FILE", help="public keys that you trust")
     verify.add_argument(
         "--witness",
@@ -179,6 +234,15 @@ def _add_receipts(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     verify.add_argument(
         "--tsa", metavar="FILE", help="root certificates (PEM) that a time stamp must lead to"
+    )
+    verify.add_argument(
+        "--audience", metavar="NAME", help="fail unless it was made for this audience by the key's holder"
+    )
+    verify.add_argument(
+        "--nonce", metavar="WORD", help="what you gave the holder to prove that it is made now"
+    )
+    verify.add_argument(
+        "--max-age", type=positive, metavar="SECONDS", help="how old that proof may be (600 seconds)"
     )
     verify.add_argument(
         "--require-trusted", action="store_true", help="fail (5) where only the file itself has the keys"

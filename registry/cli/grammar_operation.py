@@ -3,6 +3,7 @@
 import argparse
 
 from registry.cli.grammar_parts import Commands, command, group, port, positive
+from registry.cli.grammar_privacy import add_restriction
 
 
 def add_operation(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -79,6 +80,7 @@ def add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     end.add_argument("email", metavar="EMAIL", help="the address that they sign in with")
     end.add_argument("--unattended", action="store_true", help="do not ask for confirmation")
+    _add_erasure(person)
     keys = group(commands, "keys", "signing keys of this installation")
     command(keys, "list", "registry.cli.keys:list_keys", "list all keys, retired ones included", remote=False)
     rotate = command(
@@ -107,6 +109,40 @@ def add_registers(commands: "Commands[argparse.ArgumentParser]") -> None:
         "service, and again where it was interrupted.",
     )
     rotate.add_argument("purpose", choices=("statement", "checkpoint"), help="what the key signs")
+
+
+def _add_erasure(person: "Commands[argparse.ArgumentParser]") -> None:
+    add_restriction(person)
+    who = "their address, or their id here"
+    erase = command(
+        person,
+        "erase",
+        "registry.cli.erasure:erase",
+        "destroy a person's details now; it cannot be undone",
+        remote=False,
+        more="Their key is destroyed: name, address, answers and circumstances become unreadable. Their ways to sign in,\n"
+        "sessions, tokens and roles end. Acceptances stay as evidence that names nobody; the log holds the erasure, and\n"
+        "every proof stays valid. Backups from before still hold the key: change the master key (`gatehouse keys\n"
+        "reseal`) and let them go by your own rule.",
+    )
+    erase.add_argument("who", metavar="WHO", help=who)
+    erase.add_argument("--unattended", action="store_true", help="do not ask for confirmation")
+    command(
+        person,
+        "erasures",
+        "registry.cli.erasure:list_erasures",
+        "list who asked to be erased, and until when an answer is owed",
+        remote=False,
+    )
+    refuse = command(
+        person,
+        "refuse-erasure",
+        "registry.cli.erasure:refuse",
+        "refuse to erase somebody who asked for it; they are told why",
+        remote=False,
+    )
+    refuse.add_argument("who", metavar="WHO", help=who)
+    refuse.add_argument("--reason", required=True, metavar="TEXT", help="why, in words for the person")
 
 
 def _add_witness(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -161,6 +197,21 @@ def _add_copies(ledger: "Commands[argparse.ArgumentParser]") -> None:
         one.add_argument(
             "--source", metavar="URL", help="read a copy at this address instead of the registry"
         )
+    between = command(
+        ledger, "between", "registry.cli.between:run", "say what a log gained between two of its states",
+        more="A state is a kept checkpoint (FILE), a number of entries, or a time such as 2026-11-26T12:00:00Z, which stands\n"
+        "for all entries before the first one that states a later time. That the later state begins with the earlier\n"
+        "one is proven from the log's tiles, and each entry is checked against them. With a copy as --source it needs\n"
+        "no network. --json writes one document a line; the last one counts.",
+    )  # fmt: skip
+    between.add_argument("old", metavar="OLD", help="the earlier state")
+    between.add_argument("new", metavar="NEW", nargs="?", help="the later state (the newest)")
+    between.add_argument(
+        "--source", metavar="DIR|URL", help="read a copy, s3://BUCKET/PREFIX too, instead of the registry"
+    )
+    between.add_argument("--keys", metavar="FILE", help="public keys that you trust (those of the log)")
+    between.add_argument("--s3-endpoint", metavar="URL", help="address of the S3 store (that of AWS)")
+    between.add_argument("--summary", action="store_true", help="count the entries, do not list them")
     watch.add_argument(
         "--interval", type=positive, default=60, metavar="SECONDS", help="time between looks (60)"
     )

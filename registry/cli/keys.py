@@ -11,7 +11,8 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import ledger
+from registry import hub_sync, ledger, webhooks
+from registry.acceptances.forgetting import reindex_imports
 from registry.cli.installation import opened, write_to_database
 from registry.identity import resealing
 from registry.kernel import mail
@@ -113,9 +114,20 @@ def reseal(args: Namespace) -> int:
                 ),
                 "addresses": _walk(database, sealer, resealing.reindex_addresses),
                 "linked accounts": _walk(database, sealer, resealing.reindex_accounts),
+                "imported acceptors": _walk(database, sealer, reindex_imports),
                 "logins of programs": _repeat(
                     lambda: database.write_now(
                         lambda session: resealing.reseal_networks(session, sealer=sealer, limit=ROWS_PER_STEP)
+                    )
+                ),
+                "tokens of the Hub": _repeat(
+                    lambda: database.write_now(
+                        lambda session: hub_sync.reseal_tokens(session, sealer=sealer, limit=ROWS_PER_STEP)
+                    )
+                ),
+                "webhooks": _repeat(
+                    lambda: database.write_now(
+                        lambda session: webhooks.reseal_targets(session, sealer=sealer, limit=ROWS_PER_STEP)
                     )
                 ),
                 "waiting letters": _repeat(

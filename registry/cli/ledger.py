@@ -9,9 +9,15 @@ from registry import audit
 from registry.cli import installation
 from registry.cli.terminal import read_file
 from registry.client.errors import ClientError
+from registry.delivery import fsck as downloads
 from registry.kernel.outcomes import GatehouseError
 
 NOTE_MAX_BYTES = 1_000_000
+DOWNLOADS = audit.Further(
+    kinds=downloads.KINDS,
+    find_discrepancies=downloads.find_discrepancies,
+    check_leaf=downloads.check_leaf,
+)
 FOUND = 5
 """Exit code when something does not fit: the same as of a receipt that does not verify."""
 
@@ -24,7 +30,11 @@ def fsck(args: Namespace) -> int:
         with installation.opened() as (database, sealer):
             found = database.read_now(
                 lambda session: audit.find_discrepancies(
-                    session, sealer=sealer, kept_checkpoint=kept, processes=args.processes
+                    session,
+                    sealer=sealer,
+                    kept_checkpoint=kept,
+                    processes=args.processes,
+                    further=DOWNLOADS,
                 )
             )
     except (GatehouseError, ClientError) as error:

@@ -26,7 +26,7 @@ DIFFERENCES_MAX = 20
 def mirror(args: Namespace) -> int:
     """Bring a copy up to date, once."""
     shelf = open_shelf(args.target, s3_endpoint=args.s3_endpoint)
-    with _opened(args) as source:
+    with opened_log(args) as source:
         followed = follow(source, shelf, keys=_keys(args, source, shelf), on_progress=_counter())
         shelf.write(KEYS, source.keys_document())
     _tell(args, followed)
@@ -36,7 +36,7 @@ def mirror(args: Namespace) -> int:
 def watch(args: Namespace) -> int:
     """Keep a copy up to date, and end with 5 as soon as the log departs from it."""
     shelf = open_shelf(args.target, s3_endpoint=args.s3_endpoint)
-    with _opened(args) as source:
+    with opened_log(args) as source:
         while True:
             try:
                 followed = _follow_patiently(args, source, shelf)
@@ -62,7 +62,7 @@ def check(args: Namespace) -> int:
         raise ClientError(
             f"{shelf.name} has no {KEYS}", advice=("Give the keys that you trust with --keys FILE.",)
         )
-    keys = _read_keys(args.keys) if args.keys else _parse_keys(kept or b"", f"{shelf.name}/{KEYS}")
+    keys = read_keys(args.keys) if args.keys else parse_keys(kept or b"", f"{shelf.name}/{KEYS}")
     _tell(args, check_copy(shelf, keys=keys, on_progress=_counter()))
     if args.keys is None:
         talk(
@@ -87,7 +87,8 @@ def _follow_patiently(args: Namespace, source: LogSource, shelf: Shelf) -> Follo
 
 
 @contextmanager
-def _opened(args: Namespace) -> Iterator[LogSource]:
+def opened_log(args: Namespace) -> Iterator[LogSource]:
+    """Give the log of `--source`, or of the registry."""
     if args.source is not None:
         with LogSource.at(args.source) as source:
             yield source
@@ -101,11 +102,19 @@ def _opened(args: Namespace) -> Iterator[LogSource]:
 def _keys(args: Namespace, source: LogSource, shelf: Shelf) -> Sequence[PublicKey]:
     """Return the keys that may sign: those given; else those published, which include all that the copy knows."""
     if args.keys is not None:
-        return _read_keys(args.keys)
-    published = source.published()
+        return read_keys(args.keys)
     kept = shelf.read(KEYS)
-    known = [*source.pinned, *(_parse_keys(kept, f"{shelf.name}/{KEYS}") if kept is not None else ())]
-    for key in known:
+    return published_keys(source, parse_keys(kept, f"{shelf.name}/{KEYS}") if kept is not None else ())
+
+
+def published_keys(source: LogSource, kept: Sequence[PublicKey] = ()) -> Sequence[PublicKey]:
+    """Return the keys that a log publishes, which include all that were known before.
+
+    Raises:
+        VerificationFailed: one of these is gone.
+    """
+    published = source.published()
+    for key in (*source.pinned, *kept):
         if all((one.kid, one.use) != (key.kid, key.use) for one in published):
             raise VerificationFailed(
                 f"the key {key.kid} is no longer published, though keys are never taken back",
@@ -114,11 +123,13 @@ def _keys(args: Namespace, source: LogSource, shelf: Shelf) -> Sequence[PublicKe
     return published
 
 
-def _read_keys(name: str) -> Sequence[PublicKey]:
-    return _parse_keys(read_file(name, limit=KEYS_MAX_BYTES), name)
+def read_keys(name: str) -> Sequence[PublicKey]:
+    """Return the keys in a file that the user trusts."""
+    return parse_keys(read_file(name, limit=KEYS_MAX_BYTES), name)
 
 
-def _parse_keys(data: bytes, where: str) -> Sequence[PublicKey]:
+def parse_keys(data: bytes, where: str) -> Sequence[PublicKey]:
+    """Return the keys of a JWK set."""
     return parse_key_set(parse_json(data, what=where), where=where)
 
 

@@ -1,20 +1,25 @@
-"""`gatehouse verify`: a receipt or an evidence bundle, offline."""
+"""`gatehouse verify`: a receipt, an evidence bundle or the proof of a download record, offline."""
 
 from argparse import Namespace
+from datetime import UTC, datetime, timedelta
 
-from registry.cli import verify_bundle
+from registry.cli import verify_bundle, verify_download
 from registry.cli.connection import credential_file
+from registry.cli.receipt import asked_for
 from registry.cli.terminal import read_file, talk, write_json, write_line
 from registry.client.bundle import BUNDLE_MAX_BYTES, START
 from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.credentials import normal_endpoint
-from registry.client.errors import ClientError, ExitCode
+from registry.client.download_proof import is_download_proof
+from registry.client.errors import ClientError, ExitCode, UsageProblem
+from registry.client.key_binding import DEFAULT_MAX_AGE, Asked
 from registry.client.keys import parse_key_set, parse_keys
 from registry.client.others import Others
 from registry.client.receipt import parse_receipt
 from registry.client.said import sentence_of
+from registry.client.steps import State
 from registry.client.timestamps import parse_roots
-from registry.client.verify import State, Trust, TrustedKeys, Verification, verify_receipt
+from registry.client.verify import Trust, TrustedKeys, Verification, verify_receipt
 from registry.client.wire import parse_json
 
 KEYS_MAX_BYTES = 4 << 20
@@ -24,14 +29,31 @@ MARKS = {State.PASSED: "ok  ", State.FAILED: "FAIL", State.NOT_REACHED: "-   "}
 def run(args: Namespace) -> int:
     """Verify, step by step; 0 only if every step passed."""
     data = read_file(args.file, limit=BUNDLE_MAX_BYTES)
+    asked = _asked(args)
     if data.startswith(START) or args.file.endswith(".zip"):
+        if asked is not None:
+            raise UsageProblem("--audience and --nonce are about a receipt: a bundle is made out to nobody")
         return verify_bundle.run(
             args,
             data,
             trusted=_trusted_keys(args.keys, verify_bundle.read_registry(data)),
             others=_others(args),
         )
-    outcome = verify_receipt(data, trusted=_trusted_keys(args.keys, _registry_of(data)), others=_others(args))
+    if is_download_proof(data):
+        if asked is not None:
+            raise UsageProblem("--audience and --nonce are about a receipt: a download record has no holder")
+        return verify_download.run(
+            args,
+            data,
+            trusted=_trusted_keys(args.keys, verify_download.read_registry(data)),
+            others=_others(args),
+        )
+    outcome = verify_receipt(
+        data,
+        trusted=_trusted_keys(args.keys, _registry_of(data)),
+        others=_others(args),
+        asked=asked,
+    )
     is_good = outcome.is_verified and not (args.require_trusted and outcome.trust is Trust.EMBEDDED)
     if args.json:
         write_json(_as_json(outcome))
@@ -44,6 +66,18 @@ def run(args: Namespace) -> int:
     elif outcome.trust is Trust.EMBEDDED:
         _say_untrusted(outcome)
     return ExitCode.OK if is_good else ExitCode.VERIFICATION_FAILED
+
+
+def _asked(args: Namespace) -> Asked | None:
+    """Return what the holder was asked to prove; None if nothing."""
+    pair = asked_for(args)
+    if pair is None:
+        if args.max_age is not None:
+            raise UsageProblem("--max-age is about a proof for --audience and --nonce")
+        return None
+    audience, nonce = pair
+    age = DEFAULT_MAX_AGE if args.max_age is None else timedelta(seconds=args.max_age)
+    return Asked(audience=audience, nonce=nonce, now=datetime.now(UTC), max_age=age)
 
 
 def _registry_of(receipt: bytes) -> str | None:
@@ -83,7 +117,7 @@ def _write(outcome: Verification) -> None:
         by_itself = " (by the receipt's own keys)" if outcome.trust is Trust.EMBEDDED else ""
         write_line(f"{sentence}{by_itself}")
     for number, result in enumerate(outcome.steps, start=1):
-        write_line(f"{number:2}. {MARKS[result.state]} {result.step.value:<12} {result.text}")
+        write_line(f"{number:2}. {MARKS[result.state]} {result.step:<12} {result.text}")
     if not outcome.is_verified:
         write_line("NOT VERIFIED")
         return
@@ -116,9 +150,9 @@ def _as_json(outcome: Verification) -> dict[str, object]:
     return {
         "verified": outcome.is_verified,
         "trust": outcome.trust.value,
-        "failed_step": None if outcome.failure is None else outcome.failure.step.value,
+        "failed_step": None if outcome.failure is None else outcome.failure.step,
         "steps": [
-            {"step": result.step.value, "state": result.state.value, "text": result.text}
+            {"step": result.step, "state": result.state.value, "text": result.text}
             for result in outcome.steps
         ],
         "says": sentence_of(outcome),

@@ -6,7 +6,8 @@ from registry.cli.terminal import talk, write_json, write_line
 from registry.client.bundle import read_archive, read_index
 from registry.client.errors import ClientError, ExitCode, printable
 from registry.client.others import Others
-from registry.client.verify import State, Trust, TrustedKeys
+from registry.client.steps import State
+from registry.client.verify import Trust, TrustedKeys
 from registry.client.verify_bundle import BundleVerification, verify_bundle
 
 MARKS = {State.PASSED: "ok  ", State.FAILED: "FAIL", State.NOT_REACHED: "-   "}
@@ -65,9 +66,22 @@ def _sentence(outcome: BundleVerification) -> str | None:
         return None
     count, ended = len(outcome.statements), len(outcome.withdrawn)
     about = outcome.index.model or outcome.index.publisher
-    return (
+    said = (
         f"{count:,} acceptance{'' if count == 1 else 's'} of {printable(about, limit=200)}, {ended:,} of them withdrawn, "
         f"as {_registry(outcome)} had them on record at {outcome.index.made_at}"
+    )
+    return said + _imported(outcome)
+
+
+def _imported(outcome: BundleVerification) -> str:
+    """Say of imports what they are not, before anybody counts them."""
+    count = len(outcome.imports)
+    if not count:
+        return ""
+    people = "1 person was" if count == 1 else f"{count:,} people were"
+    return (
+        f"; apart from them {people} imported who accepted elsewhere, as a report said (grade C, text unknown), "
+        f"of whom {len(outcome.upgraded):,} accepted here since"
     )
 
 
@@ -87,4 +101,6 @@ def _as_json(outcome: BundleVerification) -> dict[str, object]:
         "says": _sentence(outcome),
         "statements": list(outcome.statements),
         "withdrawn": sorted(outcome.withdrawn),
+        "imports": list(outcome.imports),
+        "upgraded": dict(outcome.upgraded),
     }

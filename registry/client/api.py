@@ -25,7 +25,11 @@ PAGES_MAX_COUNT = 10_000
 RECEIPT_MEDIA_TYPE = "application/vnd.gatehouse.receipt+json"
 RECEIPT_MAX_BYTES = 64 << 20
 LICENSE_TEXT_MAX_BYTES = 4 << 20
-EXPORT_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
+EXPORT_TYPES = {
+    "csv": "text/csv",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 _MODEL = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}\Z")
 _LICENSE = re.compile(
@@ -156,6 +160,49 @@ class Registry:
         path = f"/api/v1/models/{safe_path(publisher, name)}/must-updates/{safe_path(update_id)}/holders"
         return self.session.stream(path, query={"format": form}, accept=EXPORT_TYPES[form])
 
+    # Imports
+
+    def import_acceptors(self, publisher: str, name: str, body: JsonObject) -> Fields:
+        """Record who accepted elsewhere, some rows of a report at a time; rows sent twice change nothing."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/acceptors"
+        return self.session.post_json(path, body, idempotent=True)
+
+    def invite_acceptors(self, publisher: str, name: str, *, dry_run: bool) -> int:
+        """Have everybody invited who was imported without an invitation; return how many. A second time it is nobody."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/acceptors/invitations"
+        return self.session.post_json(path, {"dry_run": dry_run}, idempotent=True).number("asked")
+
+    # Mirrors at the Hub
+
+    def store_hub_token(self, publisher: str, token: str) -> Fields:
+        """Store the token that the publisher's repositories at the Hub are managed with."""
+        path = f"/api/v1/publishers/{safe_path(publisher)}/hub-token"
+        return self.session.post_json(path, {"token": token}, idempotent=True)
+
+    def get_mirror(self, publisher: str, name: str) -> Fields:
+        """Return how the pairing of a model with a repository of the Hub stands."""
+        return self.session.get_json(f"/api/v1/models/{safe_path(publisher, name)}/hub")
+
+    def link_mirror(self, publisher: str, name: str, body: JsonObject) -> Fields:
+        """Pair a model with a repository."""
+        return self.session.post_json(
+            f"/api/v1/models/{safe_path(publisher, name)}/hub", body, idempotent=False
+        )
+
+    def plan_mirror(self, publisher: str, name: str) -> Fields:
+        """Return what would be done at the Hub."""
+        return self.session.get_json(f"/api/v1/models/{safe_path(publisher, name)}/hub/plan")
+
+    def apply_mirror(self, publisher: str, name: str, *, card: str | None = None) -> Fields:
+        """Bring the repository in line now, and keep it so; `card` says whose is taken where both sides changed it."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/hub/apply{f'?card={card}' if card else ''}"
+        return self.session.post_json(path, {}, idempotent=False)
+
+    def unlink_mirror(self, publisher: str, name: str) -> Fields:
+        """End the pairing."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/hub/unlink"
+        return self.session.post_json(path, {}, idempotent=False)
+
     # Publishing
 
     def add_publisher(self, body: JsonObject) -> Fields:
@@ -230,6 +277,22 @@ class Registry:
         """Publish a license version; the same bytes under the same number give the same version."""
         return self.session.post_json("/api/v1/licenses", body, idempotent=True)
 
+    # Accepting
+
+    def get_acceptance_form(self, publisher: str, name: str) -> Fields:
+        """Return the whole texts that the caller has still to accept, and what is asked with them."""
+        return self.session.get_json(f"/api/v1/models/{safe_path(publisher, name)}/acceptance")
+
+    def declare_acceptance(self, publisher: str, name: str, act: JsonObject) -> Fields:
+        """Return what is to be signed; nothing is recorded."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/acceptance/declaration"
+        return self.session.post_json(path, act, idempotent=True)
+
+    def accept_with_signature(self, publisher: str, name: str, body: JsonObject) -> Fields:
+        """Accept by a signed declaration; repeating it gives the same acceptances."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/acceptance"
+        return self.session.post_json(path, body, idempotent=True)
+
     # Records
 
     def list_receipts(self) -> Iterator[Fields]:
@@ -241,10 +304,20 @@ class Registry:
         path = f"/api/v1/receipts/{safe_path(receipt_id)}"
         return self.session.get_bytes(path, accept=RECEIPT_MEDIA_TYPE, limit=RECEIPT_MAX_BYTES)
 
+    def get_receipt_pdf(self, receipt_id: str) -> bytes:
+        """Return a receipt as pages for print, with the receipt file attached."""
+        path = f"/api/v1/receipts/{safe_path(receipt_id)}/pdf"
+        return self.session.get_bytes(path, accept="application/pdf", limit=RECEIPT_MAX_BYTES)
+
     def stream_audit(self, kind: str, query: dict[str, str]) -> Iterator[bytes]:
         """Yield an export of `acceptances` or `downloads` piece by piece."""
         accept = EXPORT_TYPES.get(query.get("format", ""), "*/*")
         return self.session.stream(f"/api/v1/audit/{safe_path(kind)}", query=query, accept=accept)
+
+    def get_download_proof(self, publisher: str, record_id: str) -> bytes:
+        """Return the proof that a download record is one of its day's, as the log has bound them."""
+        path = f"/api/v1/audit/downloads/{safe_path(record_id)}/proof"
+        return b"".join(self.session.stream(path, query={"publisher": publisher}, accept="application/json"))
 
     def ask_holders(self, query: dict[str, str], *, whole: bool) -> JsonObject:
         """Return what held for everybody at a moment, and who held access: all people, or the first few."""

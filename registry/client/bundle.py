@@ -23,7 +23,7 @@ INDEX, SIGNATURE = "index.json", "signature.jws"
 _GROUND = ("keys.json", "checkpoint.txt", "timestamps.json")
 _NAME = re.compile(
     r"(?:index\.json|signature\.jws|keys\.json|checkpoint\.txt|timestamps\.json"
-    r"|texts/[0-9a-f]{64}\.txt|(?:acceptances|withdrawals)/(?:0|[1-9][0-9]{0,18})\.json)\Z"
+    r"|texts/[0-9a-f]{64}\.txt|(?:acceptances|withdrawals|imports|upgrades)/(?:0|[1-9][0-9]{0,18})\.json)\Z"
 )
 _DATE = (1980, 1, 1, 0, 0, 0)
 

@@ -119,7 +119,7 @@ def check_copy(
     if kept is None:
         raise ClientError(f"{shelf.name} holds no copy of a log: there is no {CHECKPOINT}")
     signer = check_checkpoint(kept, keys)
-    fetch = _reader(shelf)
+    fetch = reader_of(shelf)
     tiles = VerifiedTiles(fetch, size=kept.tree_size, root=kept.root)
     for place in places_of(kept.tree_size):
         if place.level is None:
@@ -133,7 +133,7 @@ def check_copy(
 def find_differences(source: Source, shelf: Shelf) -> Iterator[str]:
     """Yield in words what the log serves now otherwise than it stands in the copy, all of which was signed."""
     kept = read_kept(shelf)
-    ours = _reader(shelf)
+    ours = reader_of(shelf)
     for place in places_of(0 if kept is None else kept.tree_size):
         expected = ours(place)
         try:
@@ -220,7 +220,7 @@ def _departed(shelf: Shelf, kept: Checkpoint, head: Checkpoint, note: str, sourc
     """Keep the contradicting checkpoint, and say what has happened as far as it can be found out."""
     shelf.write(CONFLICTING, note.encode())
     common = min(kept.tree_size, head.tree_size)
-    ours = VerifiedTiles(_reader(shelf), size=kept.tree_size, root=kept.root)
+    ours = VerifiedTiles(reader_of(shelf), size=kept.tree_size, root=kept.root)
     both = f"Both are signed: {shelf.name}/{CHECKPOINT} and {shelf.name}/{CONFLICTING}."
     advice = (
         both,
@@ -243,7 +243,9 @@ def _departed(shelf: Shelf, kept: Checkpoint, head: Checkpoint, note: str, sourc
     )
 
 
-def _reader(shelf: Shelf) -> Callable[[Place], bytes]:
+def reader_of(shelf: Shelf) -> Callable[[Place], bytes]:
+    """Return what reads the files of a copy; one that is missing fails the verification."""
+
     def fetch(place: Place) -> bytes:
         data = shelf.read(place.path)
         if data is None:

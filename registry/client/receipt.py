@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from registry.client import receipt_pdf
 from registry.client.errors import Malformed, printable
 from registry.client.keys import PublicKey, decode_base64, parse_keys
 from registry.client.merkle import HASH_BYTES, PATH_MAX_COUNT
@@ -9,6 +10,8 @@ from registry.client.sd_jwt import UnverifiedSDJWT, split_sd_jwt
 from registry.client.wire import Fields, parse_json
 
 FORMAT = "gatehouse-receipt/1"
+BOUND_FORMAT = "gatehouse-receipt/2"
+"""The same, made by its holder for one audience: a key-binding JWT follows the statement."""
 RECEIPT_MAX_BYTES = 64 << 20
 TIMESTAMPS_MAX_COUNT = 20
 
@@ -65,30 +68,34 @@ class Receipt:
 
     registry: str
     sd_jwt: UnverifiedSDJWT
-    license: LicenseCopy
+    license: LicenseCopy | None
+    """None for a statement that names no text, in a bundle; never in a receipt."""
     ledger: LedgerProof | None
     """None until the log has published the entry: such a receipt is fetched again later."""
     keys: tuple[PublicKey, ...]
 
 
 def parse_receipt(data: bytes) -> Receipt:
-    """Return the receipt in `data`.
+    """Return the receipt in `data`: the file, or the one that is attached to a PDF.
 
     Raises:
         Malformed: it is not a receipt of this format.
     """
     if len(data) > RECEIPT_MAX_BYTES:
         raise Malformed(f"the file is longer than {RECEIPT_MAX_BYTES} bytes: it is not a receipt")
+    if data.startswith(receipt_pdf.START):
+        data = receipt_pdf.read_attached(data, limit=RECEIPT_MAX_BYTES)
     fields = Fields(parse_json(data, what="the file"), where="receipt")
-    if fields.text("format") != FORMAT:
+    form = fields.text("format")
+    if form not in {FORMAT, BOUND_FORMAT}:
         raise Malformed(
-            f"receipt.format is {printable(fields.text('format'), limit=80)!r}, expected {FORMAT!r}"
+            f"receipt.format is {printable(form, limit=80)!r}, expected {FORMAT!r} or {BOUND_FORMAT!r}"
         )
     terms = fields.member("license")
     ledger = fields.maybe_member("ledger")
     return Receipt(
         registry=fields.text("registry"),
-        sd_jwt=split_sd_jwt(fields.text("sd_jwt"), what="the statement"),
+        sd_jwt=split_sd_jwt(fields.text("sd_jwt"), what="the statement", is_bound=form == BOUND_FORMAT),
         license=LicenseCopy(
             slug=terms.text("slug"),
             number=terms.text("number"),
@@ -97,7 +104,7 @@ def parse_receipt(data: bytes) -> Receipt:
             text=_utf8(terms.text("text"), where="receipt.license.text"),
             policies=None if terms.value.get("policies") is None else _parse_policies(terms),
         ),
-        ledger=None if ledger is None else _parse_proof(ledger),
+        ledger=None if ledger is None else parse_proof(ledger),
         keys=parse_keys(fields.values("keys"), where="receipt.keys"),
     )
 
@@ -134,7 +141,12 @@ def parse_path(fields: Fields) -> tuple[bytes, ...]:
     return hashes
 
 
-def _parse_proof(fields: Fields) -> LedgerProof:
+def parse_proof(fields: Fields) -> LedgerProof:
+    """Return the member `ledger` of a receipt, or of another file that proves an entry.
+
+    Raises:
+        Malformed: it has another form.
+    """
     leaf_text = fields.text("leaf_hash")
     try:
         leaf = bytes.fromhex(leaf_text)

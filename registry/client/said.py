@@ -15,12 +15,22 @@ def sentence_of(outcome: Verification) -> str | None:
         return None
     statement = outcome.statement
     name = statement.get("name")
-    who = printable(name, limit=200) if isinstance(name, str) and name.strip() else NOT_DISCLOSED
+    who = printable(name, limit=200) if isinstance(name, str) and name.strip() else _somebody(statement)
     model, body = _model(statement), _organisation(statement)
     return (
         f"{who}{f', for {body},' if body else ''} accepted {outcome.license_title}"
         f"{f' for {model}' if model else ''} "
         f"on {_moment(statement):%-d %B %Y at %H:%M:%S} UTC"
+    )
+
+
+def _somebody(statement: JsonObject) -> str:
+    """Return the words for a person whose name is kept back."""
+    domain = statement.get("email_domain")
+    return (
+        f"Someone at {printable(domain, limit=253)}"
+        if isinstance(domain, str) and domain.strip()
+        else NOT_DISCLOSED
     )
 
 

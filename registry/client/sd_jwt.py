@@ -36,23 +36,34 @@ class UnverifiedSDJWT:
     issuer_jwt: str
     jws: UnverifiedJWS
     disclosures: tuple[str, ...]
+    key_binding: str | None = None
+    """The key-binding JWT that follows, in a receipt that was made for somebody (RFC 9901 §4.3)."""
+
+    @property
+    def presented(self) -> str:
+        """What a key binding is made over: all up to and with the last `~`."""
+        return "~".join((self.issuer_jwt, *self.disclosures, ""))
 
 
-def split_sd_jwt(text: str, *, what: str) -> UnverifiedSDJWT:
-    """Return the issuer-signed JWT and the encoded disclosures (RFC 9901 §4).
+def split_sd_jwt(text: str, *, what: str, is_bound: bool = False) -> UnverifiedSDJWT:
+    """Return the issuer-signed JWT and the encoded disclosures (RFC 9901 §4), and the key-binding JWT if `is_bound`.
 
     Raises:
-        Malformed: it has another form, or ends with a key-binding JWT, which receipts do not have.
+        Malformed: it has another form, ends with a key-binding JWT where none belongs, or has none where one does.
     """
     parts = text.split("~")
     if len(parts) < 2:
         raise Malformed(f"{what} has no '~': it is not an SD-JWT")
-    if parts[-1]:
-        raise Malformed(f"{what} does not end with '~': a key binding is not part of a receipt")
+    if parts[-1] and not is_bound:
+        raise Malformed(f"{what} does not end with '~': a key binding is not part of such a receipt")
+    if is_bound and not parts[-1]:
+        raise Malformed(f"{what} ends with '~': no key binding follows, and such a receipt has one")
     if len(parts) - 2 > DISCLOSURES_MAX_COUNT:
         raise Malformed(f"{what} has more than {DISCLOSURES_MAX_COUNT} disclosures")
     jws = parse_compact(parts[0], what=what)
-    return UnverifiedSDJWT(issuer_jwt=parts[0], jws=jws, disclosures=tuple(parts[1:-1]))
+    return UnverifiedSDJWT(
+        issuer_jwt=parts[0], jws=jws, disclosures=tuple(parts[1:-1]), key_binding=parts[-1] or None
+    )
 
 
 def read_claims(jws: UnverifiedJWS, *, what: str) -> JsonObject:

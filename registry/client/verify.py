@@ -19,9 +19,13 @@ order of `CHECKS`; a step runs only if all before it have passed, so what it use
 12. validity    each key was valid when it signed
 13. witnesses   each witness whose key is given has cosigned the tree head (C2SP tlog-cosignature)
 14. timestamps  each time stamp is of this tree head (RFC 3161), by an authority that leads to the given certificates
+15. own-signature  where the acceptor's own signature is disclosed (grade A), it is theirs and over this very act
+16. key-binding    where the holder shows that they hold the key of the statement, it is that key, over this very receipt,
+                for the audience and with the nonce that the verifier names, and fresh (RFC 9901 §7.3)
 
 Steps 1 to 8 show what was accepted and who attests it; 9 to 11 that it stands in the public log; 13 and 14 that others
-than the registry have seen that log, and when.
+than the registry have seen that log, and when; 15 that it was not the registry alone who says so; 16 that whoever hands
+the receipt over is who it was made out to.
 """
 
 import hmac
@@ -30,18 +34,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from registry.client import receipt_pdf
 from registry.client.errors import ClientError, VerificationFailed, printable
 from registry.client.jws import check_signature, find_key
+from registry.client.key_binding import Asked, check_key_binding
 from registry.client.keys import KeyUse, PublicKey
 from registry.client.license_copy import check_license
 from registry.client.merkle import leaf_hash, root_from_path
 from registry.client.notes import Checkpoint, check_checkpoint, find_signers, parse_checkpoint
 from registry.client.others import NOBODY_ELSE, Others, check_timestamps, check_witnesses
+from registry.client.own_signature import check_own_signature
 from registry.client.receipt import LedgerProof, Receipt, parse_receipt
 from registry.client.sd_jwt import Discloser, check_hash_name, parse_disclosures, read_claims
+from registry.client.steps import State, StepResult, find_failure, run_steps
 from registry.client.wire import Fields, JsonObject
 
 STATEMENT_TYPE = "gatehouse-acceptance+sd-jwt"
+IMPORT_TYPE = "gatehouse-import+sd-jwt"
+_SAID = {
+    STATEMENT_TYPE: "it is a statement about an acceptance",
+    IMPORT_TYPE: "it is a statement that a report says so, and no acceptance",
+}
 
 
 class Step(StrEnum):
@@ -61,14 +74,8 @@ class Step(StrEnum):
     VALIDITY = "validity"
     WITNESSES = "witnesses"
     TIMESTAMPS = "timestamps"
-
-
-class State(StrEnum):
-    """How a step ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_REACHED = "not-reached"
+    OWN_SIGNATURE = "own-signature"
+    KEY_BINDING = "key-binding"
 
 
 class Trust(StrEnum):
@@ -88,15 +95,6 @@ class TrustedKeys:
 
     keys: tuple[PublicKey, ...]
     source: Trust
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepResult:
-    """How one step ended, in words."""
-
-    step: Step
-    state: State
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +122,7 @@ class Verification:
     @property
     def failure(self) -> StepResult | None:
         """The step that failed, if one did."""
-        return next((result for result in self.steps if result.state is State.FAILED), None)
+        return find_failure(self.steps)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +132,8 @@ class _Evidence:
     data: bytes
     trusted: TrustedKeys | None
     others: Others
+    asked: Asked | None = None
+    typ: str = STATEMENT_TYPE
     receipt: Receipt | None = None
     keys: tuple[PublicKey, ...] = ()
     trust: Trust = Trust.EMBEDDED
@@ -168,31 +168,29 @@ class _Evidence:
 
 
 def verify_receipt(
-    data: bytes, *, trusted: TrustedKeys | None = None, others: Others = NOBODY_ELSE
+    data: bytes,
+    *,
+    trusted: TrustedKeys | None = None,
+    others: Others = NOBODY_ELSE,
+    asked: Asked | None = None,
 ) -> Verification:
-    """Return how each step ended for the receipt in `data`; never raises for a bad receipt."""
-    evidence = _Evidence(data=data, trusted=trusted, others=others)
-    results: list[StepResult] = []
-    failed = False
-    for step, check in CHECKS:
-        if failed:
-            results.append(StepResult(step=step, state=State.NOT_REACHED, text="not reached"))
-            continue
-        try:
-            results.append(StepResult(step=step, state=State.PASSED, text=check(evidence)))
-        except ClientError as error:
-            failed = True
-            results.append(StepResult(step=step, state=State.FAILED, text=error.message))
+    """Return how each step ended for the receipt in `data`; never raises for a bad receipt.
+
+    Where the verifier has `asked` for it, a receipt without a fitting key binding fails.
+    """
+    evidence = _Evidence(data=data, trusted=trusted, others=others, asked=asked)
+    results = run_steps(CHECKS, evidence)
+    failed = find_failure(results) is not None
     receipt, discloser = evidence.receipt, evidence.discloser
     return Verification(
-        steps=tuple(results),
+        steps=results,
         trust=evidence.trust,
         issuer=_issuer(evidence, is_verified=not failed),
         statement=None if failed else evidence.statement,
         disclosed=() if discloser is None else tuple(discloser.disclosed_names),
         hidden_count=0 if discloser is None else discloser.hidden_count,
         license_title=None
-        if failed or receipt is None
+        if failed or receipt is None or receipt.license is None
         else printable(f"{receipt.license.title} {receipt.license.number}"),
         ledger=None if receipt is None else receipt.ledger,
         signer=None if evidence.signer is None else evidence.signer.kid,
@@ -208,15 +206,20 @@ class Checked:
     trust: Trust
 
 
-def check_statement(receipt: Receipt, *, trusted: TrustedKeys | None) -> Checked:
+def check_statement(receipt: Receipt, *, trusted: TrustedKeys | None, typ: str = STATEMENT_TYPE) -> Checked:
     """Return what the statement in `receipt` says, after the steps that are about it alone.
+
+    That somebody was imported is a statement of no text, and signed by the registry alone: two steps fewer.
 
     Raises:
         ClientError: a step failed; the text names it.
     """
-    evidence = _Evidence(data=b"", trusted=trusted, others=NOBODY_ELSE, receipt=receipt)
+    evidence = _Evidence(data=b"", trusted=trusted, others=NOBODY_ELSE, typ=typ, receipt=receipt)
+    left_out = {Step.FORMAT, Step.WITNESSES, Step.TIMESTAMPS}
+    if typ == IMPORT_TYPE:
+        left_out |= {Step.LICENSE, Step.OWN_SIGNATURE}
     for step, check in CHECKS:
-        if step in {Step.FORMAT, Step.WITNESSES, Step.TIMESTAMPS}:
+        if step in left_out:
             continue
         try:
             check(evidence)
@@ -234,7 +237,13 @@ def _issuer(evidence: _Evidence, *, is_verified: bool) -> str | None:
 
 def _check_format(evidence: _Evidence) -> str:
     evidence.receipt = parse_receipt(evidence.data)
-    return "the file is a gatehouse receipt, version 1"
+    if evidence.data.startswith(receipt_pdf.START):
+        return f"attached to the PDF is a gatehouse receipt, {_version(evidence.receipt)}; what the pages show was not checked"
+    return f"the file is a gatehouse receipt, {_version(evidence.receipt)}"
+
+
+def _version(receipt: Receipt) -> str:
+    return "version 1" if receipt.sd_jwt.key_binding is None else "version 2, made by its holder for somebody"
 
 
 def _check_keys(evidence: _Evidence) -> str:
@@ -270,11 +279,11 @@ def _check_signature(evidence: _Evidence) -> str:
 
 def _check_type(evidence: _Evidence) -> str:
     typ = evidence.known_receipt().sd_jwt.jws.typ
-    if typ != STATEMENT_TYPE:
+    if typ != evidence.typ:
         raise VerificationFailed(
-            f"the signed thing has the type {printable(typ or 'missing', limit=80)}, expected {STATEMENT_TYPE}"
+            f"the signed thing has the type {printable(typ or 'missing', limit=80)}, expected {evidence.typ}"
         )
-    return "it is a statement about an acceptance"
+    return _SAID[evidence.typ]
 
 
 def _check_hash_name(evidence: _Evidence) -> str:
@@ -298,7 +307,10 @@ def _check_claims(evidence: _Evidence) -> str:
 
 
 def _check_license(evidence: _Evidence) -> str:
-    return check_license(evidence.known_receipt().license, evidence.claims)
+    copy = evidence.known_receipt().license
+    if copy is None:
+        raise VerificationFailed("the text that was accepted is not there")
+    return check_license(copy, evidence.claims)
 
 
 def _check_leaf(evidence: _Evidence) -> str:
@@ -373,6 +385,14 @@ def _check_timestamps(evidence: _Evidence) -> str:
     return check_timestamps(proof.checkpoint, proof.timestamps, evidence.others)
 
 
+def _check_own_signature(evidence: _Evidence) -> str:
+    return check_own_signature(evidence.statement)
+
+
+def _check_key_binding(evidence: _Evidence) -> str:
+    return check_key_binding(evidence.known_receipt().sd_jwt, evidence.claims, evidence.asked)
+
+
 def _signed_at(claims: JsonObject) -> datetime:
     seconds = Fields(claims, where="statement").number("iat")
     try:
@@ -396,4 +416,6 @@ CHECKS: tuple[tuple[Step, Callable[[_Evidence], str]], ...] = (
     (Step.VALIDITY, _check_validity),
     (Step.WITNESSES, _check_witnesses),
     (Step.TIMESTAMPS, _check_timestamps),
+    (Step.OWN_SIGNATURE, _check_own_signature),
+    (Step.KEY_BINDING, _check_key_binding),
 )

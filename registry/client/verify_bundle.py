@@ -10,13 +10,14 @@ The order of the steps is the order of `CHECKS`; a step runs only if all before 
  6. texts        each text is what its name says, its SHA-256
  7. acceptances  each statement stands the steps of a receipt, keys to validity, with text and checkpoint of the bundle
  8. withdrawals  each leads to the same checkpoint and speaks of an acceptance in the bundle
- 9. checkpoint   the log's key has signed the tree head
-10. witnesses    each witness whose key is given has cosigned it
-11. timestamps   each time stamp is of it, by an authority that leads to the given certificates
+ 9. imports      each says that a report says so, of no text, with grade C, and each link from one to an acceptance is in the log
+10. checkpoint   the log's key has signed the tree head
+11. witnesses    each witness whose key is given has cosigned it
+12. timestamps   each time stamp is of it, by an authority that leads to the given certificates
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -37,37 +38,35 @@ from registry.client.receipt import (
     parse_timestamps,
 )
 from registry.client.sd_jwt import UnverifiedSDJWT, read_claims, split_sd_jwt
-from registry.client.verify import State, Trust, TrustedKeys, check_statement
+from registry.client.steps import StepResult, find_failure, run_steps
+from registry.client.verify import IMPORT_TYPE, STATEMENT_TYPE, Trust, TrustedKeys, check_statement
 from registry.client.wire import Fields, JsonObject, parse_json
 
 SIGNATURE_TYPE = "gatehouse-bundle+jws"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleStep:
-    """How one step ended, in words."""
-
-    step: str
-    state: State
-    text: str
+IMPORT_GRADE, TEXT_UNKNOWN = "C", "unknown"
+FACT_KINDS = {"withdrawal": "withdrawal", "upgrade": "import.upgraded"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleVerification:
     """The outcome: every step, and what is in the bundle if all of them passed."""
 
-    steps: tuple[BundleStep, ...]
+    steps: tuple[StepResult, ...]
     trust: Trust
     index: Index | None
     statements: tuple[JsonObject, ...]
     """Claims of all acceptances, oldest first; empty unless the bundle is verified."""
     withdrawn: frozenset[str]
     """Ids of acceptances that are withdrawn in it."""
+    imports: tuple[JsonObject, ...]
+    """Claims of all imports, oldest first: no acceptances, of no known text; empty unless the bundle is verified."""
+    upgraded: Mapping[str, str]
+    """By the id of an import the id of the acceptance that the same person gave here."""
 
     @property
-    def failure(self) -> BundleStep | None:
+    def failure(self) -> StepResult | None:
         """The step that failed, if one did."""
-        return next((result for result in self.steps if result.state is State.FAILED), None)
+        return find_failure(self.steps)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +81,8 @@ class _Evidence:
     signer: PublicKey | None = None
     statements: dict[str, JsonObject] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
+    imports: dict[str, JsonObject] = field(default_factory=dict)
+    upgraded: dict[str, str] = field(default_factory=dict)
 
     def known_index(self) -> Index:
         """Return the index that step 2 has read."""
@@ -107,23 +108,16 @@ def verify_bundle(
 ) -> BundleVerification:
     """Return how each step ended for the bundle in `data`; never raises for a bad bundle."""
     evidence = _Evidence(data=data, trusted=trusted, others=others)
-    results: list[BundleStep] = []
-    failed = False
-    for step, check in CHECKS:
-        if failed:
-            results.append(BundleStep(step=step, state=State.NOT_REACHED, text="not reached"))
-            continue
-        try:
-            results.append(BundleStep(step=step, state=State.PASSED, text=check(evidence)))
-        except ClientError as error:
-            failed = True
-            results.append(BundleStep(step=step, state=State.FAILED, text=error.message))
+    results = run_steps(CHECKS, evidence)
+    failed = find_failure(results) is not None
     return BundleVerification(
-        steps=tuple(results),
+        steps=results,
         trust=evidence.trust,
         index=evidence.index,
         statements=() if failed else tuple(evidence.statements.values()),
         withdrawn=frozenset() if failed else frozenset(evidence.withdrawn),
+        imports=() if failed else tuple(evidence.imports.values()),
+        upgraded={} if failed else evidence.upgraded,
     )
 
 
@@ -201,24 +195,30 @@ def _check_texts(evidence: _Evidence) -> str:
 
 
 def _check_acceptances(evidence: _Evidence) -> str:
+    for path, acceptance, claims in _read_statements(evidence, "acceptance", typ=STATEMENT_TYPE):
+        if acceptance in evidence.statements:
+            raise VerificationFailed(f"{path}: the same acceptance stands in the bundle twice")
+        evidence.statements[acceptance] = claims
+    return f"{len(evidence.statements)} statement(s), each signed, of a text in the bundle, and in the log"
+
+
+def _read_statements(evidence: _Evidence, name: str, *, typ: str) -> Iterator[tuple[str, str, JsonObject]]:
+    """Yield path, id and claims of each statement in the folder of these, after every step that is about it alone."""
     note, stamps, head = evidence.note(), evidence.stamps(), evidence.checkpoint()
-    for path in _paths(evidence, "acceptances/"):
+    for path in _paths(evidence, f"{name}s/"):
         try:
             fields = _fields(evidence.members, path)
-            receipt = _receipt(evidence, fields, path, note=note, head=head, stamps=stamps)
-            checked = check_statement(receipt, trusted=evidence.trusted)
-            acceptance = fields.text("acceptance")
-            if checked.statement.get("jti") != acceptance:
-                raise VerificationFailed("its statement is of another acceptance")
-            if acceptance in evidence.statements:
-                raise VerificationFailed("the same acceptance stands in the bundle twice")
+            receipt = _receipt(evidence, fields, path, typ=typ, note=note, head=head, stamps=stamps)
+            checked = check_statement(receipt, trusted=evidence.trusted, typ=typ)
+            stated = fields.text(name)
+            if checked.statement.get("jti") != stated:
+                raise VerificationFailed(f"its statement is of another {name}")
         except ClientError as error:
             raise VerificationFailed(f"{path}: {error.message}") from None
         if checked.trust is Trust.EMBEDDED:
             # The whole is only as trusted as its weakest part.
             evidence.trust = Trust.EMBEDDED
-        evidence.statements[acceptance] = checked.statement
-    return f"{len(evidence.statements)} statement(s), each signed, of a text in the bundle, and in the log"
+        yield path, stated, checked.statement
 
 
 def _receipt(
@@ -226,16 +226,17 @@ def _receipt(
     fields: Fields,
     path: str,
     *,
+    typ: str,
     note: str,
     head: Checkpoint,
     stamps: tuple[TimestampCopy, ...],
 ) -> Receipt:
-    """Return the receipt that an acceptance and the members around it make."""
+    """Return the receipt that a statement and the members around it make."""
     sd_jwt = split_sd_jwt(fields.text("sd_jwt"), what="the statement")
     return Receipt(
         registry=evidence.known_index().registry,
         sd_jwt=sd_jwt,
-        license=_license(evidence, sd_jwt),
+        license=_license(evidence, sd_jwt) if typ == STATEMENT_TYPE else None,
         ledger=LedgerProof(
             origin=head.origin,
             index=_index(fields, path),
@@ -282,8 +283,40 @@ def _find_text(evidence: _Evidence, digest: str) -> bytes | None:
 
 
 def _check_withdrawals(evidence: _Evidence) -> str:
+    for path, acceptance, _ in _read_facts(evidence, "withdrawal", of="acceptance"):
+        if acceptance not in evidence.statements:
+            raise VerificationFailed(f"{path}: the acceptance that it ends is not in the bundle")
+        evidence.withdrawn.add(acceptance)
+    return f"{len(evidence.withdrawn)} withdrawal(s), each in the log and of an acceptance in the bundle"
+
+
+def _check_imports(evidence: _Evidence) -> str:
+    """An import must not pass for more than it is, whoever has signed it."""
+    for path, imported, claims in _read_statements(evidence, "import", typ=IMPORT_TYPE):
+        if imported in evidence.imports:
+            raise VerificationFailed(f"{path}: the same import stands in the bundle twice")
+        if claims.get("grade") != IMPORT_GRADE:
+            raise VerificationFailed(f"{path}: it claims another grade than {IMPORT_GRADE}")
+        if claims.get("text") != TEXT_UNKNOWN or "license" in claims:
+            raise VerificationFailed(f"{path}: it claims to know which text was accepted")
+        evidence.imports[imported] = claims
+    for path, imported, acceptance in _read_facts(evidence, "upgrade", of="import"):
+        if imported not in evidence.imports:
+            raise VerificationFailed(f"{path}: the import that it links is not in the bundle")
+        if imported in evidence.upgraded:
+            raise VerificationFailed(f"{path}: the same import is linked twice")
+        evidence.upgraded[imported] = acceptance
+    if not evidence.imports:
+        return "nobody was imported"
+    count, linked = len(evidence.imports), len(evidence.upgraded)
+    said = f"{count} import(s), no acceptances: grade C, text unknown, each signed and in the log"
+    return f"{said}; {linked} linked to an acceptance of the same person"
+
+
+def _read_facts(evidence: _Evidence, name: str, *, of: str) -> Iterator[tuple[str, str, str]]:
+    """Yield of each fact in the folder of these its path, what it is about and its acceptance, once it led to the checkpoint."""
     head = evidence.checkpoint()
-    for path in _paths(evidence, "withdrawals/"):
+    for path in _paths(evidence, f"{name}s/"):
         try:
             fields = _fields(evidence.members, path)
             leaf = fields.text("leaf").encode()
@@ -296,16 +329,14 @@ def _check_withdrawals(evidence: _Evidence) -> str:
             if root != head.root:
                 raise VerificationFailed("it does not lead to the root of the checkpoint")
             fact = Fields(parse_json(leaf, what="its leaf"), where="leaf")
-            acceptance = fields.text("acceptance")
-            if (fact.text("kind"), fact.text("acceptance")) != ("withdrawal", acceptance):
-                raise VerificationFailed("its leaf is not the withdrawal of that acceptance")
-            if acceptance not in evidence.statements:
-                raise VerificationFailed("the acceptance that it ends is not in the bundle")
+            about = fields.text(of)
+            if (fact.text("kind"), fact.text(of)) != (FACT_KINDS[name], about):
+                raise VerificationFailed(f"its leaf is not the {name} of that {of}")
+            acceptance = fact.text("acceptance")
         except (ClientError, UnicodeEncodeError) as error:
             said = error.message if isinstance(error, ClientError) else "its leaf is not text"
             raise VerificationFailed(f"{path}: {said}") from None
-        evidence.withdrawn.add(acceptance)
-    return f"{len(evidence.withdrawn)} withdrawal(s), each in the log and of an acceptance in the bundle"
+        yield path, about, acceptance
 
 
 def _check_checkpoint(evidence: _Evidence) -> str:
@@ -372,6 +403,7 @@ CHECKS: tuple[tuple[str, Callable[[_Evidence], str]], ...] = (
     ("texts", _check_texts),
     ("acceptances", _check_acceptances),
     ("withdrawals", _check_withdrawals),
+    ("imports", _check_imports),
     ("checkpoint", _check_checkpoint),
     ("witnesses", _check_witnesses),
     ("timestamps", _check_timestamps),

@@ -7,23 +7,23 @@ from uuid import UUID
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlmodel import Session
 
 from registry import access, catalog
-from registry.delivery import reading, schemas
+from registry.delivery import reading, record_proofs, schemas
 from registry.delivery.reading import Downloads, DownloadsAsked, NamedDownload
-from registry.delivery.schemas import DownloadRecordsOut, ExportFormat
+from registry.delivery.schemas import DownloadRecordsOut
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
-from registry.kernel.exports import CSV_TYPE, JSONL_TYPE
+from registry.kernel.exports import MEDIA_TYPES, ExportFormat
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
 PAGE_MAX_RECORDS = 200
 QUERY_PARAMETERS = frozenset(
-    {"publisher", "model", "license", "search", "since", "until", "after", "limit", "format"}
+    {"publisher", "model", "license", "receipt", "search", "since", "until", "after", "limit", "format"}
 )
 Text = Annotated[str, QueryParameter(max_length=1024)]
 _PROBLEM = ResponseSpec(
@@ -50,6 +50,7 @@ class DownloadsAuditApi(Controller):
         publisher: Annotated[str, QueryParameter(min_length=1, max_length=96)],
         model: Text = "",
         license: Text = "",  # noqa: A002 - the parameter's public name
+        receipt: Text = "",
         search: Text = "",
         since: Text = "",
         until: Text = "",
@@ -61,7 +62,13 @@ class DownloadsAuditApi(Controller):
         if unknown := access.check_parameters(request.query_params, QUERY_PARAMETERS):
             return refuse(request, unknown)
         asked = DownloadsAsked(
-            publisher=publisher, search=search, model=model, license=license, since=since, until=until
+            publisher=publisher,
+            search=search,
+            model=model,
+            license=license,
+            receipt=receipt,
+            since=since,
+            until=until,
         )
 
         def load(session: Session) -> tuple[Downloads, list[NamedDownload]] | Refusal:
@@ -91,6 +98,48 @@ class DownloadsAuditApi(Controller):
             DownloadRecordsOut(items=items, next=following), headers={"Cache-Control": "private, no-store"}
         )
 
+    @get(
+        "/{record_id:uuid}/proof",
+        operation_id="prove_download",
+        responses={401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM},
+    )
+    async def prove(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        principal: NamedDependency[Principal],
+        record_id: FromPath[UUID],
+        publisher: Annotated[str, QueryParameter(min_length=1, max_length=96)],
+    ) -> Response[Any]:
+        """Answer the proof that the record is one of its day's, as the log has bound them; names nobody but by ids."""
+        if unknown := access.check_parameters(request.query_params, frozenset({"publisher"})):
+            return refuse(request, unknown)
+        outcome = await desk.database.read(
+            lambda session: record_proofs.prove_download(
+                session,
+                record_id,
+                publisher=publisher,
+                base_url=desk.settings.base_url,
+                principal=principal,
+            )
+        )
+        if isinstance(outcome, Refusal):
+            return refuse(request, outcome)
+        found, file = outcome
+        now = desk.clock.now()
+        await desk.database.write(
+            lambda session: catalog.record_look(
+                session,
+                catalog.Looked.DOWNLOADS,
+                principal=principal,
+                publisher_id=found.publisher.id,
+                subject_id=found.person_id,
+                export=True,
+                now=now,
+            )
+        )
+        return Response(file, headers={"Cache-Control": "private, no-store"})
+
 
 async def note_downloads_look(desk: Desk, found: Downloads, principal: Principal, *, export: bool) -> None:
     """Record that somebody looks at the download records; durable when this returns."""
@@ -101,7 +150,7 @@ async def note_downloads_look(desk: Desk, found: Downloads, principal: Principal
             catalog.Looked.DOWNLOADS,
             principal=principal,
             publisher_id=found.publisher.id,
-            subject_id=found.wanted.person_id,
+            subject_id=found.subject_id,
             export=export,
             now=now,
         )
@@ -114,7 +163,7 @@ def export_response(desk: Desk, found: Downloads, kind: ExportFormat) -> Stream:
     name = f"downloads-{found.publisher.name}.{kind.value}"
     return Stream(
         schemas.write_downloads(pages, kind),
-        media_type=CSV_TYPE if kind is ExportFormat.CSV else JSONL_TYPE,
+        media_type=MEDIA_TYPES[kind],
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "private, no-store",

@@ -21,11 +21,11 @@ from registry.delivery import record_views as views
 from registry.delivery.api import export_response, note_downloads_look
 from registry.delivery.personal_export import write_personal_data
 from registry.delivery.reading import COUNTED_MOST, Downloads, DownloadsAsked
-from registry.delivery.schemas import ExportFormat
 from registry.delivery.store import Filter
 from registry.identity.domain import Channel, Principal, not_signed_in
 from registry.identity.visits import Desk, Visit
 from registry.identity.ways import address_needed
+from registry.kernel.exports import ExportFormat
 from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
@@ -122,6 +122,7 @@ class ManagePages(Controller):
         search: Text = "",
         model: Text = "",
         license: Text = "",  # noqa: A002 - the name in the address
+        receipt: Text = "",
         since: Text = "",
         until: Text = "",
         after: FromQuery[UUID | None] = None,
@@ -132,6 +133,7 @@ class ManagePages(Controller):
             search=search.strip(),
             model=model,
             license=license.strip(),
+            receipt=receipt.strip(),
             since=since,
             until=until,
         )
@@ -158,6 +160,13 @@ class ManagePages(Controller):
     ) -> Response[Any]:
         """Send exactly the records that the page lists, one JSON text a line."""
         return await _export(request, desk, publisher, ExportFormat.JSONL)
+
+    @get("/manage/{publisher:str}/downloads.parquet", operation_id="export_downloads_parquet")
+    async def parquet(
+        self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str]
+    ) -> Response[Any]:
+        """Send exactly the records that the page lists, as Apache Parquet."""
+        return await _export(request, desk, publisher, ExportFormat.PARQUET)
 
 
 async def _show_publishers(
@@ -203,7 +212,7 @@ def load_records(
         session, acceptances.Filter(person_id=person_id), after=after, limit=views.PAGE_OWN + 1
     )
     newest = acceptances.list_opened(
-        session, acceptances.Filter(person_id=person_id), sealer=desk.sealer, limit=1
+        session, acceptances.Filter(person_id=person_id), sealer=desk.sealer, reader=person_id, limit=1
     )
     tokens = identity.list_tokens(session, person_id=person_id)
     sessions = identity.list_sessions(session, person_id=person_id)
@@ -291,6 +300,7 @@ def load_downloads(
         rows,
         roles=access.roles_at(session, found.publisher, principal=principal),
         ever=_count(session, found.models),
+        counted_old=store.sum_counted(session, [model.model_id for model in found.models]),
         recent=_count(session, found.models, since=desk.clock.now() - RECENT),
         after=after,
     )

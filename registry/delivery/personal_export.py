@@ -10,7 +10,8 @@ from sqlmodel import Session
 from registry import acceptances, access, catalog, identity, licenses
 from registry.acceptances.domain import AcceptanceSummary
 from registry.catalog import equivalence_store
-from registry.delivery import reading, schemas, store, updates
+from registry.delivery import holds, reading, schemas, store, updates
+from registry.delivery.personal_imports import list_asked, list_imports
 from registry.delivery.store import Filter
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
@@ -40,6 +41,7 @@ async def write_personal_data(desk: Desk, principal: Principal) -> AsyncIterator
     for name, load in (
         ("acceptances", _acceptances),
         ("acknowledgements", _acknowledgements),
+        ("imports", list_imports),
         ("access_requests", requests),
         ("downloads", _downloads),
         ("refused_requests", _refused),
@@ -105,6 +107,7 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             }
             for one in identity.list_sessions(session, person_id=person_id)
         ],
+        **list_asked(session, desk, person_id),
         "declarations": {
             kind.value: {"value": said.value, "at": iso(said.at)}
             for kind, said in identity.list_declarations(session, person_id=person_id).items()
@@ -113,6 +116,7 @@ def _head(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
             {"publisher": role.publisher, "role": role.role.value, "granted_at": iso(role.granted_at)}
             for role in catalog.list_roles_of(session, person_id=person_id)
         ],
+        "holds": holds.export_holds(session, person_id=person_id),
         "blocks": [
             {
                 "publisher": str(publisher_id) if publisher_id else None,
@@ -148,6 +152,15 @@ def _ways(session: Session, desk: Desk, person_id: UUID) -> dict[str, Any]:
                 "last_used_at": iso(passkey.last_used_at) if passkey.last_used_at else None,
             }
             for passkey in ways.passkeys
+        ],
+        "ssh_keys": [
+            {
+                "name": one.name,
+                "key": one.key.line,
+                "created_at": iso(one.created_at),
+                "last_used_at": iso(one.last_used_at) if one.last_used_at else None,
+            }
+            for one in identity.list_ssh_keys(session, person_id=person_id, sealer=desk.sealer)
         ],
     }
 
@@ -201,7 +214,9 @@ def _programs(session: Session, desk: Desk, person_id: UUID) -> list[dict[str, A
 
 def _acceptances(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
     wanted = acceptances.Filter(person_id=person_id)
-    rows = acceptances.list_opened(session, wanted, sealer=desk.sealer, after=after, limit=ROWS_PER_READ)
+    rows = acceptances.list_opened(
+        session, wanted, sealer=desk.sealer, reader=person_id, after=after, limit=ROWS_PER_READ
+    )
     return [
         (
             row.summary.id,
@@ -329,6 +344,7 @@ def _looks(session: Session, desk: Desk, person_id: UUID, after: UUID | None) ->
                 "what": row.what.value,
                 "only_you": row.subject_id is not None,
                 "export": row.export,
+                "reason": row.reason,
             },
         )
         for row in rows

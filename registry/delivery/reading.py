@@ -6,8 +6,9 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import access, catalog, identity
+from registry import acceptances, access, catalog, identity
 from registry.catalog.domain import Command
+from registry.catalog.refusals import malformed
 from registry.delivery import store
 from registry.delivery.domain import DownloadSummary
 from registry.delivery.store import Filter
@@ -30,13 +31,15 @@ class DownloadsAsked:
     model: str = ""
     license: str = ""
     """`slug@1.1`, or `slug` for every version: of the acceptance that the download rested on."""
+    receipt: str = ""
+    """The id of an acceptance that the download rested on."""
     since: str = ""
     until: str = ""
 
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the publisher is asked for."""
-        return any((self.search, self.model, self.license, self.since, self.until))
+        return any((self.search, self.model, self.license, self.receipt, self.since, self.until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class Downloads:
     publisher: catalog.PublisherView
     models: Sequence[catalog.OwnModel]
     wanted: Filter
+    subject_id: UUID | None = None
+    """Whose downloads alone are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +80,11 @@ def open_downloads(
     versions = access.choose_versions(session, asked.license)
     if isinstance(versions, Refusal):
         return versions
+    receipt = _read_receipt(asked.receipt.strip())
+    if isinstance(receipt, Refusal):
+        return receipt
     text = asked.search.strip()
-    person_id = identity.find_person_by_email(session, email=text, sealer=sealer) if text else None
+    person_id = identity.find_shown_by_email(session, email=text, sealer=sealer) if text else None
     return Downloads(
         publisher=publisher,
         models=models,
@@ -85,10 +93,26 @@ def open_downloads(
             person_id=person_id,
             path=text if text and person_id is None else None,
             license_version_ids=versions,
+            acceptance_id=receipt,
             since=span[0],
             until=span[1],
         ),
+        subject_id=person_id or _find_acceptor(session, receipt),
     )
+
+
+def _read_receipt(text: str) -> UUID | Refusal | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        errors = {"receipt": "write the id of a receipt, 32 hex digits with hyphens"}
+        return malformed("The records cannot be narrowed like this", errors)
+
+
+def _find_acceptor(session: Session, receipt_id: UUID | None) -> UUID | None:
+    """Return who accepted for themself; downloads under the cover of an organisation are of many people."""
+    found = acceptances.get_acceptance(session, receipt_id) if receipt_id else None
+    return found.person_id if found and found.organisation_id is None else None
 
 
 def list_named(
@@ -96,7 +120,7 @@ def list_named(
 ) -> Sequence[NamedDownload]:
     """Return a page of a publisher's records with addresses, newest first."""
     records = list_downloads(session, downloads.wanted, after=after, limit=limit)
-    people = identity.open_profiles(
+    people = identity.open_shown(
         session,
         person_ids=[record.person_id for record in records if record.person_id],
         sealer=sealer,
@@ -120,9 +144,11 @@ def _email(people: Mapping[UUID, identity.Profile], person_id: UUID | None) -> s
 async def stream_named(
     database: Database, downloads: Downloads, *, sealer: Sealer
 ) -> AsyncIterator[Sequence[NamedDownload]]:
-    """Yield all of it, model by model and newest first in each, with flat memory."""
-    for model_id in downloads.wanted.model_ids or ():
-        narrowed = replace(downloads, wanted=replace(downloads.wanted, model_ids=(model_id,)))
+    """Yield all of it with flat memory: model by model and newest first in each, or newest first under a receipt."""
+    models = downloads.wanted.model_ids or ()
+    parts = [models] if downloads.wanted.acceptance_id else [(model_id,) for model_id in models]
+    for part in parts:
+        narrowed = replace(downloads, wanted=replace(downloads.wanted, model_ids=part))
 
         async def read(after: UUID | None, narrowed: Downloads = narrowed) -> Sequence[NamedDownload]:
             return await database.read(

@@ -12,7 +12,7 @@ from registry.acceptances.domain import AcceptanceState
 from registry.catalog.domain import DISPLAY_NAME_MAX_CHARACTERS, Role, model_url
 from registry.delivery.domain import DownloadSummary
 from registry.delivery.reading import COUNTED_MOST, Downloads, DownloadsAsked, NamedDownload
-from registry.identity.domain import Profile
+from registry.identity.domain import Profile, nameless
 from registry.kernel.page_parts import Badge, Command, FormField, Link, Notice, Option, Pager, Shape, Tone
 
 PUBLISHER_NAME_MAX_CHARACTERS = 94
@@ -67,7 +67,8 @@ def records_view(
         ways_url="/settings/identities",
         organisations_url="/organisations",
         export_url="/records/export.json",
-        erasure_url="/privacy#erasure",
+        erasure_url="/records/erasure",
+        restriction_url="/records/restriction",
     )
 
 
@@ -188,6 +189,7 @@ def downloads_view(
     *,
     roles: Sequence[Role],
     ever: int,
+    counted_old: int,
     recent: int,
     after: UUID | None,
 ) -> SimpleNamespace:
@@ -201,7 +203,11 @@ def downloads_view(
     return SimpleNamespace(
         publisher=access.publisher_head(found.publisher, roles),
         figures=[
-            SimpleNamespace(label="Links issued", value=counted(ever), detail=None),
+            SimpleNamespace(
+                label="Links issued",
+                value=counted(ever),
+                detail=f"and {counted_old:,} long ago, kept as counts only" if counted_old else None,
+            ),
             SimpleNamespace(label="In the last 7 days", value=counted(recent), detail=None),
         ],
         query=asked.search,
@@ -210,6 +216,7 @@ def downloads_view(
             for model in found.models
         ],
         license=asked.license,
+        receipt=asked.receipt,
         since=asked.since,
         until=asked.until,
         rows=[_download(row) for row in shown],
@@ -224,6 +231,7 @@ def downloads_view(
         clear_url=here if asked.is_narrowed else None,
         csv_url=f"{here}.csv{query}",
         jsonl_url=f"{here}.jsonl{query}",
+        parquet_url=f"{here}.parquet{query}",
     )
 
 
@@ -238,7 +246,7 @@ def _download(row: NamedDownload) -> SimpleNamespace:
     record = row.record
     return SimpleNamespace(
         at=record.issued_at,
-        person=row.account or row.email or ("Anybody" if record.person_id is None else None),
+        person=row.account or row.email or (nameless(record.person_id) if record.person_id else "Anybody"),
         model=record.model,
         commit=record.commit,
         path=record.path,

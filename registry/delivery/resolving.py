@@ -23,6 +23,7 @@ from registry.access.domain import OPEN_PATHS
 from registry.access.facts import BY_NAME_SQL, Row
 from registry.catalog.prerequisites import NONE
 from registry.delivery import domain
+from registry.delivery.closed_days import ClosedDays
 from registry.delivery.domain import Asker, FileRequest, Outcome
 from registry.delivery.finding import Files, StoredFile
 from registry.delivery.s3 import S3ObjectStore
@@ -54,7 +55,8 @@ Asked = tuple[Principal, str, str]
 
 _CREDENTIAL_SQL = """
 SELECT t.id, t.person_id, t.scopes, t.expires_at, t.revoked_at, t.last_used_at, p.is_operator
-  FROM access_token t JOIN person p ON p.id = t.person_id WHERE t.digest = :digest
+  FROM access_token t JOIN person p ON p.id = t.person_id
+ WHERE t.digest = :digest AND p.erased_at IS NULL
 """
 _TOUCH_SQL = "UPDATE access_token SET last_used_at = :now WHERE id = :token_id"
 _RECORD_SQL = """
@@ -90,6 +92,8 @@ class _Writes:
     refusals: list[Parameters]
     touched: dict[UUID, Parameters]
     touched_accounts: dict[UUID, Parameters]
+    oldest: UUID | None = None
+    """The least id among the records."""
 
 
 def _from_where(principal: Principal | Refusal, asker: Asker) -> Principal | Refusal:
@@ -111,6 +115,7 @@ class Resolver:
         self._contact = contact
         self._sql = statements_for(database.dialect)
         self._files = Files(self._sql)
+        self._closed_days = ClosedDays(self._sql)
         at_once = 1 if database.dialect == "sqlite" else BATCHES_AT_ONCE_POSTGRESQL
         self._batch: Batch[_Item, Outcome] = Batch(database.submit_raw, self._resolve_batch, at_once=at_once)
 
@@ -263,6 +268,9 @@ class Resolver:
             source=row[19],
             prerequisites=row[21],
             marked=bool(row[22]),
+            grade=row[23],
+            cover_grade=row[24],
+            restricted_at=sql.read_moment(row[25]) if row[25] is not None else None,
         )
 
     def _answer(
@@ -334,6 +342,8 @@ class Resolver:
         self, writes: _Writes, permit: access.Permit, stored: StoredFile, asker: Asker, now: datetime
     ) -> UUID:
         record_id = new_id()
+        # Ids of one process never go back.
+        writes.oldest = writes.oldest or record_id
         sql, account = self._sql, permit.principal.account
         token_id = sql.bind_id(permit.principal.token_id)
         writes.records.append(
@@ -377,6 +387,8 @@ class Resolver:
     ) -> None:
         if principal.person_id is None or not item.asker.wants_body:
             return
+        if gathered.facts.restricted_at is not None:
+            return  # What is kept about them may only be stored; nothing is added to it.
         writes.refusals.append(
             {
                 "id": self._sql.bind_id(new_id()),
@@ -390,7 +402,8 @@ class Resolver:
         )
 
     def _write(self, connection: Any, writes: _Writes) -> None:
-        if writes.records:
+        if writes.oldest is not None:
+            self._closed_days.require_open(connection, writes.oldest)
             self._sql.execute_many(connection, _RECORD_SQL, writes.records)
         if writes.further:
             self._sql.execute_many(connection, _FURTHER_SQL, writes.further)

@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from registry.catalog.storage import StoredPart
+from registry.catalog.storage import PART_LINK_S, StoredPart
 from registry.delivery.presign import Addressing, Presigner, attachment
 from registry.kernel.clock import Clock
 from registry.kernel.outcomes import GatehouseError, Unavailable
@@ -34,8 +34,6 @@ SILENCE_TIMEOUT_S = 30
 """How long the store may say nothing; putting a large object together takes it a while."""
 ATTEMPTS_MAX = 3
 CONNECTIONS_MAX = 32
-PART_LINK_S = 900
-"""How long a link to upload one part is good for; a slow line sends 64 MiB in that time at 0.6 Mbit/s."""
 CHUNK_BYTES = 1024 * 1024
 COPY_PART_BYTES = 256 * 1024 * 1024
 """Larger objects are copied in parts of this size; Amazon S3 copies at most 5 GiB in one request."""
@@ -118,14 +116,14 @@ class S3ObjectStore:
             content_type=DOWNLOAD_CONTENT_TYPE,
         )
 
-    def presign_part(self, key: str, multipart_id: str, number: int) -> str:
+    def presign_part(self, key: str, multipart_id: str, number: int, *, expires_s: int = PART_LINK_S) -> str:
         """Return a URL that stores one part of a multipart upload."""
         return self._public.put_part(
             self._prefix + key,
             multipart_id=multipart_id,
             number=number,
             now=self._clock.now(),
-            expires_s=PART_LINK_S,
+            expires_s=expires_s,
         )
 
     def start_multipart(self, key: str) -> str:

@@ -1,7 +1,6 @@
 """Download records on the wire, the same fields in JSON, JSONL and CSV."""
 
-from collections.abc import AsyncIterator, Sequence
-from enum import StrEnum
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,19 +8,11 @@ import msgspec
 from registry.delivery.domain import DownloadSummary
 from registry.delivery.reading import NamedDownload
 from registry.kernel.clock import iso
-from registry.kernel.exports import csv_lines, jsonl_lines
-
-
-class ExportFormat(StrEnum):
-    """How a list goes out."""
-
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
+from registry.kernel.exports import ExportFormat, write_rows
 
 
 class DownloadRecordOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A URL that was issued, or a gated text that was sent; `email` is null once the person is erased."""
+    """A URL that was issued, or a gated text that was sent; `email` is null of erased and restricted people."""
 
     id: str
     issued_at: str
@@ -76,21 +67,17 @@ def view_download(
     )
 
 
-async def write_downloads(
+def write_downloads(
     pages: AsyncIterator[Sequence[NamedDownload]], kind: ExportFormat
 ) -> AsyncIterator[bytes]:
-    """Yield an export piece by piece: CSV with its head line, or JSONL."""
-    if kind is ExportFormat.CSV:
-        yield csv_lines([DownloadRecordOut.__struct_fields__])
-    async for rows in pages:
-        records: list[dict[str, Any]] = [
-            msgspec.structs.asdict(view_download(row.record, row.email, row.account)) for row in rows
-        ]
-        if kind is ExportFormat.CSV:
-            yield csv_lines([_cells(record) for record in records])
-        else:
-            yield jsonl_lines(records)
+    """Return an export that streams."""
+
+    async def rows() -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        async for page in pages:
+            yield [msgspec.structs.asdict(view_download(row.record, row.email, row.account)) for row in page]
+
+    return write_rows(rows(), kind, record=DownloadRecordOut, cells=_cells)
 
 
-def _cells(record: dict[str, Any]) -> list[Any]:
+def _cells(record: Mapping[str, Any]) -> list[Any]:
     return [" ".join(value) if isinstance(value, list) else value for value in record.values()]

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, or_
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from registry import acceptances
 from registry.delivery.domain import DownloadSummary
-from registry.delivery.tables import DownloadRecord, DownloadRecordAcceptance, RefusedRequest
+from registry.delivery.tables import DownloadCount, DownloadRecord, DownloadRecordAcceptance, RefusedRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Filter:
     path: str | None = None
     license_version_ids: Sequence[UUID] | None = None
     """Any of these, as the text of the acceptance that the download rested on."""
+    acceptance_id: UUID | None = None
+    """One that the download rested on, the first or a further one."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -33,8 +36,10 @@ def list_downloads(
     """Return records newest first, strictly older than `after`.
 
     Each model is asked by itself, so that its index gives the order; only what can still be among the newest
-    is fetched.
+    is fetched. The downloads under one acceptance are asked by its two indices.
     """
+    if wanted.acceptance_id is not None:
+        return _list_under(session, wanted, wanted.acceptance_id, after=after, limit=limit)
     if wanted.model_ids is None or wanted.person_id is not None:
         return _list(session, wanted, None, newer_than=None, after=after, limit=limit)
     newest: list[DownloadRecord] = []
@@ -54,11 +59,50 @@ def _list(
     after: UUID | None,
     limit: int,
 ) -> list[DownloadRecord]:
-    statement = select(DownloadRecord)
+    statement = _narrow(select(DownloadRecord), wanted, after=after)
     if model_id is not None:
         statement = statement.where(DownloadRecord.model_id == model_id)
     elif wanted.model_ids is not None:
         statement = statement.where(col(DownloadRecord.model_id).in_(wanted.model_ids))
+    if newer_than is not None:
+        statement = statement.where(DownloadRecord.id > newer_than)
+    return list(session.exec(statement.order_by(col(DownloadRecord.id).desc()).limit(limit)).all())
+
+
+def _list_under(
+    session: Session, wanted: Filter, acceptance_id: UUID, *, after: UUID | None, limit: int
+) -> list[DownloadRecord]:
+    """Return what rested on an acceptance, newest first, whatever its place among those of the gate."""
+    found: list[DownloadRecord] = []
+    for statement in statements_under(wanted, acceptance_id, after=after):
+        found += session.exec(statement.limit(limit)).all()
+    return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
+
+
+def statements_under(
+    wanted: Filter, acceptance_id: UUID, *, after: UUID | None
+) -> tuple[SelectOfScalar[DownloadRecord], SelectOfScalar[DownloadRecord]]:
+    """Return the queries of what rested on it first, and of what rested on it after another; newest first."""
+    first = _narrow(select(DownloadRecord), wanted, after=after).where(
+        DownloadRecord.acceptance_id == acceptance_id
+    )
+    link = DownloadRecordAcceptance
+    further = _narrow(select(DownloadRecord), wanted, after=None)
+    further = further.join(link, col(link.record_id) == col(DownloadRecord.id))
+    further = further.where(link.acceptance_id == acceptance_id)
+    if after is not None:
+        further = further.where(link.record_id < after)
+    if wanted.model_ids is not None:
+        # A model of another publisher that is made from this one may rest on the same acceptance.
+        of_these = col(DownloadRecord.model_id).in_(wanted.model_ids)
+        first, further = first.where(of_these), further.where(of_these)
+    return first.order_by(col(DownloadRecord.id).desc()), further.order_by(col(link.record_id).desc())
+
+
+def _narrow(
+    statement: SelectOfScalar[DownloadRecord], wanted: Filter, *, after: UUID | None
+) -> SelectOfScalar[DownloadRecord]:
+    """Return the query with every condition but those of models and acceptance."""
     if wanted.person_id is not None:
         statement = statement.where(DownloadRecord.person_id == wanted.person_id)
     if wanted.path is not None:
@@ -69,11 +113,9 @@ def _list(
         statement = statement.where(DownloadRecord.issued_at >= wanted.since)
     if wanted.until is not None:
         statement = statement.where(DownloadRecord.issued_at < wanted.until)
-    if newer_than is not None:
-        statement = statement.where(DownloadRecord.id > newer_than)
     if after is not None:
         statement = statement.where(DownloadRecord.id < after)
-    return list(session.exec(statement.order_by(col(DownloadRecord.id).desc()).limit(limit)).all())
+    return statement
 
 
 def _rests_on(license_version_ids: Sequence[UUID]) -> ColumnElement[bool]:
@@ -106,6 +148,12 @@ def count_up_to(
     if since is not None:
         statement = statement.where(DownloadRecord.issued_at >= since)
     return session.exec(select(func.count()).select_from(statement.limit(most).subquery())).one()
+
+
+def sum_counted(session: Session, model_ids: Sequence[UUID]) -> int:
+    """Return how many old records of the models are kept as counts only."""
+    counted = select(func.sum(DownloadCount.downloads)).where(col(DownloadCount.model_id).in_(model_ids))
+    return int(session.exec(counted).one() or 0)
 
 
 def list_refused(

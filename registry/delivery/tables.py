@@ -93,3 +93,49 @@ class UpdateAnswer(Table, table=True):
         sa_column=Column(enum_column(UpdateAnswered), primary_key=True, nullable=False)
     )
     answered_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class DownloadDay(Table, table=True):
+    """A UTC day is over: no download record of it, nor of any day before, is inserted any more."""
+
+    day: str = Field(primary_key=True, max_length=10)
+    """As `2026-11-25`."""
+    salt: bytes
+    """What the salts of the day's records are derived from; empty once all of them are counted and gone."""
+    closed_at: datetime = Field(sa_type=UTCDateTime)
+    counted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Since when its records may be gone, counted in `DownloadCount`."""
+    counted_entry_id: UUID | None = Field(default=None, foreign_key="ledger_entry.id", unique=True)
+
+
+class DownloadCount(Table, table=True):
+    """How many records of a day and a file were counted and deleted."""
+
+    __table_args__ = (Index("ix_download_count_model", "model_id", "day"),)
+
+    day: str = Field(primary_key=True, max_length=10, foreign_key="download_day.day")
+    release_id: UUID = Field(primary_key=True, foreign_key="release.id")
+    path: str = Field(primary_key=True, max_length=1024)
+    model_id: UUID = Field(foreign_key="model.id")
+    downloads: int = Field(sa_type=BigInteger)
+
+
+class DownloadDigest(Table, table=True):
+    """The tree over all download records of a day; its root and count are an entry of the log."""
+
+    day: str = Field(primary_key=True, max_length=10, foreign_key="download_day.day")
+    count: int = Field(sa_type=BigInteger)
+    root: bytes
+    made_at: datetime = Field(sa_type=UTCDateTime)
+    entry_id: UUID = Field(foreign_key="ledger_entry.id", unique=True)
+
+
+class DownloadDigestTile(Table, table=True):
+    """Hashes of that tree as in C2SP tlog-tiles; those of level 0 with the ids of their records."""
+
+    day: str = Field(primary_key=True, max_length=10)
+    level: int = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    hashes: bytes
+    record_ids: bytes
+    """16 bytes for each record, in order; empty above level 0."""

@@ -1,6 +1,6 @@
 """Releases that are to be given up, over the JSON API: marks for maintainers, answers for holders."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -20,13 +20,12 @@ from registry.catalog.domain import ModelView
 from registry.catalog.must_updates import REASON_MAX_CHARACTERS, Demand, Mark
 from registry.delivery import updates
 from registry.delivery.domain import UpdateAnswered
-from registry.delivery.schemas import ExportFormat
 from registry.delivery.updates import Figures, Mine, Told
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
 from registry.kernel.clock import Clock, iso
 from registry.kernel.database import Database
-from registry.kernel.exports import CSV_TYPE, JSONL_TYPE, ROWS_PER_READ, csv_lines, jsonl_lines, pages_of
+from registry.kernel.exports import MEDIA_TYPES, ROWS_PER_READ, ExportFormat, pages_of, write_rows
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 
@@ -299,18 +298,13 @@ def export_holders(desk: Desk, mark_id: UUID, kind: ExportFormat) -> Stream:
 
         return await desk.database.read(load)
 
-    async def write() -> AsyncIterator[bytes]:
-        names = HolderOut.__struct_fields__
-        if kind is ExportFormat.CSV:
-            yield csv_lines([names])
+    async def rows() -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         async for page in pages_of(read, lambda row: row.person_id):
-            rows = [msgspec.to_builtins(_holder(one)) for one in page]
-            as_csv = kind is ExportFormat.CSV
-            yield csv_lines([[row[name] for name in names] for row in rows]) if as_csv else jsonl_lines(rows)
+            yield [msgspec.to_builtins(_holder(one)) for one in page]
 
     return Stream(
-        write(),
-        media_type=CSV_TYPE if kind is ExportFormat.CSV else JSONL_TYPE,
+        write_rows(rows(), kind, record=HolderOut, cells=lambda row: [*row.values()]),
+        media_type=MEDIA_TYPES[kind],
         headers={
             **_PRIVATE,
             "Content-Disposition": f'attachment; filename="holders-{mark_id}.{kind.value}"',

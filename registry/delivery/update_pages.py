@@ -18,11 +18,11 @@ from registry.catalog.domain import Command, may_any, model_url
 from registry.catalog.must_updates import REASON_MAX_CHARACTERS, Demand, Mark
 from registry.delivery import updates
 from registry.delivery.domain import UpdateAnswered
-from registry.delivery.schemas import ExportFormat
 from registry.delivery.update_api import export_holders
 from registry.delivery.updates import UPDATES, Mine, Told
-from registry.identity.domain import not_signed_in
+from registry.identity.domain import nameless, not_signed_in
 from registry.identity.visits import Desk, Visit
+from registry.kernel.exports import ExportFormat
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import FieldKind, FormField, Link, Notice, Option, Pager, Tone
 from registry.kernel.pages import respond
@@ -337,7 +337,7 @@ def _figures(figures: updates.Figures) -> list[SimpleNamespace]:
 
 def _row(told: Told) -> SimpleNamespace:
     return SimpleNamespace(
-        person=told.email,
+        person=told.email or nameless(told.person_id),
         state=_STATES[told.state],
         since=max(told.answers.values(), default=told.told_at),
         told_at=told.told_at,

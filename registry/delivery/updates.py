@@ -53,7 +53,7 @@ class Told:
 
     person_id: UUID
     email: str | None
-    """None where nobody may know it any more: the person was erased."""
+    """None where nobody may know it: the person was erased, or their data may only be stored."""
     told_at: datetime
     downloaded: bool
     answers: Mapping[UpdateAnswered, datetime]
@@ -225,7 +225,7 @@ def list_told(
 ) -> Sequence[Told]:
     """Return a page of the holders by id, with their addresses; who may read it is the caller's matter."""
     page = _list_told(session, mark_id, person_id=None, after=after, limit=limit)
-    people = identity.open_profiles(session, person_ids=[one.person_id for one in page], sealer=sealer)
+    people = identity.open_shown(session, person_ids=[one.person_id for one in page], sealer=sealer)
     return [
         Told(
             person_id=one.person_id,

@@ -33,13 +33,20 @@ _EXPECTED = "names of model properties such as " + ", ".join(schemas.PROPERTIES)
 
 async def ask(request: AnyRequest, desk: Desk, use_case: UseCase[T]) -> T | Refusal:
     """Return what a use case answers to the sender of the token; an unknown token is refused."""
+    asker = await find_caller(request, desk)
+    if isinstance(asker, Refusal):
+        return asker
+    return await desk.database.read(lambda session: use_case(session, asker))
+
+
+async def find_caller(request: AnyRequest, desk: Desk) -> Principal | Refusal:
+    """Return who sent the token, or nobody; an unknown token is refused."""
     principal: Principal | Refusal = ANONYMOUS
     if token := bearer_token(request.headers):
         principal = await authenticate_token(desk.database, token=token, clock=desk.clock)
     if isinstance(principal, Refusal):
         return principal
-    asker = replace(principal, country=desk.country_of(request))
-    return await desk.database.read(lambda session: use_case(session, asker))
+    return replace(principal, country=desk.country_of(request))
 
 
 def model_path(request: AnyRequest) -> ModelPath | Refusal:
@@ -267,11 +274,6 @@ class CallerApi(Controller):
     def telemetry(self) -> Response[str]:
         """Answer without keeping anything."""
         return Response("", media_type=MediaType.TEXT)
-
-    @post(["/api/repos/create", "/api/validate-yaml"], operation_id="hub_refuse_upload", sync_to_thread=False)
-    def upload(self, request: AnyRequest) -> Response[Any]:
-        """Answer how models are published instead."""
-        return hub_refuse(request, domain.no_upload())
 
 
 class OtherKindsApi(Controller):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, unquote, urlencode
 
+from registry.catalog.domain import DEFAULT_BRANCH
 from registry.delivery.domain import PATH_MAX_BYTES, no_such_file, no_such_model, no_such_revision
 from registry.kernel.identifiers import is_name
 from registry.kernel.outcomes import Refusal, Remedy
@@ -27,6 +28,10 @@ PATHS_MAX_COUNT = 1_000
 CURSOR_MAX_CHARACTERS = 2_000
 TRUTHS = frozenset({"1", "true", "yes", "on"})
 
+_HUB_PREFIXES = (
+    *(b"/api/models", b"/api/datasets", b"/api/spaces", b"/api/whoami-v2", b"/api/repos/", b"/oauth/"),
+    b"/api/validate-yaml",
+)
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
 _TAG_BREAKS = re.compile(r"[\s,]+")
 
@@ -41,6 +46,10 @@ class Verb(StrEnum):
     REFS = "refs"
     COMMITS = "commits"
     AUTH_CHECK = "auth-check"
+    PREUPLOAD = "preupload"
+    COMMIT = "commit"
+    TAG = "tag"
+    BRANCH = "branch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,11 @@ class ModelPath:
     revision: str | None = None
     path: str = ""
     """A folder for the tree, empty for the root; `write` for the check of write access."""
+
+    @property
+    def branch(self) -> str:
+        """The branch that the revision names."""
+        return (self.revision or "").removeprefix("refs/heads/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +110,9 @@ def parse_model_path(raw_path: bytes) -> ModelPath | Refusal:
     folder = "/".join(arguments[1:]).removesuffix("/")
     if folder and (verb is not Verb.TREE or not is_file_path(folder)):
         return no_such_file(publisher, name)
-    return ModelPath(publisher=publisher, name=name, verb=verb, revision=arguments[0], path=folder)
+    return ModelPath(
+        publisher=publisher, name=name, verb=verb, revision=named_revision(arguments[0]), path=folder
+    )
 
 
 def _decode(raw_path: bytes) -> list[str] | None:
@@ -114,6 +130,11 @@ def is_revision(text: str) -> bool:
     return 0 < len(text) <= REVISION_MAX_CHARACTERS and text.isprintable()
 
 
+def named_revision(text: str) -> str:
+    """Return what a revision means: `HEAD`, as git and huggingface.js say, is the default branch."""
+    return DEFAULT_BRANCH if text == "HEAD" else text
+
+
 def is_file_path(text: str) -> bool:
     """Whether `text` could name a file or folder of a release."""
     return all(
@@ -123,10 +144,10 @@ def is_file_path(text: str) -> bool:
 
 def is_hub_path(raw_path: bytes) -> bool:
     """Whether programs made for the Hub ask at this address, so that errors must look like the Hub's."""
-    if raw_path.startswith((b"/api/models", b"/api/datasets", b"/api/spaces", b"/api/whoami-v2", b"/oauth/")):
+    if raw_path.startswith(_HUB_PREFIXES):
         return True
     parts = raw_path.split(b"/", 4)
-    return len(parts) == 5 and parts[3] == b"resolve"
+    return len(parts) == 5 and (parts[3] == b"resolve" or parts[2].endswith(b".git"))
 
 
 def not_offered() -> Refusal:
@@ -135,7 +156,7 @@ def not_offered() -> Refusal:
         code="hub-route-unknown",
         status=404,
         title="This registry does not offer that part of the Hub's API",
-        detail="It answers model info, listings, files, refs, commits, checks of access and whoami.",
+        detail="It answers model info, listings, files, refs, commits, checks of access, uploads and whoami.",
         remedy=Remedy(text="Use the registry's own pages and commands for the rest", url="/"),
     )
 
@@ -151,14 +172,60 @@ def only_models() -> Refusal:
     )
 
 
-def no_upload() -> Refusal:
-    """Return the refusal of an upload through the Hub's protocol."""
+def create_first(publisher: str, name: str) -> Refusal:
+    """Return the refusal of a new model by a call that names no license for it."""
     return Refusal(
-        code="hub-upload-not-offered",
-        status=405,
-        title="hf upload does not publish here",
-        detail="Releases are published with their license and verified before they appear. Nothing was stored.",
-        remedy=Remedy(text="Publish with: gatehouse publish FOLDER publisher/model", url="/"),
+        code="hub-creation-not-offered",
+        status=403,
+        title=f"{publisher}/{name} is not here yet, and comes with its license",
+        detail="A model begins with a release and a gate; later releases may come by hf upload. Nothing was created.",
+        remedy=Remedy(
+            text=f"Begin with: gatehouse publish FOLDER {publisher}/{name} --license slug@1.0", url="/"
+        ),
+    )
+
+
+def no_pull_requests(repo_id: str) -> Refusal:
+    """Return the refusal of a commit that is only proposed."""
+    return Refusal(
+        code="pull-requests-not-offered",
+        status=400,
+        title="This registry has no pull requests",
+        detail="Who may publish a release does so at once. Nothing was published.",
+        remedy=Remedy(text=f"Commit without create_pr, to a branch of {repo_id}"),
+    )
+
+
+def model_stays(repo_id: str) -> Refusal:
+    """Return the refusal of a model's end, or of another name for it."""
+    return Refusal(
+        code="model-stays",
+        status=409,
+        title=f"{repo_id} stays, and keeps its name",
+        detail="People have accepted its license under this name, and their receipts say so. Nothing was changed.",
+        remedy=Remedy(text="Close its gate, so that nobody gets its files any more", url=f"/{repo_id}/gate"),
+    )
+
+
+def link_not_good() -> Refusal:
+    """Return the refusal of an address that completes no upload, or does not any more."""
+    return Refusal(
+        code="upload-link-expired",
+        status=403,
+        title="This link does not complete an upload, or does so no longer",
+        detail="Links of an upload are good for a day. What was sent is kept for a week. Nothing was changed.",
+        remedy=Remedy(text="Run the same upload again; it goes on with new links"),
+    )
+
+
+def still_verifying(count: int) -> Refusal:
+    """Return the refusal of a commit whose bytes have arrived and are not hashed yet."""
+    return Refusal(
+        code="still-verifying",
+        status=503,
+        title=f"{count:,} of the files are still being verified",
+        detail="Every byte has arrived and is kept. Nothing was published.",
+        remedy=Remedy(text="Run the same upload again in a minute; nothing is sent twice"),
     )
 
 

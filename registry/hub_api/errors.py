@@ -52,6 +52,7 @@ class HubCode(StrEnum):
     NO_REPO = "RepoNotFound"
     NO_REVISION = "RevisionNotFound"
     NO_ENTRY = "EntryNotFound"
+    NOT_GATED = "RepoNotGated"
 
 
 class Topic(StrEnum):
@@ -60,6 +61,8 @@ class Topic(StrEnum):
     LICENSE = "license"
     ACCESS = "access"
     UPDATE = "update"
+    REVIEW = "review"
+    UPLOAD = "upload"
 
 
 CODES: Mapping[str, HubCode | None] = {
@@ -79,6 +82,8 @@ CODES: Mapping[str, HubCode | None] = {
     "release-not-found": HubCode.NO_REVISION,
     "file-unknown": HubCode.NO_ENTRY,
     "file-address-malformed": HubCode.NO_ENTRY,
+    "nothing-to-delete": HubCode.NO_ENTRY,
+    "repo-not-gated": HubCode.NOT_GATED,
     "token-unknown": None,
     "not-signed-in": None,
     "role-missing": None,
@@ -105,31 +110,45 @@ class HubAnswer:
     body: bytes
 
 
-def hub_code(refusal: Refusal) -> HubCode | None:
+def hub_code(refusal: Refusal, *, managing: bool = False) -> HubCode | None:
     """Return the Hub's code of a refusal.
 
     A refusal of access that is not in the table is GatedRepo all the same: without a code, clients take a
-    401 for an absent model and a 403 for trouble with the connection.
+    401 for an absent model and a 403 for trouble with the connection. Who manages a gate (`managing`) is not
+    refused its files, and gets no such code.
     """
     if refusal.code in CODES:
-        return CODES[refusal.code]
-    return HubCode.GATED if refusal.status in {401, 403, 451} else None
+        code = CODES[refusal.code]
+    else:
+        code = HubCode.GATED if refusal.status in {401, 403, 451} else None
+    return None if managing and code is HubCode.GATED else code
 
 
-def hub_status(refusal: Refusal) -> int:
+def hub_status(refusal: Refusal, *, managing: bool = False) -> int:
     """Return the status: a gate answers 401 or 403 only, since clients misread 410 and 451."""
+    if managing:
+        # The Hub's clients know a form that cannot stand by 400.
+        return 400 if refusal.status == 422 else refusal.status
     if hub_code(refusal) is HubCode.GATED and refusal.status != 401:
         return 403
     return refusal.status
 
 
-def hub_message(refusal: Refusal, *, base_url: str) -> str:
+def hub_message(refusal: Refusal, *, base_url: str, managing: bool = False) -> str:
     """Return what is missing and what to do where, as one line of ASCII that ends with the URL."""
     said = refusal.title + (f" (since {refusal.since.date().isoformat()})" if refusal.since else "") + "."
-    if refusal.code in _REASONED:
+    if managing:
+        said += " " + " ".join(
+            [*(f"{words.rstrip('.')}." for words in refusal.errors.values()), refusal.detail]
+        )
+    elif refusal.code in _REASONED:
         said += " " + refusal.detail.removeprefix("No file was sent. ")
     remedy = remedy_of(refusal)
-    lead = " On this registry, not on huggingface.co: " if hub_code(refusal) is HubCode.GATED else " "
+    lead = (
+        " On this registry, not on huggingface.co: "
+        if hub_code(refusal, managing=managing) is HubCode.GATED
+        else " "
+    )
     text = as_header(said + lead + _RELATIVE.sub(f"{base_url}/", remedy.text))
     url = absolute(remedy.url, base_url)
     return f"{text.rstrip('.')}: {quote(url, safe=_URL_SAFE)}" if url else text
@@ -177,10 +196,11 @@ def answer_refusal(
     now: datetime | None = None,
     request_id: str | None = None,
     commit: str | None = None,
+    managing: bool = False,
 ) -> HubAnswer:
     """Return the Hub's form of a refusal."""
-    code, status = hub_code(refusal), hub_status(refusal)
-    message = hub_message(refusal, base_url=base_url)
+    code, status = hub_code(refusal, managing=managing), hub_status(refusal, managing=managing)
+    message = hub_message(refusal, base_url=base_url, managing=managing)
     wrong_token = refusal.code == "token-unknown"
     headers = {
         "X-Error-Message": WRONG_TOKEN_MESSAGE if wrong_token else message,
@@ -189,7 +209,8 @@ def answer_refusal(
     }
     if code is not None:
         headers["X-Error-Code"] = code.value
-    if code not in _QUIET:
+    # Who manages reads the message itself; the topic stays free for refusals of files.
+    if code not in _QUIET and (wrong_token or not managing):
         headers["X-HF-Warning"] = warning_of(refusal, base_url=base_url)
     if commit is not None:
         headers["X-Repo-Commit"] = commit
@@ -224,6 +245,7 @@ def hub_refuse(
     *,
     commit: str | None = None,
     headers: Mapping[str, str] | None = None,
+    managing: bool = False,
 ) -> Response[Any]:
     """Answer `request` with `refusal` in the Hub's way; a browser that asks for a page gets one."""
     settings = request.app.state.settings
@@ -232,6 +254,7 @@ def hub_refuse(
         base_url=settings.base_url,
         request_id=request.scope.get("request_id"),  # type: ignore[arg-type] # put there by telemetry
         commit=commit,
+        managing=managing,
     )
     given = {**answer.headers, **(headers or {})}
     if request.method == "GET" and wants_page(request):

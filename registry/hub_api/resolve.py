@@ -32,7 +32,7 @@ from registry.delivery.domain import (
 )
 from registry.delivery.resolving import Resolver
 from registry.hub_api import service
-from registry.hub_api.domain import RangeKind, Span, is_revision, select_range
+from registry.hub_api.domain import RangeKind, Span, is_revision, named_revision, select_range
 from registry.hub_api.errors import answer_refusal, reaccept_warning, update_warning
 from registry.identity.authentication import bearer_token
 from registry.identity.domain import Principal
@@ -231,7 +231,8 @@ def parse_address(raw_path: bytes) -> FileRequest | Refusal:
         return no_such_revision(file.publisher, file.model)
     if file.revision.startswith(_REF_FOLDERS):
         return replace(file, revision=file.revision.split("/", 2)[2])
-    return file
+    revision = named_revision(file.revision)
+    return file if revision == file.revision else replace(file, revision=revision)
 
 
 def _about(file: ServedFile) -> Headers:

@@ -9,6 +9,10 @@ from litestar.types import ControllerRouterHandler
 
 from registry.hub_api import errors
 from registry.hub_api.api import CallerApi, ListApi, ModelApi, OtherKindsApi
+from registry.hub_api.commit_api import CommitApi
+from registry.hub_api.lfs_api import LargeFilesApi
+from registry.hub_api.owner_api import AskingApi, OwnerApi, ReportApi
+from registry.hub_api.repository_api import RefsApi, RepositoriesApi
 from registry.hub_api.service import Shelf
 from registry.identity.authentication import OWN_AUTHENTICATION
 from registry.kernel.outcomes import Unavailable, UnfitValue
@@ -26,7 +30,10 @@ def routes() -> tuple[ControllerRouterHandler, ...]:
     shelf = Shelf()
     router = Router(
         path="/",
-        route_handlers=[ModelApi, ListApi, CallerApi, OtherKindsApi],
+        route_handlers=[
+            *(ModelApi, ListApi, CallerApi, OtherKindsApi, OwnerApi, AskingApi, ReportApi),
+            *(CommitApi, RefsApi, RepositoriesApi, LargeFilesApi),
+        ],
         dependencies={"shelf": Provide(lambda: shelf, sync_to_thread=False, use_cache=True)},
         exception_handlers=EXCEPTION_HANDLERS,
         opt={OWN_AUTHENTICATION: True},

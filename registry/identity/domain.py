@@ -149,6 +149,13 @@ class Profile:
     email: str
     verified_at: datetime | None
     created_at: datetime
+    restricted_at: datetime | None = None
+    """Since when what is kept about them may only be stored."""
+
+
+def nameless(person_id: UUID) -> str:
+    """Return what others read in place of somebody who was erased, or whose data may only be stored."""
+    return f"Person {str(person_id)[-12:]}, details not shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,8 @@ class IdentityPages(Controller):
             return refuse(request, refusal)
         if isinstance(form, Refusal):
             return refuse(request, form)
-        outcome = await leave(request, desk, visit, relying_party, provider_id, Purpose.LINK, IDENTITIES)
+        next_path = safe_next(form.text("next") or IDENTITIES)
+        outcome = await leave(request, desk, visit, relying_party, provider_id, Purpose.LINK, next_path)
         return refuse(request, outcome) if isinstance(outcome, Refusal) else outcome
 
     @post("/identities/{identity_id:uuid}/remove", operation_id="remove_identity", status_code=303)

@@ -6,7 +6,7 @@ the same browser. An equal e-mail address joins nothing, whoever verified it.
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from registry.identity.domain import (
 from registry.identity.group_membership import Shown
 from registry.identity.id_tokens import Claimed
 from registry.identity.oidc import Asked
-from registry.identity.providers import Provider
+from registry.identity.providers import HUB_ISSUER, Provider
 from registry.identity.tables import ExternalIdentity, Person, ProviderVisit
 from registry.identity.ways import (
     IDENTITIES_PER_PERSON,
@@ -319,7 +319,7 @@ def list_ways(session: Session, *, person_id: UUID, sealer: Sealer) -> Ways:
     profile = service.open_profile(session, person_id=person_id, sealer=sealer)
     return Ways(
         email=profile.email if profile else None,
-        accounts=[_opened(row, key) for row in ways_store.list_identities(session, person_id)],
+        accounts=[open_account(row, key) for row in ways_store.list_identities(session, person_id)],
         passkeys=[
             PasskeySummary(
                 id=row.id,
@@ -334,11 +334,24 @@ def list_ways(session: Session, *, person_id: UUID, sealer: Sealer) -> Ways:
     )
 
 
+def list_hub_accounts(
+    session: Session, person_ids: Sequence[UUID], *, sealer: Sealer
+) -> Mapping[UUID, Sequence[str]]:
+    """Return the names of the Hub accounts that people have signed in with, as the Hub stated them last."""
+    rows = ways_store.list_identities_at(session, person_ids, issuer=HUB_ISSUER)
+    keys = sealer.find_subject_keys(session, list({row.person_id for row in rows}))
+    names: dict[UUID, list[str]] = {}
+    for row in rows:
+        if row.person_id in keys:
+            names.setdefault(row.person_id, []).append(open_account(row, keys[row.person_id]).name)
+    return names
+
+
 def find_label(session: Session, *, person_id: UUID, sealer: Sealer) -> str | None:
     """Return how to call a person without an address: by the name of their first account."""
     key = sealer.find_subject_key(session, person_id)
     rows = ways_store.list_identities(session, person_id) if key else ()
-    return _opened(rows[0], key).name if rows and key else None
+    return open_account(rows[0], key).name if rows and key else None
 
 
 def unlink(session: Session, *, person_id: UUID, identity_id: UUID, now: datetime) -> Refusal | None:
@@ -359,11 +372,12 @@ def unlink(session: Session, *, person_id: UUID, identity_id: UUID, now: datetim
 
 def index_of(row: ExternalIdentity, key: SubjectKey, sealer: Sealer) -> bytes:
     """Return the keyed digest by which a linked account is found."""
-    account = _opened(row, key)
+    account = open_account(row, key)
     return sealer.blind_index(f"{account.issuer}\x00{account.subject}", "external-identity")
 
 
-def _opened(row: ExternalIdentity, key: SubjectKey) -> LinkedAccount:
+def open_account(row: ExternalIdentity, key: SubjectKey) -> LinkedAccount:
+    """Return a linked account in the clear, as the provider stated it last."""
     subject, name = json.loads(key.open(row.sealed_account, _ACCOUNT_CONTEXT + row.id.bytes))
     return LinkedAccount(
         id=row.id,
@@ -384,4 +398,9 @@ def _seal(session: Session, identity_id: UUID, person: Person, claimed: Claimed,
 
 
 def _indexes(claimed: Claimed, sealer: Sealer) -> Sequence[bytes]:
-    return sealer.blind_indexes(f"{claimed.issuer}\x00{claimed.subject}", "external-identity")
+    return indexes_of(claimed.issuer, claimed.subject, sealer)
+
+
+def indexes_of(issuer: str, subject: str, sealer: Sealer) -> Sequence[bytes]:
+    """Return the keyed digests by which an account may be found, the current one first."""
+    return sealer.blind_indexes(f"{issuer}\x00{subject}", "external-identity")

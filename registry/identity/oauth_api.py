@@ -22,7 +22,6 @@ from registry.identity.oauth_domain import (
     DEVICE_GRANT,
     DEVICE_LIFETIME,
     EXCHANGE_GRANT,
-    POLL_INTERVAL,
     REFRESH_GRANT,
     OAuthAnswer,
     find_client,
@@ -78,7 +77,9 @@ class OAuthApi(Controller):
         return Response(body, headers={"Cache-Control": "public, max-age=3600"})
 
     @post("/oauth/device", operation_id="start_device_login", status_code=200)
-    async def device(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
+    async def device(
+        self, request: AnyRequest, desk: NamedDependency[Desk], oauth: NamedDependency[OAuthDesk]
+    ) -> Response[Any]:
         """Give a program its codes, and the address where a person decides (RFC 8628 §3.2)."""
         fields = await read_fields(request)
         client = find_client(fields.get("client_id")) if fields is not None else None
@@ -110,7 +111,7 @@ class OAuthApi(Controller):
             "user_code": code,
             "verification_uri": f"{base}/device",
             "verification_uri_complete": f"{base}/device?user_code={code}",
-            "interval": int(POLL_INTERVAL.total_seconds()),
+            "interval": int(oauth.polls.expect(started.device_code).total_seconds()),
             "expires_in": int(DEVICE_LIFETIME.total_seconds()),
         }
         return answer(OAuthAnswer(status=200, body=body))

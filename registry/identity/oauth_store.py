@@ -227,7 +227,7 @@ def find_any_token(session: Session, digest: str) -> tuple[AccessToken, Person] 
     return session.exec(
         select(AccessToken, Person)
         .join(Person, col(Person.id) == col(AccessToken.person_id))
-        .where(AccessToken.digest == digest)
+        .where(AccessToken.digest == digest, col(Person.erased_at).is_(None))
     ).one_or_none()
 
 

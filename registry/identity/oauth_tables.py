@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
 from registry.kernel.database import Table, UTCDateTime, enum_column
@@ -20,6 +20,15 @@ class LoginKind(StrEnum):
 
 class ProgramLogin(Table, table=True):
     """A person's permission for one program; all tokens that follow from it end with it."""
+
+    __table_args__ = (
+        Index(
+            "ix_program_login_network",
+            "created_at",
+            sqlite_where=text("sealed_network IS NOT NULL"),
+            postgresql_where=text("sealed_network IS NOT NULL"),
+        ),
+    )
 
     id: UUID = Field(primary_key=True)
     person_id: UUID = Field(foreign_key="person.id", index=True)

@@ -265,7 +265,7 @@ async def _show(
         )
         if isinstance(members, Refusal):
             return members
-        people = service.open_profiles(
+        people = service.open_shown(
             session, person_ids=[member.person_id for member in members], sealer=desk.sealer
         )
         may_stop = visit.principal.session_id is not None and (

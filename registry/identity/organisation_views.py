@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
-from registry.identity.domain import Profile
+from registry.identity.domain import Profile, nameless
 from registry.identity.organisation_domain import (
     MAILBOXES,
     WARN_BEFORE,
@@ -165,7 +165,7 @@ def one_view(
         domains=[_domain(one, here, now, is_officer=found.is_officer) for one in found.domains],
         members=[
             MemberLine(
-                who=people[one.person_id].email if one.person_id in people else "erased",
+                who=people[one.person_id].email if one.person_id in people else nameless(one.person_id),
                 role="officer" if one.is_officer else "member",
                 how=", ".join(_ground(source, of) for source, of in one.grounds),
                 since=one.since,

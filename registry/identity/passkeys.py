@@ -1,5 +1,6 @@
 """Use cases of passkeys: add, remove, sign in with one, and ask for one besides other ways in."""
 
+import hmac
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from registry.identity.ways import (
     too_many,
     unknown_way,
 )
-from registry.identity.webauthn import WebAuthn
+from registry.identity.webauthn import Proven, WebAuthn
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal, Remedy
 
@@ -113,6 +114,34 @@ def sign_in(
         passkey_shown=True,
         now=now,
     )
+
+
+def sign_own(
+    session: Session, *, person_id: UUID, answer: str, challenge: bytes, webauthn: WebAuthn, now: datetime
+) -> tuple[Proven, bool] | Refusal:
+    """Return what shows that a passkey of the person has signed `challenge`, and whether the key is backed up.
+
+    Steps, in this order: (1) the challenge is this one; (2) the passkey is the person's; (3) its signature holds,
+    with the person verified; (4) its counter has gone on. That a challenge counts once is seen to by who made it.
+    """
+    shown = webauthn.read_assertion(answer)
+    if shown is None or not hmac.compare_digest(shown.challenge, challenge):
+        return _refused()
+    found = ways_store.find_passkey(session, shown.credential_id)
+    if found is None:
+        return _unknown()
+    passkey, person = found
+    if person.id != person_id:
+        return _of_somebody_else()
+    checked = webauthn.check_assertion(shown, passkey.credential)
+    proven = webauthn.prove(shown, passkey.credential)
+    if checked is None or proven is None:
+        return _refused()
+    sign_count, backed_up = checked
+    if sign_count <= passkey.sign_count and (sign_count or passkey.sign_count):
+        return _copied()
+    ways_store.use_passkey(session, passkey.id, sign_count=sign_count, backed_up=backed_up, now=now)
+    return proven, backed_up
 
 
 def remove_passkey(session: Session, *, person_id: UUID, passkey_id: UUID) -> Refusal | None:

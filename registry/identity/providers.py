@@ -86,10 +86,11 @@ class Provider:
         return reach_of(self.issuer, private=self.private_network)
 
 
+HUB_ISSUER = "https://huggingface.co"
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "huggingface": {
         "name": "Hugging Face",
-        "issuer": "https://huggingface.co",
+        "issuer": HUB_ISSUER,
         "trust_email": True,
         "can_ask_again": False,
     },

@@ -189,6 +189,11 @@ def open_profile(session: Session, *, person_id: UUID, sealer: Sealer) -> Profil
     return _open(session, person, sealer) if person is not None else None
 
 
+def person_exists(session: Session, person_id: UUID) -> bool:
+    """Whether the registry knows somebody by this id, erased people included."""
+    return store.find_person(session, person_id) is not None
+
+
 def open_profiles(session: Session, *, person_ids: Sequence[UUID], sealer: Sealer) -> Mapping[UUID, Profile]:
     """Return the opened profiles of several people; erased ones are absent."""
     wanted = list(dict.fromkeys(person_ids))
@@ -198,6 +203,44 @@ def open_profiles(session: Session, *, person_ids: Sequence[UUID], sealer: Seale
         for person in store.list_people(session, wanted)
         if person.id in keys and person.sealed_email is not None
     }
+
+
+def open_shown(session: Session, *, person_ids: Sequence[UUID], sealer: Sealer) -> Mapping[UUID, Profile]:
+    """Return the profiles that others may read; absent are erased people, and those whose data may only be stored."""
+    found = open_profiles(session, person_ids=person_ids, sealer=sealer)
+    return {one: profile for one, profile in found.items() if profile.restricted_at is None}
+
+
+def find_readable_keys(
+    session: Session, person_ids: Sequence[UUID], *, reader: UUID | None, sealer: Sealer
+) -> Mapping[UUID, SubjectKey]:
+    """Return the keys that open what this reader may read; of people whose data may only be stored, their own alone."""
+    keys = sealer.find_subject_keys(session, list(dict.fromkeys(person_ids)))
+    others = [one for one in keys if one != reader]
+    hidden = list_restricted_among(session, others) if others else frozenset()
+    return {one: key for one, key in keys.items() if one not in hidden}
+
+
+def find_shown_by_email(session: Session, *, email: str, sealer: Sealer) -> UUID | None:
+    """Return the person with this address, if others may know whose it is."""
+    found = find_person_by_email(session, email=email, sealer=sealer)
+    return found if found and find_restricted_since(session, found) is None else None
+
+
+def find_restricted_since(session: Session, person_id: UUID | None) -> datetime | None:
+    """Return since when what is kept about the person may only be stored; None: it may be used."""
+    person = store.find_person(session, person_id) if person_id else None
+    return person.restricted_at if person else None
+
+
+def list_restricted_among(session: Session, person_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Return whose data may only be stored, of these people."""
+    return frozenset(store.list_restricted_among(session, person_ids))
+
+
+def list_restricted_at(session: Session, person_ids: Sequence[UUID], at: datetime) -> frozenset[UUID]:
+    """Return whose data could only be stored at a moment, of these people."""
+    return frozenset(store.list_restricted_at(session, person_ids, at))
 
 
 def lock_people(
@@ -215,6 +258,11 @@ def lock_people(
     }
 
 
+def find_person_id(session: Session, person_id: UUID) -> UUID | None:
+    """Return the id if there is a person with it, erased or not."""
+    return person_id if store.find_person(session, person_id) is not None else None
+
+
 def find_person_by_email(session: Session, *, email: str, sealer: Sealer) -> UUID | None:
     """Return the person with this address."""
     address = normalise_email(email)
@@ -222,6 +270,11 @@ def find_person_by_email(session: Session, *, email: str, sealer: Sealer) -> UUI
         return None
     person = store.find_person_by_email(session, sealer.blind_indexes(address, "email"))
     return person.id if person else None
+
+
+def find_proven(session: Session, email_indexes: Sequence[bytes]) -> Mapping[bytes, UUID]:
+    """Return by the digest of an address who has proved that it is theirs."""
+    return store.find_proven(session, email_indexes) if email_indexes else {}
 
 
 def _open(session: Session, person: Person, sealer: Sealer) -> Profile | None:
@@ -237,6 +290,7 @@ def _opened(person: Person | Row[Any], sealed_email: bytes, key: SubjectKey) -> 
         email=key.open(sealed_email, EMAIL_CONTEXT + person.id.bytes).decode(),
         verified_at=person.verified_at,
         created_at=person.created_at,
+        restricted_at=person.restricted_at,
     )
 
 

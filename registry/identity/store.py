@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, insert, update
+from sqlalchemy import Row, func, insert, or_, update
+from sqlalchemy import select as select_columns
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from registry.identity.restriction_tables import Restriction
 from registry.identity.service_account_tables import ServiceToken
 from registry.identity.tables import AccessToken, EmailLink, Person, WebSession
+from registry.kernel.among import is_among
 
 
 def find_person_by_email(session: Session, email_indexes: Sequence[bytes]) -> Person | None:
@@ -30,9 +33,30 @@ def list_people(session: Session, person_ids: Sequence[UUID]) -> Sequence[Person
     return session.exec(select(Person).where(col(Person.id).in_(person_ids)).order_by(col(Person.id))).all()
 
 
+def list_restricted_among(session: Session, person_ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Return whose data may only be stored, of these people."""
+    marked = select(Person.id).where(col(Person.restricted_at).is_not(None))
+    return session.exec(marked.where(is_among(session, Person.id, person_ids)).order_by(col(Person.id))).all()
+
+
+def list_restricted_at(session: Session, person_ids: Sequence[UUID], at: datetime) -> Sequence[UUID]:
+    """Return about whom a restriction stood at a moment, of these people."""
+    stood = (
+        select(Restriction.person_id)
+        .where(is_among(session, Restriction.person_id, person_ids), col(Restriction.placed_at) <= at)
+        .where(or_(col(Restriction.ended_at).is_(None), col(Restriction.ended_at) > at))
+    )
+    return session.exec(stood.order_by(col(Restriction.person_id))).all()
+
+
 _LOCK_PEOPLE = (
-    select(Person.id, Person.sealed_email, Person.verified_at, Person.created_at)
-    .where(col(Person.id).in_(bindparam("person_ids", expanding=True)))
+    select_columns(
+        col(Person.id),
+        col(Person.sealed_email),
+        col(Person.verified_at),
+        col(Person.created_at),
+        col(Person.restricted_at),
+    )
     .order_by(col(Person.id))
     .with_for_update(key_share=True)
 )
@@ -43,7 +67,8 @@ def lock_people(session: Session, person_ids: Sequence[UUID]) -> Sequence[Row[An
 
     Other transactions that lock one of them wait. SQLite needs no lock: its writers exclude each other.
     """
-    return session.connection().execute(_LOCK_PEOPLE, {"person_ids": list(person_ids)}).all()
+    found = _LOCK_PEOPLE.where(is_among(session, Person.id, person_ids))
+    return [*session.connection().execute(found)]
 
 
 def insert_person(session: Session, person: Person) -> bool:
@@ -115,7 +140,7 @@ def find_session(session: Session, digest: str) -> tuple[WebSession, Person] | N
     return session.exec(
         select(WebSession, Person)
         .join(Person, col(Person.id) == col(WebSession.person_id))
-        .where(WebSession.digest == digest)
+        .where(WebSession.digest == digest, col(Person.erased_at).is_(None))
     ).one_or_none()
 
 
@@ -158,7 +183,7 @@ def find_token(session: Session, digest: str) -> tuple[AccessToken, Person] | No
     return session.exec(
         select(AccessToken, Person)
         .join(Person, col(Person.id) == col(AccessToken.person_id))
-        .where(AccessToken.digest == digest)
+        .where(AccessToken.digest == digest, col(Person.erased_at).is_(None))
     ).one_or_none()
 
 
@@ -207,3 +232,13 @@ def touch_token(session: Session, token_id: UUID, *, now: datetime) -> None:
 def list_operators(session: Session) -> Sequence[UUID]:
     """Return who operates the registry, as far as they have signed in here."""
     return session.exec(select(Person.id).where(col(Person.is_operator)).order_by(col(Person.id))).all()
+
+
+def find_proven(session: Session, email_indexes: Sequence[bytes]) -> Mapping[bytes, UUID]:
+    """Return by the digest of an address the person who has proved that it is theirs."""
+    rows = session.exec(
+        select(Person.email_index, Person.id).where(
+            col(Person.email_index).in_(email_indexes), col(Person.verified_at).is_not(None)
+        )
+    )
+    return {index: person_id for index, person_id in rows if index is not None}

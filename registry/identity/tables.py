@@ -23,6 +23,10 @@ class Person(Table, table=True):
     digest_sent_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     asks_passkey: bool = False
     """Whether each sign-in by other means also takes a passkey."""
+    erased_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Since when the row is a pseudonym: it has no key, no address and no way in any more."""
+    restricted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Since when what is kept about the person may only be stored; None: it may be used."""
 
 
 class EmailLink(Table, table=True):
@@ -50,7 +54,7 @@ class WebSession(Table, table=True):
     person_id: UUID = Field(foreign_key="person.id", index=True)
     method: str = Field(max_length=32)
     created_at: datetime = Field(sa_type=UTCDateTime)
-    expires_at: datetime = Field(sa_type=UTCDateTime)
+    expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
     revoked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     user_agent: str = Field(default="", max_length=200)
     provider: str | None = Field(default=None, max_length=300)
@@ -153,6 +157,17 @@ class Passkey(Table, table=True):
     name: str = Field(max_length=60)
     sign_count: int = Field(sa_type=BigInteger)
     backed_up: bool
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class PersonKey(Table, table=True):
+    """An SSH key that the person signs what they accept with; it signs nobody in."""
+
+    id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(foreign_key="person.id", index=True)
+    sealed_key: bytes
+    """The public key and its name, sealed by the person's key: a public key names its owner."""
     created_at: datetime = Field(sa_type=UTCDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import IO
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
+from litestar.datastructures import UploadFile
+from litestar.exceptions import ClientException, ValidationException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from sqlmodel import Session
 
 from registry import ledger
@@ -51,6 +55,15 @@ class Form:
     def text(self, name: str) -> str:
         """Return the value of a field, empty if it was not sent."""
         return self.fields.get(name, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A form that came from our own page with a file."""
+
+    form: Form
+    file: IO[bytes] | None
+    """Open and at its start; None where no file was chosen. It is gone when it is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +145,31 @@ class Visits:
         if not check_csrf(self._secret, visit.browser, fields.get(CSRF_FIELD, "")):
             return _form_refusal("form-not-yours", 403, "The form was not made for this sign-in")
         return Form(fields=fields, lists=lists)
+
+    async def read_upload(self, request: AnyRequest, visit: Visit, *, file: str) -> Upload | Refusal:
+        """Return the posted form with the file in its field `file`, or the refusal of one that is not from our page.
+
+        The route's own limit bounds the body. What of the file memory does not hold lies in a file without a name.
+        """
+        try:
+            sent = await request.form()
+        except RequestEntityTooLarge:
+            return _form_refusal("form-too-large", 413, "The form is too large")
+        except (ClientException, ValidationException, UnicodeDecodeError, LookupError):
+            return _form_refusal("form-malformed", 400, "The form cannot be read")
+        fields: dict[str, str] = {}
+        found: UploadFile | None = None
+        for name, value in sent.multi_items():
+            if isinstance(value, UploadFile):
+                found = value if name == file else found
+            elif isinstance(value, str):
+                fields.setdefault(name, value)
+        if any("\x00" in text for pair in fields.items() for text in pair):
+            return _form_refusal("form-malformed", 400, "The form holds a NUL character")
+        if not check_csrf(self._secret, visit.browser, fields.get(CSRF_FIELD, "")):
+            return _form_refusal("form-not-yours", 403, "The form was not made for this sign-in")
+        lists = {name: (value,) for name, value in fields.items()}
+        return Upload(form=Form(fields=fields, lists=lists), file=found.file if found else None)
 
     def _look_up(
         self, session: Session, principal: Principal

@@ -7,9 +7,11 @@ from datetime import datetime
 from registry.identity.domain import OfferedLink
 from registry.identity.oidc import RelyingParty
 from registry.identity.providers import Provider
-from registry.identity.ways import PASSKEYS_TO_ASK_FOR, Ways
+from registry.identity.ssh_keys import NAME_MAX_CHARACTERS
+from registry.identity.ways import PASSKEYS_TO_ASK_FOR, RegisteredKey, Ways
 from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import FieldKind, FormField, Notice, Tone
+from registry.kernel.sshsig import LINE_MAX_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,39 @@ class PasskeysView:
     needed: int
     asking_url: str
     again_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SSHKeyRow:
+    """An SSH key in the list."""
+
+    name: str
+    kind: str
+    fingerprint: str
+    created_at: datetime
+    last_used_at: datetime | None
+    remove_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SSHKeyDraft:
+    """What was typed for a new key, and what is wrong with it."""
+
+    key: str = ""
+    name: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SSHKeysView:
+    """`identity/ssh_keys.html`."""
+
+    ssh_keys: Sequence[SSHKeyRow]
+    key: FormField
+    name: FormField
+    post_url: str
+    again_url: str | None
+    """Set while the sign-in is too old to change anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +250,42 @@ def passkeys_view(
         may_ask=len(ways.passkeys) >= PASSKEYS_TO_ASK_FOR,
         needed=PASSKEYS_TO_ASK_FOR,
         asking_url="/settings/passkeys/asking",
+        again_url=again_url,
+    )
+
+
+def ssh_keys_view(keys: Sequence[RegisteredKey], draft: SSHKeyDraft, *, again_url: str | None) -> SSHKeysView:
+    """Return the page of SSH keys; what was typed stays."""
+    return SSHKeysView(
+        ssh_keys=[
+            SSHKeyRow(
+                name=one.name,
+                kind=one.key.kind,
+                fingerprint=one.key.fingerprint,
+                created_at=one.created_at,
+                last_used_at=one.last_used_at,
+                remove_url=f"/settings/ssh-keys/{one.id}/remove",
+            )
+            for one in keys
+        ],
+        key=FormField(
+            name="key",
+            label="Public key",
+            kind=FieldKind.LONG_TEXT,
+            value=draft.key[:LINE_MAX_CHARACTERS],
+            why="The one line of a file such as ~/.ssh/id_ed25519.pub. Never paste a private key.",
+            error=draft.error,
+            max_characters=LINE_MAX_CHARACTERS,
+        ),
+        name=FormField(
+            name="name",
+            label="Name",
+            value=draft.name[:NAME_MAX_CHARACTERS],
+            why="So that you recognise it later, such as “laptop”.",
+            required=False,
+            max_characters=NAME_MAX_CHARACTERS,
+        ),
+        post_url="/settings/ssh-keys",
         again_url=again_url,
     )
 

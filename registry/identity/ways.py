@@ -9,6 +9,7 @@ from uuid import UUID
 
 from registry.identity.domain import Principal
 from registry.kernel.outcomes import Refusal, Remedy
+from registry.kernel.sshsig import SSHPublicKey
 
 VISIT_LIFETIME = timedelta(minutes=15)
 VISITS_PER_NETWORK = 60
@@ -17,6 +18,7 @@ WAYS_CHANGE_AGE = timedelta(hours=1)
 """How old a sign-in may be that adds or removes a way in: a stolen session must not become a stolen account."""
 IDENTITIES_PER_PERSON = 20
 PASSKEYS_PER_PERSON = 20
+SSH_KEYS_PER_PERSON = 20
 PASSKEYS_TO_ASK_FOR = 2
 """Whoever asks for a passkey at each sign-in has a second one, for the day the first is lost."""
 AGAIN_PATH = "/sign-in/again"
@@ -49,6 +51,17 @@ class PasskeySummary:
     id: UUID
     name: str
     backed_up: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredKey:
+    """An SSH key that signs acceptances, as its owner sees it."""
+
+    id: UUID
+    name: str
+    key: SSHPublicKey
     created_at: datetime
     last_used_at: datetime | None
 

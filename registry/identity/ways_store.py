@@ -15,6 +15,7 @@ from registry.identity.tables import (
     ProviderVisit,
     SpentChallenge,
 )
+from registry.kernel.among import is_among
 
 
 def lock_person(session: Session, person_id: UUID) -> Person:
@@ -91,6 +92,17 @@ def list_identities(session: Session, person_id: UUID) -> Sequence[ExternalIdent
         .where(ExternalIdentity.person_id == person_id)
         .order_by(col(ExternalIdentity.created_at), col(ExternalIdentity.id))
         .limit(100)
+    ).all()
+
+
+def list_identities_at(
+    session: Session, person_ids: Sequence[UUID], *, issuer: str
+) -> Sequence[ExternalIdentity]:
+    """Return the accounts of several people at one provider."""
+    return session.exec(
+        select(ExternalIdentity)
+        .where(is_among(session, ExternalIdentity.person_id, person_ids), ExternalIdentity.issuer == issuer)
+        .order_by(col(ExternalIdentity.id))
     ).all()
 
 

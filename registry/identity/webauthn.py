@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from fido2.cose import ES256, RS256, CoseKey, EdDSA
 from fido2.server import Fido2Server
 from fido2.utils import websafe_encode
 from fido2.webauthn import (
@@ -54,6 +57,18 @@ class Shown:
     user_handle: bytes | None
     challenge: bytes
     _answer: AuthenticationResponse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """An assertion with the key that made it, as anybody checks it (WebAuthn §7.2)."""
+
+    rp_id: str
+    client_data: bytes
+    authenticator_data: bytes
+    signature: bytes
+    public_key: bytes
+    """SubjectPublicKeyInfo, DER."""
 
 
 class WebAuthn:
@@ -148,6 +163,20 @@ class WebAuthn:
         data = shown._answer.response.authenticator_data  # noqa: SLF001 - of this module
         return data.counter, bool(data.flags & data.FLAG.BS)
 
+    def prove(self, shown: Shown, credential: bytes) -> "Proven | None":
+        """Return what shows to others that the passkey signed; None for a kind of key that few can check."""
+        key = _spki(AttestedCredentialData(credential).public_key)
+        answer = shown._answer.response  # noqa: SLF001 - of this module
+        if key is None:
+            return None
+        return Proven(
+            rp_id=self._server.rp.id or "",
+            client_data=bytes(answer.client_data),
+            authenticator_data=bytes(answer.authenticator_data),
+            signature=answer.signature,
+            public_key=key,
+        )
+
     def _mac(self, body: bytes, purpose: str, bound_to: str) -> bytes:
         return hmac.digest(self._secret, f"{purpose}\x00{bound_to}\x00".encode() + body, "sha256")
 
@@ -170,6 +199,23 @@ def _parse(answer: str) -> dict[str, object]:
     if not isinstance(given, dict):
         raise TypeError("not an object")
     return given
+
+
+def _spki(key: CoseKey) -> bytes | None:
+    """Return a public key as SubjectPublicKeyInfo: those of ES256, EdDSA and RS256 (RFC 9053 §2, RFC 8230 §4)."""
+    public: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+    if key.get(3) == ES256.ALGORITHM:
+        public = ec.EllipticCurvePublicNumbers(
+            int.from_bytes(key[-2], "big"), int.from_bytes(key[-3], "big"), ec.SECP256R1()
+        ).public_key()
+    elif key.get(3) == EdDSA.ALGORITHM:
+        public = ed25519.Ed25519PublicKey.from_public_bytes(key[-2])
+    elif key.get(3) == RS256.ALGORITHM:
+        numbers = rsa.RSAPublicNumbers(int.from_bytes(key[-2], "big"), int.from_bytes(key[-1], "big"))
+        public = numbers.public_key()
+    else:
+        return None
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _state(challenge: bytes) -> dict[str, object]:

@@ -4,7 +4,7 @@ Everything that is signed or hashed as a JSON value goes through here. Integers 
 refused by the scheme: sizes and ids that may be larger are strings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,8 +23,15 @@ def canonical_bytes(value: Json) -> bytes:
     """Return the RFC 8785 bytes of `value`; equal values give equal bytes."""
     plain: Any = value
     # An acceptance is canonicalised twice, and the library in pure Python took a third of all its time. For
-    # what `_is_simple` admits the sorted output of the fast encoder is the same; a property test compares them.
-    return _SORTED.encode(plain) if _is_simple(plain) else rfc8785.dumps(plain)
+    # what is admitted here the sorted output of the fast encoder is the same; a property test compares them.
+    if _are_simple((plain,)):
+        try:
+            encoded = _SORTED.encode(plain)
+        except UnicodeEncodeError:  # half of a surrogate pair
+            return rfc8785.dumps(plain)
+        if encoded.isascii() or _has_plain_names(plain):
+            return encoded
+    return rfc8785.dumps(plain)
 
 
 def canonical_digest(value: Json) -> Digest:
@@ -32,19 +39,35 @@ def canonical_digest(value: Json) -> Digest:
     return sha256(canonical_bytes(value))
 
 
-def _is_simple(value: object) -> bool:
-    """Whether `value` has no number that is not a plain integer, and no name beyond ASCII.
+def _are_simple(values: Iterable[object]) -> bool:
+    """Whether all are made of texts, plain integers, booleans, lists, and mappings whose names are texts.
 
-    The scheme orders names by UTF-16 units and writes floats as ECMAScript does; the encoder does neither.
+    The scheme writes floats as ECMAScript does; the encoder does not. Texts, which most are, come first.
     """
-    if type(value) is str:
-        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+    value: Any
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            continue
+        if kind is dict:
+            for name in value:
+                if type(name) is not str:
+                    return False
+            if not _are_simple(value.values()):
+                return False
+        elif kind is list or kind is tuple:
+            if not _are_simple(value):
+                return False
+        elif kind is int:
+            if not -INTEGER_MOST <= value <= INTEGER_MOST:
+                return False
+        elif value is not None and kind is not bool:
+            return False
+    return True
+
+
+def _has_plain_names(value: object) -> bool:
+    """Whether no name in `value` goes beyond ASCII; the scheme orders names by UTF-16 units, the encoder does not."""
     if type(value) is dict:
-        return all(
-            type(name) is str and name.isascii() and _is_simple(member) for name, member in value.items()
-        )
-    if type(value) is int:
-        return -INTEGER_MOST <= value <= INTEGER_MOST
-    if type(value) is list or type(value) is tuple:
-        return all(map(_is_simple, value))
-    return value is None or type(value) is bool
+        return all(name.isascii() and _has_plain_names(member) for name, member in value.items())
+    return all(map(_has_plain_names, value)) if isinstance(value, list | tuple) else True

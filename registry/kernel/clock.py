@@ -26,7 +26,7 @@ class SystemClock:
 
 def iso(moment: datetime) -> str:
     """Return `moment` as RFC 3339 in UTC with milliseconds: `2026-11-23T14:07:31.000Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"  # without its "+00:00"
 
 
 def parse_iso(text: str) -> datetime:

@@ -46,6 +46,7 @@ mapping of 1 GiB counted as the process's own memory, a cache of 64 MiB each as 
 READER_THREADS = 4
 POSTGRESQL_THREADS = 12
 POSTGRESQL_STATEMENT_TIMEOUT_MS = 30_000
+POSTGRESQL_IDLE_TIMEOUT_MS = 300_000
 POSTGRESQL_CONNECT_TIMEOUT_S = 5
 
 _CAMEL = re.compile(r"(?<!^)(?=[A-Z])")
@@ -406,7 +407,11 @@ def _is_defect_text(text: str) -> bool:
 
 def _postgresql_options(url: URL) -> str:
     """Return the options of each connection; those of the URL come last, so that they win."""
-    ours, theirs = f"-c statement_timeout={POSTGRESQL_STATEMENT_TIMEOUT_MS}", url.query.get("options", ())
+    limits = (
+        f"-c statement_timeout={POSTGRESQL_STATEMENT_TIMEOUT_MS} "
+        f"-c idle_in_transaction_session_timeout={POSTGRESQL_IDLE_TIMEOUT_MS}"
+    )
+    ours, theirs = limits, url.query.get("options", ())
     return " ".join([ours, theirs] if isinstance(theirs, str) else [ours, *theirs])
 
 
@@ -429,6 +434,7 @@ def _sqlite_engine(url: str, *, begin: str, query_only: bool, pool_size: int) ->
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             f"cache_size=-{SQLITE_CACHE_KIB}",
             "mmap_size=0",
+            "secure_delete=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
         if query_only:

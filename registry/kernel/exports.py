@@ -1,4 +1,4 @@
-"""Exports that stream: lines of CSV and JSONL, and the pages of the database they come from.
+"""Exports that stream: lines of CSV and JSONL, Parquet, and the pages of the database they come from.
 
 A spreadsheet runs what looks like a formula. In CSV every cell that could be one gets an apostrophe in
 front (OWASP, CSV injection); JSONL carries values as they are.
@@ -7,16 +7,34 @@ front (OWASP, CSV injection); JSONL carries values as they are.
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from enum import StrEnum
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
+
+from registry.kernel.parquet import PARQUET_TYPE, parquet_pieces
 
 ROWS_PER_READ = 500
 """Rows of one read: little enough that the first ones leave at once."""
 CSV_TYPE = "text/csv"
 JSONL_TYPE = "application/x-ndjson"
 
+
+class ExportFormat(StrEnum):
+    """How a list goes out."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+MEDIA_TYPES = {
+    ExportFormat.CSV: CSV_TYPE,
+    ExportFormat.JSONL: JSONL_TYPE,
+    ExportFormat.PARQUET: PARQUET_TYPE,
+}
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\u3000", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 Row = TypeVar("Row")
 
@@ -38,6 +56,24 @@ def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
 def jsonl_lines(rows: Iterable[Mapping[str, object]]) -> bytes:
     """Return rows as JSON texts, one a line."""
     return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+async def write_rows(
+    pages: AsyncIterator[Sequence[Mapping[str, Any]]],
+    kind: ExportFormat,
+    *,
+    record: type[msgspec.Struct],
+    cells: Callable[[Mapping[str, Any]], Sequence[object]],
+) -> AsyncIterator[bytes]:
+    """Yield an export piece by piece; `cells` are those of a row in CSV, which begins with its head line."""
+    if kind is ExportFormat.PARQUET:
+        async for piece in parquet_pieces(record, pages):
+            yield piece
+        return
+    if kind is ExportFormat.CSV:
+        yield csv_lines([record.__struct_fields__])
+    async for rows in pages:
+        yield csv_lines([cells(row) for row in rows]) if kind is ExportFormat.CSV else jsonl_lines(rows)
 
 
 async def pages_of(

@@ -5,6 +5,9 @@ local outbox page, and one line on the console says so.
 """
 
 import asyncio
+import contextlib
+import email
+import email.policy
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,15 +27,20 @@ from sqlmodel import Session, col, select
 from registry.kernel import outbox
 from registry.kernel.identifiers import new_id
 from registry.kernel.outbox import OutboxMessage
-from registry.kernel.outcomes import GatehouseError, Unavailable
+from registry.kernel.outcomes import CorruptRecord, GatehouseError, Unavailable
 from registry.kernel.sealing import Sealer
 
 TOPIC = "mail.send"
 SMTP_TIMEOUT_S = 20
 JUST_NOW = timedelta(minutes=1)
+LETTERS_PER_READ = 200
 PERMANENT = 500
 NO_SUCH_MAILBOX = frozenset({550, 551, 553})
 _CONTEXT = b"outbox:mail"
+_FORGET_CONTEXT = b"outbox:mail:forget"
+
+
+FORGET_TOPIC = "mail.forget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,10 @@ class Mailer(Protocol):
 
     async def send(self, mail: Mail, *, now: datetime) -> None:
         """Hand `mail` over for delivery."""
+        ...
+
+    async def forget(self, address: str) -> None:
+        """Remove what is kept here of letters to this address."""
         ...
 
 
@@ -104,6 +116,29 @@ def reseal_waiting(session: Session, *, sealer: Sealer, limit: int) -> int:
     return len(rows)
 
 
+def forget_waiting(session: Session, *, to: str, sealer: Sealer) -> int:
+    """Take back every letter to this address that is not delivered yet; return how many."""
+    forgotten = 0
+    after: UUID | None = None
+    while rows := outbox.list_unfinished(session, TOPIC, after=after, limit=LETTERS_PER_READ):
+        for message_id, payload in rows:
+            with contextlib.suppress(CorruptRecord):  # sealed by a key that is gone: nobody reads it any more
+                if unqueue(payload, sealer=sealer).to == to:
+                    forgotten += outbox.cancel(session, message_id)
+        after = rows[-1][0]
+    return forgotten
+
+
+def forget_later(session: Session, *, to: str, sealer: Sealer, at: datetime) -> None:
+    """Have what the mailer keeps of letters to this address removed at that time."""
+    outbox.put(session, FORGET_TOPIC, sealer.seal_system(to.encode(), _FORGET_CONTEXT), now=at)
+
+
+def forgotten_address(payload: bytes, *, sealer: Sealer) -> str:
+    """Return the address that `forget_later` sealed."""
+    return sealer.open_system(payload, _FORGET_CONTEXT).decode()
+
+
 def compose(mail: Mail, *, sender: str, now: datetime) -> EmailMessage:
     """Return `mail` as an RFC 5322 message; addresses and subjects with line breaks are refused."""
     message = EmailMessage()
@@ -141,6 +176,9 @@ class SMTPMailer:
                 raise AddressRefused(code) from None
             raise Unavailable("mail server", type(error).__name__) from None
 
+    async def forget(self, address: str) -> None:
+        """Nothing is kept here: what was sent is in the hands of who got it."""
+
 
 def _refused_for_good(error: Exception) -> int | None:
     """Return the server's answer if it means that no mail will ever reach the address (RFC 5321 §4.2.3)."""
@@ -166,6 +204,17 @@ class LocalMailer:
         message = compose(mail, sender=self._sender, now=now)
         await asyncio.to_thread(self._write, message.as_bytes())
         print(f"mail: {mail.subject} — read it at {self._outbox_url}", flush=True)  # noqa: T201 - the console is this mailer's second outlet
+
+    async def forget(self, address: str) -> None:
+        """Remove the letters to this address."""
+        await asyncio.to_thread(self._remove, address)
+
+    def _remove(self, address: str) -> None:
+        for path in self._folder.glob("*.eml"):
+            with path.open("rb") as file:
+                message = email.message_from_binary_file(file, policy=email.policy.default)
+            if address in {one.addr_spec for one in message["To"].addresses}:
+                path.unlink(missing_ok=True)
 
     def _write(self, content: bytes) -> None:
         path = self._folder / f"{new_id()}.eml"

@@ -47,6 +47,10 @@ class OutboundRefused(GatehouseError):
     """A request was not sent, or its answer not read, because it goes beyond what is allowed."""
 
 
+class OutboundTooSlow(OutboundRefused):
+    """The answer did not come in time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound:
     """Opens clients for one reach."""
@@ -148,7 +152,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
                 addresses = await self._resolve(host, request.url.port or _port(request.url.scheme))
                 answer = await self._ask(request, addresses)
         except TimeoutError:
-            raise OutboundRefused(f"no answer within {WHOLE_SECONDS:.0f} seconds") from None
+            raise OutboundTooSlow(f"no answer within {WHOLE_SECONDS:.0f} seconds") from None
         if answer.headers.get("content-encoding", "identity").lower() != "identity":
             await answer.aclose()
             raise OutboundRefused("the answer is packed, which was not asked for")
@@ -212,7 +216,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
                 async with asyncio.timeout_at(self._deadline):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                raise OutboundRefused(f"the answer took longer than {WHOLE_SECONDS:.0f} seconds") from None
+                raise OutboundTooSlow(f"the answer took longer than {WHOLE_SECONDS:.0f} seconds") from None
             if chunk is None:
                 return
             size += len(chunk)

@@ -9,9 +9,11 @@ with its last error, for an operator to see.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text, update
+from sqlalchemy import ColumnElement, Index, LargeBinary, Uuid, delete, insert, literal, text, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, col, func, select
 
 from registry.kernel.database import Table, UTCDateTime
@@ -61,6 +63,22 @@ def put(session: Session, topic: str, payload: bytes, *, now: datetime) -> UUID:
     """Bring about `topic` once the transaction has committed."""
     (message_id,) = put_all(session, topic, [(payload, now)])
     return message_id
+
+
+def put_if(
+    session: Session, topic: str, payload: bytes, condition: ColumnElement[bool], *, now: datetime
+) -> None:
+    """Bring about `topic` once the transaction has committed, if `condition` holds: one statement for both."""
+    values: dict[str, ColumnElement[Any]] = {
+        "id": literal(new_id(), Uuid()),
+        "topic": literal(topic),
+        "payload": literal(payload, LargeBinary()),
+        "created_at": literal(now, UTCDateTime()),
+        "available_at": literal(now, UTCDateTime()),
+        "attempts": literal(0),
+    }
+    row = select_columns(*values.values()).where(condition)
+    session.exec(insert(OutboxMessage).from_select(list(values), row))
 
 
 def put_all(session: Session, topic: str, payloads: Sequence[tuple[bytes, datetime]]) -> Sequence[UUID]:
@@ -114,6 +132,26 @@ def complete(session: Session, message: Message, *, now: datetime) -> None:
         .where(col(OutboxMessage.id) == message.id)
         .values(done_at=now, payload=b"", last_error=None)
     )
+
+
+def list_unfinished(
+    session: Session, topic: str, *, after: UUID | None, limit: int
+) -> Sequence[tuple[UUID, bytes]]:
+    """Return id and payload of messages that are not delivered, given up or not, strictly after `after`."""
+    statement = select(OutboxMessage.id, OutboxMessage.payload).where(
+        OutboxMessage.topic == topic, col(OutboxMessage.done_at).is_(None)
+    )
+    if after is not None:
+        statement = statement.where(OutboxMessage.id > after)
+    return session.exec(statement.order_by(col(OutboxMessage.id)).limit(limit)).all()
+
+
+def cancel(session: Session, message_id: UUID) -> bool:
+    """Take back a message that is not delivered; False if it is by now."""
+    result = session.exec(
+        delete(OutboxMessage).where(col(OutboxMessage.id) == message_id, col(OutboxMessage.done_at).is_(None))
+    )
+    return result.rowcount == 1
 
 
 def fail(session: Session, message: Message, *, error: str, now: datetime) -> None:

@@ -32,6 +32,13 @@ async def run_periodically(
             await asyncio.sleep(seconds)
 
 
+def wait_for_others(session: Session, lock: int) -> None:
+    """Return once nobody is at the work with this lock; until the commit nobody begins it."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
+
+
 def _run_once(session: Session, work: Callable[[Session], int], lock: int) -> int:
     connection = session.connection()
     if connection.dialect.name == "postgresql":

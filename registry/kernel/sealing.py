@@ -20,10 +20,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, update
+from sqlalchemy import ColumnElement, delete, func, insert, update
 from sqlmodel import Field, Session, col, select
 
+from registry.kernel.among import is_among
 from registry.kernel.database import Table, UTCDateTime
+from registry.kernel.inserting import insert_many
 from registry.kernel.key_tokens import KeyToken
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 
@@ -41,11 +43,7 @@ class SealingKey(Table, table=True):
     created_at: datetime = Field(sa_type=UTCDateTime)
 
 
-_SELECT_KEYS = (
-    select(SealingKey.subject_id, SealingKey.wrapped)
-    .where(col(SealingKey.subject_id).in_(bindparam("subject_ids", expanding=True)))
-    .order_by(col(SealingKey.subject_id))
-)
+_SELECT_KEYS = select(SealingKey.subject_id, SealingKey.wrapped).order_by(col(SealingKey.subject_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,24 @@ class Sealer:
         session.exec(insert(SealingKey).values(subject_id=subject_id, wrapped=wrapped, created_at=now))
         return SubjectKey(self._current.key_id, AESGCM(key))
 
+    def new_subject_keys(
+        self, session: Session, subject_ids: Sequence[UUID], *, now: datetime
+    ) -> "dict[UUID, SubjectKey]":
+        """Create the data keys of several people at once."""
+        keys = {subject_id: AESGCM.generate_key(256) for subject_id in subject_ids}
+        rows = [
+            {
+                "subject_id": subject_id,
+                "wrapped": _seal(
+                    self._current.key_id, self._current.wrapping, key, b"subject:" + subject_id.bytes
+                ),
+                "created_at": now,
+            }
+            for subject_id, key in keys.items()
+        ]
+        insert_many(session, SealingKey, rows)
+        return {one: SubjectKey(self._current.key_id, AESGCM(key)) for one, key in keys.items()}
+
     def find_subject_key(self, session: Session, subject_id: UUID) -> "SubjectKey | None":
         """Return the data key of a person, or None after erasure."""
         wrapped = session.exec(
@@ -110,7 +126,8 @@ class Sealer:
         """Return the data keys of several people; erased ones are absent."""
         if not subject_ids:
             return {}
-        rows = session.connection().execute(_SELECT_KEYS, {"subject_ids": list(subject_ids)})
+        wanted = _SELECT_KEYS.where(is_among(session, SealingKey.subject_id, subject_ids))
+        rows = session.connection().execute(wanted)
         return {subject_id: self._unwrap(subject_id, wrapped) for subject_id, wrapped in rows}
 
     def destroy_subject_key(self, session: Session, subject_id: UUID) -> None:

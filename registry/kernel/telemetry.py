@@ -29,6 +29,11 @@ DECISIONS = Counter(
 )
 ACCEPTANCES = Counter("gatehouse_acceptances_total", "Acceptances recorded.", registry=METRICS)
 URLS_ISSUED = Counter("gatehouse_urls_issued_total", "Presigned URLs issued.", registry=METRICS)
+PDF_CERTIFICATE_ENDS = Gauge(
+    "gatehouse_pdf_certificate_ends",
+    "When the certificate that signs receipts as PDF ends, POSIX seconds; 0 if none is set.",
+    registry=METRICS,
+)
 LEDGER_SIZE = Gauge("gatehouse_ledger_size", "Entries in the last published checkpoint.", registry=METRICS)
 COSIGNATURES = Counter(
     "gatehouse_cosignatures_total",
@@ -46,6 +51,12 @@ OUTBOX_FAILURES = Counter(
     "gatehouse_outbox_failures_total",
     "Failed attempts to deliver an outbox message.",
     ["topic"],
+    registry=METRICS,
+)
+DESTROYED = Counter(
+    "gatehouse_destroyed_rows_total",
+    "Rows whose personal part was destroyed because its time was over.",
+    ["what"],
     registry=METRICS,
 )
 BACKLOG = CollectorRegistry()

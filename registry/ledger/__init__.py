@@ -5,6 +5,7 @@ was appended under a signed checkpoint within the maximum merge delay.
 """
 
 from registry.ledger.domain import (
+    DISCREPANCIES_MAX,
     MAX_MERGE_DELAY_SECONDS,
     Discrepancy,
     Entry,
@@ -55,6 +56,7 @@ from registry.ledger.signing import (
 from registry.ledger.tree import hash_leaf
 
 __all__ = [
+    "DISCREPANCIES_MAX",
     "MAX_MERGE_DELAY_SECONDS",
     "Discrepancy",
     "Entry",

@@ -108,7 +108,7 @@ async def site(world: World, tmp_path: Path, more_settings: dict[str, Any]) -> A
         master_key=MASTER_SECRET.hex(),
         worker_inline=False,
         contact=CONTACT,
-        **more_settings,
+        **{"hub_endpoint": "http://127.0.0.1:9", **more_settings},
     )
     assert world.store is not None
     parts = build_parts(settings, store=world.store, database=world.database, clock=world.clock)

@@ -1,12 +1,53 @@
 """What a request to a route has to bring before anybody asks who sent it: bodies, forms and queries."""
 
+import hashlib
 from typing import Any
 from urllib.parse import urlencode
 
 LICENSE = "sample-openrail-m@1.0"
 FILES = [{"path": "README.md", "sha256": "0" * 64, "size": 1}]
+ACT = {
+    "texts": [{"ticket": "x.y", "text_sha256": "sha256:0"}],
+    "typed_name": "Mara",
+    "typed_sentence": "I accept",
+    "answers": {},
+}
 BODIES: dict[str, Any] = {
     "POST /api/models/{publisher}/{name}/paths-info/{revision}": lambda _: {"paths": ["README.md"]},
+    "POST /api/models/{publisher}/{name}/user-access-request/handle": lambda _: {
+        "user": "applicant@people.example",
+        "status": "rejected",
+    },
+    "POST /api/models/{publisher}/{name}/user-access-request/grant": lambda _: {
+        "user": "applicant@people.example"
+    },
+    "POST /api/models/{publisher}/{name}/user-access-request/batch": lambda _: {
+        "status": "rejected",
+        "requests": [{"user": "applicant@people.example"}],
+    },
+    "PUT /api/models/{publisher}/{name}/settings": lambda _: {},
+    "POST /api/models/{publisher}/{name}/commit/{revision}": lambda _: {
+        "key": "header",
+        "value": {"summary": "x"},
+    },
+    "POST /api/models/{publisher}/{name}/preupload/{revision}": lambda _: {
+        "files": [{"path": "config.json", "size": 2}]
+    },
+    "POST /api/models/{publisher}/{name}/branch/{revision}": lambda _: {},
+    "POST /api/models/{publisher}/{name}/tag/{revision}": lambda _: {"tag": "v9"},
+    "POST /api/repos/move": lambda _: {"fromRepo": "quarry/auto-1b", "toRepo": "quarry/other"},
+    "POST /api/repos/create": lambda _: {"name": "auto-1b", "organization": "quarry", "type": "model"},
+    "POST /api/validate-yaml": lambda _: {"content": "# A card", "repoType": "model"},
+    # Bytes that everybody has, so that the object store is not asked.
+    "POST /{publisher}/{model}/info/lfs/objects/batch": lambda _: {
+        "operation": "upload",
+        "objects": [{"oid": hashlib.sha256().hexdigest(), "size": 0}],
+    },
+    "POST /{publisher}/{model}/info/lfs/objects/{upload_id}/complete": lambda _: {},
+    "POST /{publisher}/{model}/info/lfs/objects/verify": lambda _: {
+        "oid": hashlib.sha256().hexdigest(),
+        "size": 0,
+    },
     "POST /api/v1/licenses": lambda _: {
         "slug": "sample-other",
         "number": "1.0",
@@ -18,6 +59,12 @@ BODIES: dict[str, Any] = {
         "outcome": "confirmed",
         "compared_with": "1.0",
     },
+    "POST /api/v1/models/{publisher}/{name}/acceptance": lambda _: {
+        "act": ACT,
+        "challenge": "x.y",
+        "signature": "none",
+    },
+    "POST /api/v1/models/{publisher}/{name}/acceptance/declaration": lambda _: ACT,
     "POST /api/v1/models/{publisher}/{name}/bases/restrictions/plan": lambda _: {
         "card": "# A card",
         "licenses": ["sample-openrail-m@1.0"],
@@ -36,10 +83,20 @@ BODIES: dict[str, Any] = {
         "base": "quarry/auto-1b",
         "reason": "x",
     },
+    "POST /api/v1/models/{publisher}/{name}/acceptors": lambda _: {
+        "source": "csv",
+        "rows": [{"line": 2, "email": "a@b.example"}],
+    },
+    "POST /api/v1/models/{publisher}/{name}/acceptors/invitations": lambda _: {"dry_run": True},
     "PUT /api/v1/models/{publisher}/{name}/gate": lambda _: {"mode": "auto", "licenses": [LICENSE]},
     "PUT /api/v1/models/{publisher}/{name}/gate/sharing": lambda _: {"model": "quarry/auto-1b"},
     "POST /api/v1/models/{publisher}/{name}/releases": lambda _: {"files": FILES},
     "POST /api/v1/models/{publisher}/{name}/uploads": lambda _: {"files": [{"sha256": "0" * 64, "size": 1}]},
+    "POST /api/v1/models/{publisher}/{name}/hub": lambda _: {"repository": "hf-org/hf-model"},
+    "POST /api/v1/publishers/{publisher}/hub-token": lambda _: {"token": "hf_" + "t" * 34},
+    "POST /api/v1/publishers/{publisher}/webhooks": lambda _: {"url": "https://hooks.example/other"},
+    "PUT /api/v1/publishers/{publisher}/webhooks/{webhook_id}": lambda _: {"on": False},
+    "POST /api/v1/publishers/{publisher}/webhooks/{webhook_id}/rotate": lambda _: {"overlap_hours": 1},
     "POST /api/v1/models/{publisher}/{name}/must-updates": lambda things: {
         "release": "1" * 40,
         "replacement": "2" * 40,
@@ -76,6 +133,7 @@ ASKED = {
     "code_challenge_method": "S256",
 }
 FORMS: dict[str, dict[str, str]] = {
+    "/manage/{publisher}/imports/invitations": {"model": "auto-1b"},
     "/authorize": {**ASKED, "decision": "allow"},
     "/licenses/{slug}/{number}/second-person": {"do": "confirm", "compared_with": "1.0"},
     "/requests/{request_id}/{event}": {"note": "because"},
@@ -92,8 +150,11 @@ QUERIES = {
     "/authorize": f"?{urlencode(ASKED)}",
     "/api/v1/audit/acceptances": "?publisher=quarry",
     "/api/v1/audit/bundle": "?publisher=quarry",
+    "/api/v1/audit/imports": "?publisher=quarry",
     "/api/v1/audit/holders": "?publisher=quarry&model=auto-1b",
     "/api/v1/audit/downloads": "?publisher=quarry",
+    "/api/v1/audit/downloads/{record_id}/proof": "?publisher=quarry",
+    "/api/v1/audit/person": "?publisher=quarry&person=nobody@else.example&reason=asked+by+a+court",
     "/api/v1/ledger/consistency": "?from=1&to=1",
     "/api/v1/ledger/proof": "?index=0",
     "/api/v1/licenses/{slug}/compare": "?from=1.0&to=1.0",

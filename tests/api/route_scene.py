@@ -17,10 +17,8 @@ from registry import catalog, identity
 from registry.access import requesting, templates
 from registry.access import service as access_service
 from registry.access.requesting import Office
-from registry.catalog import must_updates
 from registry.catalog.domain import GateMode, Role, UploadState
 from registry.catalog.tables import Upload
-from registry.delivery.tables import UpdateNotice
 from registry.identity import organisation_group_store, organisations, service_accounts
 from registry.identity.ci_domain import Issuer, IssuerKind, NewRule
 from registry.identity.ci_exchange import create_rule
@@ -30,16 +28,17 @@ from registry.identity.service_account_domain import NewToken
 from registry.identity.tables import Person, WebSession
 from registry.kernel.database import Database
 from registry.kernel.identifiers import new_id
-from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import csrf_token
 from registry.parts import build_parts
 from registry.settings import Settings
+from tests.api.route_furniture import add_webhook, decide, mark_release, must
 from tests.api.route_requests import BODIES, FORMS, LICENSE, QUERIES
 from tests.api.route_table import SESSIONS, TOKENS, Row
 from tests.applications import application
 from tests.clock import SettableClock
+from tests.integration.acceptances.imports import send_report
 from tests.servers.dns import DNSServer
-from tests.world import ANSWERS, BASE_URL, CARD, MASTER_SECRET, TEXT_10, World, presigning_store
+from tests.world import ANSWERS, BASE_URL, MASTER_SECRET, TEXT_10, World, presigning_store
 
 STATES = ("auto", "manual", "closed", "private", "absent")
 BROWSER = "browser-without-a-session"
@@ -107,6 +106,8 @@ class Matrix:
             given["person_id"] = str(self.principals["holder"].person_id)
         if "service-accounts" in row.path:
             given["token_id"] = given["account token id"]
+        if "/info/lfs/" in row.path:
+            given["model"] = f"{state}-1b.git"
         if row.path.startswith("/static/"):
             given["name"] = "gatehouse.css"
         if row.path.startswith("/ledger/tile/"):
@@ -137,6 +138,7 @@ async def open_matrix(file: Path, template: Path, clock: SettableClock) -> Async
         worker_inline=False,
         operators=("operator@registry.example",),
         dns_servers=(resolver.address,),
+        hub_endpoint="http://127.0.0.1:9",
     )
     assert world.store is not None
     principals = {
@@ -218,7 +220,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
     }
     for mode in (GateMode.MANUAL, GateMode.CLOSED):
         demand = catalog.GateDemand(mode=mode, licenses=(LICENSE,), fields=models[mode].gate.fields)
-        _must(
+        must(
             world.write(
                 catalog.change_gate,
                 publisher="quarry",
@@ -231,10 +233,10 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
     receipt = world.accept(holder, models["auto"])
     world.restricting("waiting-m", by=owner)
     world.restricting("waiting-m", number="1.0.1", change_class="editorial", by=owner)
-    mark = _mark_release(world, owner, publisher, people["holder"])
-    decision = _decide(world, owner)
+    mark = mark_release(world, owner, publisher, people["holder"])
+    decision = decide(world, owner)
     world.accept(people["applicant"], models["manual"])
-    request = _must(
+    request = must(
         world.write(
             requesting.ask,
             office=_office(world, people["applicant"]),
@@ -244,7 +246,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
             note="for my thesis",
         )
     )
-    template = _must(
+    template = must(
         world.write(
             templates.add_template,
             office=_office(world, owner),
@@ -253,7 +255,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
             text="Thanks.",
         )
     )
-    block = _must(
+    block = must(
         world.write(
             access_service.block_person,
             publisher="quarry",
@@ -264,7 +266,7 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
             now=now,
         )
     )
-    organisation = _must(
+    organisation = must(
         world.write(organisations.found_organisation, name="Nordlab", principal=holder, now=now)
     )
     group = OrganisationGroup(
@@ -285,10 +287,9 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         claimed_by=holder.person_id,
         claimed_at=now,
     )
-    domain_id = str(domain.id)
     world.write(lambda session: session.add(domain))
     issuer = Issuer(kind=IssuerKind.GITHUB, url="https://ci.example")
-    rule = _must(
+    rule = must(
         world.write(
             create_rule,
             principal=holder,
@@ -303,12 +304,12 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
             now=now,
         )
     )
-    account = _must(
+    account = must(
         world.write(
             service_accounts.make_account, name="cluster", organisation_id=None, principal=holder, now=now
         )
     )
-    made = _must(
+    made = must(
         world.write(
             service_accounts.create_token,
             account_id=account.id,
@@ -339,20 +340,22 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         started_at=now,
         finished_at=now,
     )
-    upload_id = str(upload.id)
     world.write(lambda session: session.add(upload))
     world.integrate()
+    downloaded: Any = world.resolve(world.token(holder), model="auto-1b")
     return {
+        "record_id": str(downloaded.record_id),
         "acceptance_id": str(receipt.id),
         "account token": made[1],
         "account token id": str(made[0].id),
         "account_id": str(account.id),
         "act": "suspend",
+        **add_webhook(world, owner),
         "mark_id": str(mark.id),
         "decision_id": str(decision.id),
         "block_id": str(block.id),
         "code": "license-not-accepted",
-        "domain_id": domain_id,
+        "domain_id": str(domain.id),
         "event": "withdraw",
         "group_id": str(group.id),
         "identity_id": str(new_id()),
@@ -362,10 +365,12 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         "number": "1.0",
         "organisation_id": str(organisation.id),
         "passkey_id": str(new_id()),
+        "key_id": str(new_id()),
         "path": "model.safetensors",
         "person_id": str(people["stranger"].person_id),
         "provider_id": "nowhere",
         "publisher": "quarry",
+        "report_id": str(send_report(world, "somebody@lab.example", name="auto-1b")),
         "request_id": str(request.id),
         "rest": "main",
         "revision": "main",
@@ -376,62 +381,12 @@ def _furnish(world: World, people: dict[str, Principal]) -> dict[str, str]:
         "template_id": str(template.id),
         "token_id": str(token[0].id),
         "topic": "anything",
-        "upload_id": upload_id,
+        "upload_id": str(upload.id),
     }
-
-
-def _mark_release(world: World, owner: Principal, publisher: Any, holder: Principal) -> must_updates.Mark:
-    """Mark the first release of a model with two; the holder is told."""
-
-    def released(readme: bytes) -> str:
-        files = {"README.md": readme, "model.safetensors": b"\x00weights of auto-1b\xff" * 64}
-        world.release(owner, publisher, name="auto-1b", files=files)
-        release = world.read(catalog.find_current_release, model_id=world.model(owner, name="auto-1b").id)
-        assert release is not None
-        commit: str = release.commit
-        return commit
-
-    old, new = released(CARD), released(CARD + b"Mended.\n")
-    demand = must_updates.Demand(
-        commit=old, replacement=new, update_by=world.now + timedelta(days=30), reason="leaks training data"
-    )
-    mark: must_updates.Mark = _must(
-        world.write(
-            must_updates.mark_release,
-            publisher="quarry",
-            name="auto-1b",
-            demand=demand,
-            principal=owner,
-            now=world.now,
-        )
-    )
-    told = UpdateNotice(
-        must_update_id=mark.id, person_id=holder.person_id, told_at=world.now, downloaded=True
-    )
-    world.write(lambda session: session.add(told))
-    return mark
-
-
-def _decide(world: World, owner: Principal) -> Any:
-    """A decision at a base about a model that is not there."""
-    return _must(
-        world.equivalent(
-            owner,
-            "quarry/auto-1b",
-            model="meadow/made-1b",
-            base_license="sample-openrail-m@1.0",
-            own_license=world.restricting("other-m"),
-        )
-    )
 
 
 def _office(world: World, person: Principal) -> Office:
     return Office(principal=person, sealer=world.sealer, base_url=BASE_URL, now=world.now)
-
-
-def _must(outcome: Any) -> Any:
-    assert not isinstance(outcome, Refusal), outcome
-    return outcome
 
 
 def _rows(file: Path) -> dict[str, str]:

@@ -8,15 +8,8 @@ without a route. Under a private model the audience shrinks to those who may kno
 from dataclasses import dataclass
 
 SESSIONS = (
-    "stranger",
-    "applicant",
-    "holder",
-    "rival",
-    "auditor",
-    "reviewer",
-    "maintainer",
-    "owner",
-    "operator",
+    *("stranger", "applicant", "holder", "rival", "auditor"),
+    *("reviewer", "maintainer", "owner", "operator"),
 )
 """People in a browser. `rival` owns another publisher; `auditor` to `owner` are staff of the one asked about."""
 TOKENS = (
@@ -45,6 +38,7 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "people": frozenset((*SESSIONS, *TOKENS)) - {"account:read"},
     "no account": frozenset(CALLERS) - {"unknown token", "account:read"},
     "readers": frozenset((*SESSIONS, "holder:read", "owner:read")),
+    "signing": frozenset({"holder:read", "owner:read"}),
     "its person": frozenset({"holder"}),
     "its caller": frozenset({"holder", "holder:read"}),
     "request": frozenset({"applicant", "reviewer", "maintainer", "owner", "owner:audit", "owner:review"}),
@@ -77,9 +71,16 @@ AUDIENCES: dict[str, frozenset[str]] = {
     "hub": frozenset(CALLERS) - {"unknown token"},
     "hub/private": frozenset(TOKENS),  # the Hub's clients send no cookies
     "hub right": frozenset({"holder:read", "account:read"}),
+    "hub queue": frozenset({"owner:audit", "owner:review"}),
+    "hub reviewer": frozenset({"owner:review"}),
+    "hub reviewer/closed": frozenset(),  # nobody waits there
+    "hub reviewer for each": frozenset({"owner:review"}),
+    "hub report": frozenset({"owner:audit"}),
+    "hub report/manual": frozenset({"owner:audit", "owner:review"}),
     "hub right/manual": frozenset(),
     "hub right/closed": frozenset(),
     "publishing token": frozenset({"owner:publish"}),
+    "publishing tokens": frozenset({"owner:publish", "rival:publish"}),
     "accepting": frozenset(SESSIONS),
     "accepting/auto": frozenset({*SESSIONS, "holder:read"}),  # is told that nothing is left to accept
     "marks": frozenset(),
@@ -149,15 +150,32 @@ POST   /api/models/{publisher}/{name}/paths-info/{revision}     hub +quiet
 GET    /api/models/{publisher}/{name}/refs                      hub
 GET    /api/models/{publisher}/{name}/revision/{revision}       hub
 GET    /api/models/{publisher}/{name}/tree/{rest}               hub
+GET    /api/models/{publisher}/{name}/user-access-request/{status}      hub queue with status=pending +record
+POST   /api/models/{publisher}/{name}/user-access-request/handle        hub reviewer
+POST   /api/models/{publisher}/{name}/user-access-request/grant         hub reviewer
+POST   /api/models/{publisher}/{name}/user-access-request/batch         hub reviewer for each +quiet
+POST   /api/models/{publisher}/{name}/user-access-request/cancel        nobody
+PUT    /api/models/{publisher}/{name}/settings                          publishing token +quiet
 GET    /api/models/{publisher}/{name}/{rest}                    nobody
-POST   /api/repos/create                                        nobody
+POST   /api/models/{publisher}/{name}/commit/{revision}         publishing token +quiet
+POST   /api/models/{publisher}/{name}/preupload/{revision}      publishing token +quiet
+POST   /api/models/{publisher}/{name}/branch/{revision}         publishing token +quiet
+DELETE /api/models/{publisher}/{name}/branch/{revision}         publishing token
+POST   /api/models/{publisher}/{name}/tag/{revision}            publishing token
+DELETE /api/models/{publisher}/{name}/tag/{revision}            publishing token
+POST   /api/repos/create                                        publishing token +quiet
+DELETE /api/repos/delete                                        publishing tokens
+POST   /api/repos/move                                          publishing token
 GET    /api/spaces                                              nobody
 GET    /api/spaces/{rest}                                       nobody
 GET    /api/telemetry/{topic}                                   everybody
 GET    /api/v1/audit/acceptances                                records or token +record
 GET    /api/v1/audit/bundle                                     records or token +record
 GET    /api/v1/audit/downloads                                  records or token +record
+GET    /api/v1/audit/downloads/{record_id}/proof                records or token +record
 GET    /api/v1/audit/holders                                    records or token +record
+GET    /api/v1/audit/imports                                    records or token +record
+GET    /api/v1/audit/person                                     records or token +record
 GET    /api/v1/keys                                             known
 GET    /api/v1/ledger/checkpoints                               known
 GET    /api/v1/ledger/consistency                               known
@@ -172,6 +190,9 @@ GET    /api/v1/licenses/{slug}/{number}/second-person           known
 POST   /api/v1/licenses/{slug}/{number}/second-person           second person with slug=waiting-m number=1.0.1
 GET    /api/v1/models                                           known
 GET    /api/v1/models/{publisher}/{name}                        known
+GET    /api/v1/models/{publisher}/{name}/acceptance             readers
+POST   /api/v1/models/{publisher}/{name}/acceptance             signing
+POST   /api/v1/models/{publisher}/{name}/acceptance/declaration signing
 GET    /api/v1/models/{publisher}/{name}/access                 known
 GET    /api/v1/models/{publisher}/{name}/bases                  known
 GET    /api/v1/models/{publisher}/{name}/bases/restrictions     known
@@ -180,10 +201,27 @@ POST   /api/v1/models/{publisher}/{name}/bases/removals         nobody
 GET    /api/v1/models/{publisher}/{name}/equivalences           staff or read
 POST   /api/v1/models/{publisher}/{name}/equivalences           maintainer
 POST   /api/v1/models/{publisher}/{name}/equivalences/{decision_id}/end  decisions
+GET    /api/v1/models/{publisher}/{name}/hub                    maintainer or token
+POST   /api/v1/models/{publisher}/{name}/hub                    maintainer or token
+POST   /api/v1/models/{publisher}/{name}/hub/apply              maintainer or token
+GET    /api/v1/models/{publisher}/{name}/hub/plan               maintainer or token
+POST   /api/v1/models/{publisher}/{name}/hub/unlink             maintainer or token
+POST   /api/v1/publishers/{publisher}/hub-token                 maintainer or token
+GET    /api/v1/publishers/{publisher}/webhooks                  maintainer or token
+POST   /api/v1/publishers/{publisher}/webhooks                  maintainer or token
+GET    /api/v1/publishers/{publisher}/webhooks/{webhook_id}     maintainer or token
+PUT    /api/v1/publishers/{publisher}/webhooks/{webhook_id}     maintainer or token
+POST   /api/v1/publishers/{publisher}/webhooks/{webhook_id}/end  maintainer or token
+POST   /api/v1/publishers/{publisher}/webhooks/{webhook_id}/rotate  maintainer or token
+POST   /api/v1/publishers/{publisher}/webhooks/{webhook_id}/test  maintainer or token
+GET    /api/v1/publishers/{publisher}/webhooks/{webhook_id}/deliveries  maintainer or token
+POST   /api/v1/publishers/{publisher}/webhooks/{webhook_id}/deliveries/{delivery_id}/replay  maintainer or token +quiet
 GET    /api/v1/models/{publisher}/{name}/must-updates           known
 POST   /api/v1/models/{publisher}/{name}/must-updates           maintainer
 POST   /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/end  marks
 GET    /api/v1/models/{publisher}/{name}/must-updates/{mark_id}/holders  mark records +record
+POST   /api/v1/models/{publisher}/{name}/acceptors              maintainer or token
+POST   /api/v1/models/{publisher}/{name}/acceptors/invitations  maintainer or token +quiet
 PUT    /api/v1/models/{publisher}/{name}/gate                   maintainer
 PUT    /api/v1/models/{publisher}/{name}/gate/sharing           maintainer
 DELETE /api/v1/models/{publisher}/{name}/gate/sharing           maintainer
@@ -204,6 +242,7 @@ POST   /api/v1/publishers/{publisher}/roles                     owner or token
 DELETE /api/v1/publishers/{publisher}/roles/{role_id}           owner or token
 GET    /api/v1/receipts                                         readers
 GET    /api/v1/receipts/{acceptance_id}                         its caller +record
+GET    /api/v1/receipts/{acceptance_id}/pdf                     its caller +record
 GET    /api/v1/requests                                         readers
 GET    /api/v1/requests/{request_id}                            request +record
 POST   /api/v1/requests/{request_id}/{event}                    reviewer with event=take
@@ -224,7 +263,7 @@ POST   /api/v1/uploads/{upload_id}/complete                     maintainer or to
 POST   /api/v1/uploads/{upload_id}/parts                        maintainer or token
 GET    /api/v1/whoami                                           known
 GET    /api/v1/whoami/models                                    known
-POST   /api/validate-yaml                                       nobody
+POST   /api/validate-yaml                                       publishing tokens +quiet
 GET    /api/whoami-v2                                           tokens
 GET    /authorize                                               signed in
 POST   /authorize                                               signed in
@@ -235,6 +274,8 @@ POST   /device                                                  nobody +record
 POST   /device/decide                                           nobody +record
 GET    /favicon.ico                                             known
 GET    /favicon.svg                                             known
+GET    /imported                                                nobody
+POST   /imported                                                nobody
 GET    /health/live                                             known
 GET    /health/ready                                            known
 GET    /inbox                                                   signed in
@@ -258,6 +299,7 @@ GET    /manage/{publisher}                                      staff
 GET    /manage/{publisher}/acceptances                          records or token +record
 GET    /manage/{publisher}/acceptances.csv                      records or token +record
 GET    /manage/{publisher}/acceptances.jsonl                    records or token +record
+GET    /manage/{publisher}/acceptances.parquet                  records or token +record
 GET    /manage/{publisher}/blocks                               maintainer +record
 POST   /manage/{publisher}/blocks                               maintainer
 POST   /manage/{publisher}/blocks/{block_id}/end                maintainer
@@ -266,7 +308,16 @@ POST   /manage/{publisher}/decisions                            staff
 GET    /manage/{publisher}/downloads                            records or token +record
 GET    /manage/{publisher}/downloads.csv                        records or token +record
 GET    /manage/{publisher}/downloads.jsonl                      records or token +record
+GET    /manage/{publisher}/downloads.parquet                    records or token +record
+GET    /manage/{publisher}/holders                              records or token
+GET    /manage/{publisher}/imports                              maintainer
+POST   /manage/{publisher}/imports                              maintainer
+POST   /manage/{publisher}/imports/invitations                  maintainer +quiet
+GET    /manage/{publisher}/imports/{report_id}                  maintainer
+POST   /manage/{publisher}/imports/{report_id}                  maintainer
 GET    /manage/{publisher}/looks                                looks
+GET    /manage/{publisher}/models/{name}/hub                    maintainer
+POST   /manage/{publisher}/models/{name}/hub/{act}              maintainer with act=unlink +quiet
 GET    /manage/{publisher}/requests                             reviewer in a browser +record
 POST   /manage/{publisher}/requests/templates                   reviewer in a browser
 POST   /manage/{publisher}/requests/templates/{template_id}/remove  reviewer in a browser
@@ -299,7 +350,14 @@ GET    /problems                                                known
 GET    /problems/{code}                                         known
 GET    /records                                                 signed in
 GET    /records/export.json                                     signed in
+GET    /records/erasure                                         signed in
+POST   /records/erasure                                         signed in
+POST   /records/erasure/back                                    signed in +quiet
+GET    /records/restriction                                     signed in
+POST   /records/restriction                                     signed in
+POST   /records/restriction/back                                signed in +quiet
 GET    /records/{acceptance_id}                                 its records +record
+GET    /records/{acceptance_id}/share                           its caller +record
 POST   /records/{acceptance_id}/withdraw                        its person
 GET    /requests                                                signed in
 GET    /requests/{request_id}                                   request in a browser +record
@@ -323,6 +381,9 @@ GET    /settings/passkeys                                       signed in
 POST   /settings/passkeys                                       nobody
 POST   /settings/passkeys/asking                                signed in +quiet
 POST   /settings/passkeys/{passkey_id}/remove                   nobody
+GET    /settings/ssh-keys                                       signed in
+POST   /settings/ssh-keys                                       signed in
+POST   /settings/ssh-keys/{key_id}/remove                       nobody
 GET    /settings/service-accounts                               signed in
 POST   /settings/service-accounts                               signed in
 GET    /settings/service-accounts/{account_id}                  its person
@@ -358,6 +419,12 @@ GET    /{publisher}/{model}/acknowledge                         signed in
 POST   /{publisher}/{model}/acknowledge                         signed in
 GET    /{publisher}/{model}/accept                              accepting
 POST   /{publisher}/{model}/accept                              accepting
+POST   /{publisher}/{model}/accept/sign                         accepting
+POST   /{publisher}/{model}/ask-access                          hub right +quiet
+POST   /{publisher}/{model}/info/lfs/objects/batch              publishing token +quiet
+POST   /{publisher}/{model}/info/lfs/objects/verify             publishing token +quiet
+POST   /{publisher}/{model}/info/lfs/objects/{upload_id}/complete  nobody
+GET    /{publisher}/{model}/user-access-report                  hub report +record
 GET    /{publisher}/{model}/files                               known
 GET    /{publisher}/{model}/gate                                staff or read
 POST   /{publisher}/{model}/gate                                staff +quiet
@@ -365,6 +432,9 @@ POST   /{publisher}/{model}/gate/bases                          maintainer
 POST   /{publisher}/{model}/gate/sharing                        maintainer
 GET    /{publisher}/{model}/equivalences                        staff or read
 POST   /{publisher}/{model}/equivalences                        maintainer
+GET    /{publisher}/{model}/hub                                 signed in
+POST   /{publisher}/{model}/hub                                 signed in
+POST   /{publisher}/{model}/hub/back                            signed in +quiet
 GET    /{publisher}/{model}/license                             known
 GET    /{publisher}/{model}/must-updates                        staff or read
 POST   /{publisher}/{model}/must-updates                        maintainer

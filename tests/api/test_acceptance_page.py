@@ -6,7 +6,9 @@ from typing import Any
 
 from registry import catalog, licenses
 from registry.acceptances.kept import kept_of_acceptance
+from registry.access.kept import kept_of_request
 from registry.catalog.domain import GateMode
+from registry.kernel.retention import DEFAULTS
 from tests.api.conftest import Browser, Site
 from tests.world import CARD, TEXT_10, TEXT_11, World
 
@@ -28,9 +30,12 @@ async def test_the_accept_page_and_the_privacy_page_say_the_same_about_an_accept
         assert f"{on_form.what} read by {on_form.readers}; kept {on_form.kept}" in form
         for said in (on_privacy.what, on_privacy.why, on_privacy.readers, on_privacy.kept):
             assert said in privacy
+    for said in kept_of_request("the publisher", DEFAULTS):
+        assert said.kept in privacy
     assert "end of the text reached" in form
     assert "your browser's clock" in form
-    assert "6 years" not in form + privacy
+    assert "90 days, then deleted" in form
+    assert "6 years after you withdrew the acceptance" in form
 
 
 async def test_a_location_is_not_promised(site: Site) -> None:

@@ -6,12 +6,14 @@ import pytest
 from sqlmodel import select
 
 from registry import catalog
+from registry.acceptances.forgetting import forget_imports, list_imports_of
 from registry.audit import bundle
 from registry.catalog.domain import Command
 from registry.catalog.look_tables import Look
 from registry.client.verify_bundle import BundleVerification, verify_bundle
 from registry.identity.domain import Principal, Scope
 from tests.api.conftest import Site
+from tests.integration.acceptances.imports import bring_in, claimed, prove
 from tests.world import World
 
 PATH = "/api/v1/audit/bundle"
@@ -106,6 +108,77 @@ async def test_too_much_and_too_early_are_refused(
     refused = await site.api(PATH, token, publisher="quarry")
     assert (refused.status_code, refused.json()["code"]) == (422, "bundle-too-large")
     assert refused.json()["remedy"]
+
+
+async def test_imports_stand_in_it_as_what_they_are(site: Site, owner: Principal) -> None:
+    world = site.world
+    bring_in(world, claimed(), claimed("ben@uni.example"), claimed("gone@lab.example"))
+    mara = prove(world, world.person())
+    accepted = world.accept(mara, world.model(mara))
+    gone = world.read(list_imports_of, email="gone@lab.example", sealer=world.sealer)
+    world.write(forget_imports, import_ids=gone, sealer=world.sealer, now=world.now)
+    world.integrate()
+    data, outcome = await fetch(site, owner)
+    assert outcome.failure is None, outcome.failure
+    assert [one["jti"] for one in outcome.statements] == [str(accepted.id)]
+    assert [(one["grade"], one["text"]) for one in outcome.imports] == [("C", "unknown")] * 3
+    assert list(outcome.upgraded.values()) == [str(accepted.id)]
+    assert not any("email" in one for one in outcome.imports)
+    assert b"upgrades/" in data
+    _, whole = await fetch(site, owner, details="true")
+    assert sorted(str(one.get("email")) for one in whole.imports) == [
+        "None",
+        "ben@uni.example",
+        "mara@nordlab.example",
+    ]
+    looks = world.read(lambda session: session.exec(select(Look)).all())
+    assert sorted(look.what for look in looks) == ["acceptances", "acceptances", "imports"]
+
+
+async def test_imports_are_left_out_where_days_a_license_or_the_asker_say_so(
+    site: Site, owner: Principal
+) -> None:
+    bring_in(site.world, claimed())
+    site.world.integrate()
+    before = (site.world.now - timedelta(days=1)).date().isoformat()
+    today = site.world.now.date().isoformat()
+    for asked, count in (
+        ({"since": today, "until": today, "model": "quarry/quarry-15b"}, 1),
+        ({"until": before}, 0),
+        ({"license": "sample-openrail-m"}, 0),
+        ({"imports": "false"}, 0),
+    ):
+        _, outcome = await fetch(site, owner, **asked)
+        assert (outcome.failure, len(outcome.imports)) == (None, count), asked
+
+
+async def test_the_name_of_a_private_model_is_disclosed_for_imports_too(site: Site, owner: Principal) -> None:
+    world = site.world
+    publisher = world.read(
+        catalog.authorise, publisher="quarry", command=Command.SEE_PRIVATE, principal=owner
+    )
+    world.release(owner, publisher, name="hidden-1b", private=True)
+    bring_in(world, claimed(), name="hidden-1b")
+    world.integrate()
+    _, outcome = await fetch(site, owner)
+    assert outcome.failure is None, outcome.failure
+    (claims,) = outcome.imports
+    assert claims["scope"]["model"] == "quarry/hidden-1b"  # type: ignore[index]
+    assert "email" not in claims
+
+
+async def test_too_many_imports_are_said_to_be_these(
+    site: Site, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_in(site.world, claimed(), claimed("ben@uni.example"))
+    site.world.integrate()
+    monkeypatch.setattr(bundle, "MOST_IMPORTS", 1)
+    token = site.world.token(owner, Scope.AUDIT)
+    refused = await site.api(PATH, token, publisher="quarry")
+    assert (refused.status_code, refused.json()["code"]) == (422, "bundle-too-large")
+    assert "at most 1 imports" in refused.json()["detail"]
+    _, outcome = await fetch(site, owner, imports="false")
+    assert outcome.failure is None
 
 
 async def test_only_the_name_of_a_private_model_is_disclosed(site: Site, owner: Principal) -> None:

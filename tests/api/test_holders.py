@@ -1,8 +1,10 @@
 """Who held access to a model at a moment: API and command, for those who may read the records."""
 
 import csv
+import html
 import io
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -122,3 +124,41 @@ async def test_it_is_for_those_who_read_the_records(site: Site, owner: Principal
     assert (await site.api(PATH, world.token(owner, Scope.READ), **given)).status_code == 403
     stranger = world.token(world.person("rival@tarn.example"), Scope.AUDIT)
     assert (await site.api(PATH, stranger, **given)).status_code == 403
+
+
+async def test_the_page_asks_answers_names_people_and_leads_to_the_proofs(
+    site: Site, owner: Principal, clock: SettableClock
+) -> None:
+    world = site.world
+    browser = site.browser(owner)
+    asked = await browser.page("/manage/quarry/holders")
+    assert "Choose a model" in asked
+    assert world.read(lambda session: session.exec(select(Look)).all()) == []
+    mara = world.person()
+    accepted = world.accept(mara, world.model(owner))
+    world.integrate()
+    clock.advance(timedelta(hours=1))
+    page = await browser.page("/manage/quarry/holders", model="quarry-15b", at=clock.now().isoformat())
+    assert "mara@nordlab.example" in page
+    assert f'href="/records/{accepted.id}"' in page
+    assert 'href="/log/' in page
+    (look,) = world.read(lambda session: session.exec(select(Look)).all())
+    assert (look.looker_id, look.export) == (owner.person_id, False)
+    (link,) = re.findall(r'href="(/api/v1/audit/holders[^"]+format=csv)"', page)
+    export = await browser.get(html.unescape(link))
+    assert export.headers["content-type"].startswith("text/csv")
+    assert str(mara.person_id) in export.text
+    linked = await browser.page("/manage/quarry/acceptances")
+    assert 'href="/manage/quarry/holders"' in linked
+
+
+async def test_the_page_says_what_it_cannot_answer_and_is_for_readers_of_records(
+    site: Site, owner: Principal
+) -> None:
+    wrong = await site.browser(owner).get("/manage/quarry/holders", model="quarry-15b", at="<script>")
+    assert wrong.status_code == 422
+    assert "write a time such as" in wrong.text
+    assert "<script>" not in wrong.text
+    early = await site.browser(owner).get("/manage/quarry/holders", model="quarry-15b", at="2001-01-01")
+    assert "published after" in early.text
+    assert (await site.browser(site.world.person()).get("/manage/quarry/holders")).status_code == 403

@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from arro3.io import read_parquet
 from structlog.testing import capture_logs
 
 from registry import catalog
 from registry.identity.domain import Principal, Scope
+from registry.kernel.identifiers import new_id
 from tests.api.conftest import Site
 from tests.world import TEXT_11, World, asker, file_request
 
@@ -156,7 +158,7 @@ async def test_an_erased_person_stays_in_the_register_without_a_name(site: Site,
     person = world.person()
     world.accept(person, world.model(owner))
     world.database.write_now(lambda session: world.sealer.destroy_subject_key(session, person.person_id))
-    assert "Person erased" in await site.browser(owner).page(REGISTER)
+    assert "details not shown" in await site.browser(owner).page(REGISTER)
     (row,) = rows_of((await site.browser(owner).get(f"{REGISTER}.csv")).text)
     assert (row["name"], row["email"], row["answers"]) == ("", "", "")
     assert row["text_sha256"].startswith("sha256:")
@@ -269,6 +271,62 @@ async def test_downloads_narrow_by_the_license_of_the_acceptance_that_they_reste
         assert (await browser.get("/manage/quarry/downloads", license=unknown)).status_code == 422
         answer = await site.api("/api/v1/audit/downloads", audit, publisher="quarry", license=unknown)
         assert answer.status_code == 422
+
+
+async def test_downloads_under_a_receipt_stand_on_the_page_in_exports_and_the_api(
+    site: Site, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.kernel.exports.ROWS_PER_READ", 1)
+    monkeypatch.setattr("registry.delivery.reading.ROWS_PER_READ", 1)
+    world = site.world
+    model = world.model(owner)
+    person, other = world.person(), world.person("other@lab.example")
+    mine, theirs = world.accept(person, model), world.accept(other, model)
+    for path in ("model.safetensors", "config.json"):
+        await world.resolver().resolve(*_request(world.token(person), path))
+    await world.resolver().resolve(*_request(world.token(other), "README-other.md"))
+    await world.resolver().resolve(*_request(world.token(other), "model.safetensors"))
+    browser, audit = site.browser(owner), world.token(owner, Scope.AUDIT)
+    page = await browser.page("/manage/quarry/downloads", receipt=str(mine.id))
+    assert "mara@nordlab.example" in page
+    assert "other@lab.example" not in page
+    rows = rows_of((await browser.get("/manage/quarry/downloads.csv", receipt=str(mine.id))).text)
+    assert [row["path"] for row in rows] == ["config.json", "model.safetensors"]
+    query = {"publisher": "quarry", "receipt": str(theirs.id)}
+    listed = (await site.api("/api/v1/audit/downloads", audit, **query)).json()["items"]
+    assert [row["email"] for row in listed] == ["other@lab.example"]
+    assert f"/manage/quarry/downloads?receipt={mine.id}" in await browser.page(f"/records/{mine.id}")
+    assert "downloads?receipt=" not in await site.browser(person).page(f"/records/{mine.id}")
+    assert "No record matches" in await browser.page("/manage/quarry/downloads", receipt=str(new_id()))
+    for path in ("/manage/quarry/downloads", "/manage/quarry/downloads.csv"):
+        assert (await browser.get(path, receipt="x")).status_code == 422
+    looks = world.read(catalog.list_looks, publisher_id=world.read(catalog.find_publisher, name="quarry").id)
+    assert {one.subject_id for one in looks} >= {person.person_id, other.person_id}
+
+
+async def test_parquet_holds_what_jsonl_does(site: Site, owner: Principal) -> None:
+    world = site.world
+    populate(world, 3)
+    person = world.person()
+    world.accept(person, world.model(owner))
+    await world.resolver().resolve(*_request(world.token(person), "config.json"))
+    world.integrate()
+    token = world.token(owner, Scope.AUDIT)
+    for kind, more in (("acceptances", {}), ("downloads", {}), ("holders", {"model": "quarry-15b"})):
+        query = {"publisher": "quarry", **more}
+        lines = (await site.api(f"/api/v1/audit/{kind}", token, **query, format="jsonl")).text.splitlines()
+        answer = await site.api(f"/api/v1/audit/{kind}", token, **query, format="parquet")
+        assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+        assert answer.headers["content-disposition"].endswith('.parquet"')
+        table = read_parquet(io.BytesIO(answer.content)).read_all()
+        assert table.num_rows == len(lines) > 0
+        for name, expected in json.loads(lines[0]).items():
+            found = table.column(name)[0].as_py()
+            if isinstance(expected, list | dict):
+                found = json.loads(found)
+            elif name.endswith("_at") and found is not None:
+                found = found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            assert found == expected, name
 
 
 @pytest.mark.parametrize("kind", ["acceptances", "downloads"])

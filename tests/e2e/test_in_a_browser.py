@@ -54,8 +54,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoInfo]:
 
 
 @pytest.fixture
-def troubles(browser_page: Any) -> list[str]:
-    """What the browser complains about: broken policy, scripts, missing files."""
+async def troubles(browser_page: Any) -> list[str]:
+    """What the browser complains about: broken policy, scripts, missing files.
+
+    On the loop of the page, so it does not matter which loop another test left behind on this thread.
+    """
     found: list[str] = []
     browser_page.on(
         "console", lambda message: found.append(message.text) if message.type == "error" else None

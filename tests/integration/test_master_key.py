@@ -5,10 +5,12 @@ import json
 import msgspec
 import pytest
 from sqlalchemy import LargeBinary, text
+from sqlmodel import select
 
-from registry import acceptances, audit, cli, identity, ledger
+from registry import acceptances, audit, catalog, cli, identity, ledger
 from registry.acceptances.receipts import build_receipt
 from registry.client.verify import verify_receipt
+from registry.hub_sync.service import find_token, store_token
 from registry.identity import linking
 from registry.identity.domain import Principal
 from registry.identity.oauth_service import NETWORK_CONTEXT
@@ -18,8 +20,11 @@ from registry.identity.tables import ExternalIdentity
 from registry.kernel import mail
 from registry.kernel.database import Database
 from registry.kernel.identifiers import new_id
+from registry.kernel.outbound import Reach
 from registry.kernel.outcomes import CorruptRecord
-from registry.kernel.sealing import Sealer
+from registry.kernel.sealing import Sealer, SealingKey
+from registry.webhooks.service import Desk, Wish, add_webhook, open_target
+from registry.webhooks.tables import Webhook
 from tests.clock import SettableClock
 from tests.world import ANSWERS, BASE_URL, MASTER_SECRET, World
 
@@ -35,7 +40,13 @@ BY_THE_PERSONS_KEY = {
     ("acceptance", "sealed_disclosures"),
     ("access_request", "sealed_draft"),
     ("equivalence", "sealed_name"),
+    ("erasure", "sealed_reason"),
     ("external_identity", "sealed_account"),
+    ("person_key", "sealed_key"),
+    ("restriction", "sealed_reason"),
+    ("restriction", "sealed_words"),
+    ("import_contact", "sealed_disclosures"),
+    ("import_report_part", "sealed_rows"),
     ("person", "sealed_email"),
 }
 """Sealed by a key that is wrapped anew itself."""
@@ -43,6 +54,8 @@ RESEALED = {
     ("sealing_key", "wrapped"),
     ("signing_key", "sealed_private"),
     ("program_login", "sealed_network"),
+    ("hub_credential", "sealed_token"),
+    ("webhook", "sealed_target"),
 }
 
 
@@ -69,6 +82,20 @@ def world(database: Database, clock: SettableClock) -> World:
             )
         )
     )
+    owner = world.person("owner@quarry.example")
+    world.write(
+        store_token,
+        publisher="quarry",
+        token="hf_secret",
+        account="release-bot",
+        role="write",
+        principal=owner,
+        sealer=world.sealer,
+        now=world.now,
+    )
+    webhook = Wish(url="https://hooks.example/x", hub_secret="hub-secret")
+    desk = Desk(principal=owner, sealer=world.sealer, reach=Reach.PUBLIC, now=world.now)
+    world.write(add_webhook, desk=desk, publisher="quarry", wish=webhook)
     return world
 
 
@@ -116,6 +143,8 @@ def test_after_it_the_old_key_is_needed_no_more(
     assert counts["signing keys"] == 2
     assert counts["addresses"] == counts["people's keys"]
     assert counts["linked accounts"] == counts["logins of programs"] == 1
+    assert counts["tokens of the Hub"] == 1
+    assert counts["webhooks"] == 1
     assert counts["waiting letters"] >= 1
     assert reseal(world, monkeypatch, keys=(NEW, MASTER_SECRET)) == 0
     assert set(json.loads(capsys.readouterr().out).values()) == {0}
@@ -131,6 +160,10 @@ def test_after_it_the_old_key_is_needed_no_more(
     assert outcome.statement is not None
     assert outcome.statement["answers"] == ANSWERS
     assert linked(world, alone) == before.person_id
+    publisher = world.read(catalog.find_publisher, name="quarry")
+    assert world.read(find_token, publisher_id=publisher.id, sealer=alone) == "hf_secret"
+    (row,) = world.read(lambda session: session.exec(select(Webhook)).all())
+    assert open_target(row, alone).hub_secret == "hub-secret"
     for payload in column(world, "SELECT payload FROM outbox_message WHERE topic = 'mail.send'"):
         assert mail.unqueue(payload, sealer=alone).to
     for table, name in RESEALED:
@@ -167,6 +200,37 @@ def test_who_is_erased_meanwhile_stays_erased(world: World) -> None:
     while world.write(both.rewrap_subject_keys, limit=1):
         pass
     assert world.read(both.find_subject_key, subject_id=before.person_id) is None
+
+
+def test_a_backup_tells_nothing_of_an_erased_person_once_the_old_key_is_destroyed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Erasing destroys the key in the database, not in the copies of it; the change of the master key reaches those."""
+    (before,) = accepted(world)
+    mine = SealingKey.subject_id == before.person_id
+    (backup,) = world.read(lambda session: session.exec(select(SealingKey.wrapped).where(mine)).all())
+    world.write(world.sealer.destroy_subject_key, subject_id=before.person_id)
+    assert reseal(world, monkeypatch, keys=(NEW, MASTER_SECRET)) == 0
+
+    # The backup is put back: all that was sealed by the person's key is there, and that key, wrapped.
+    row = SealingKey(subject_id=before.person_id, wrapped=backup, created_at=world.now)
+    world.write(lambda session: session.add(row))
+    wanted = acceptances.Filter(person_id=before.person_id)
+    too_early = world.read(acceptances.list_opened, wanted=wanted, sealer=Sealer(NEW, MASTER_SECRET))
+    assert too_early[0].name == "Mara Lindqvist"
+    alone = Sealer(NEW)
+    for open_it in (
+        lambda: world.read(acceptances.list_opened, wanted=wanted, sealer=alone),
+        lambda: world.read(identity.open_profile, person_id=before.person_id, sealer=alone),
+        lambda: world.read(acceptances.open_disclosures, acceptance_id=before.id, sealer=alone),
+    ):
+        with pytest.raises(CorruptRecord, match="unknown master key"):
+            open_it()
+    found = identity.find_person_by_email
+    assert world.read(found, email="mara@nordlab.example", sealer=alone) is None
+    # What names nobody can still be proved.
+    receipt = world.read(ledger.prove_entry, entry_id=before.entry_id)
+    assert receipt.inclusion_proof is not None
 
 
 def accepted(world: World) -> list[object]:

@@ -239,7 +239,7 @@ def test_p3_the_statement_binds_text_language_policies_form_and_answers(world: W
     assert claims["license"]["policies"] == []
     assert claims["gate"]["form"] == model.gate.form_digest
     assert claims["gate"]["answers"].startswith("sha256:")
-    assert len(disclosures) == 7
+    assert len(disclosures) == 8
 
 
 @pytest.mark.parametrize("change", ["another text", "another ticket", "no ticket", "another session"])

@@ -38,10 +38,13 @@ from registry.identity.organisation_group_domain import GROUP_ENDED
 from registry.identity.organisation_tables import OrganisationGroup, OrganisationMember
 from registry.identity.organisation_telling import ORGANISATION_STOPPED
 from registry.identity.tables import Person
-from registry.kernel import outbox
+from registry.kernel import news, outbox
 from registry.kernel.database import Database
 from registry.kernel.identifiers import new_id
+from registry.kernel.outbound import Reach
 from registry.kernel.outcomes import Refusal
+from registry.webhooks.service import Desk, Wish, add_webhook
+from registry.webhooks.tables import WebhookDelivery
 from tests.clock import SettableClock
 from tests.integration.access.covers import cover_scene, prove
 from tests.integration.access.test_lost_models import worker_of
@@ -219,6 +222,13 @@ def a_group_ends(world: World) -> People:
     return people
 
 
+def a_followed_gate_has_one_more(world: World) -> People:
+    model = world.gated_model()
+    world.write(catalog.note_hub_repository, model_id=model.id, repository="hf-org/hf-model")
+    world.accept(world.person("anna@uni.example"), model)
+    return []
+
+
 CAUSES: dict[str, tuple[Callable[[World], People], str]] = {
     catalog.TERMS_CHANGED: (terms_change, "terms-material"),
     catalog.MODEL_MOVED: (a_model_moves, "model-moved"),
@@ -232,6 +242,7 @@ CAUSES: dict[str, tuple[Callable[[World], People], str]] = {
     GROUP_ENDED: (a_group_ends, "organisation-group-left"),
     cover_telling.MEMBER_REMOVED: (a_member_is_removed, "organisation-left"),
     cover_telling.COVER_WITHDRAWN: (a_cover_is_taken_back, "cover-withdrawn"),
+    catalog.PEOPLE_CHANGED: (a_followed_gate_has_one_more, "nobody is told"),
 }
 """For each topic that the worker handles: what brings it about, and what the people are told."""
 ON_ONE_PAGE = {
@@ -239,6 +250,7 @@ ON_ONE_PAGE = {
     licenses.CLASS_PROPOSED,
     licenses.CLASS_JUDGED,
     cover_telling.MEMBER_REMOVED,
+    catalog.PEOPLE_CHANGED,
 }
 """Topics that tell a bounded number of people."""
 
@@ -280,7 +292,7 @@ def waiting(world: World, topic: str) -> list[outbox.Message]:
 
 
 def test_every_topic_of_the_worker_has_its_scene(world: World, tmp_path: Path) -> None:
-    assert set(worker_of(world, tmp_path)._handlers) == set(CAUSES)
+    assert set(worker_of(world, tmp_path)._handlers) == {*CAUSES, news.TOPIC}
 
 
 @pytest.mark.parametrize("topic", CAUSES)
@@ -311,3 +323,36 @@ def test_everybody_is_told_once_whatever_is_delivered_again(
         pages += 1
     assert told(world, kind) == dict.fromkeys((one.person_id for one in people), 1)
     assert (pages > 1) is (topic not in ON_ONE_PAGE)
+
+
+def test_news_becomes_one_message_for_each_webhook_whatever_is_delivered_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = world.gated_model()
+    desk = Desk(principal=owner_of(world), sealer=world.sealer, reach=Reach.PUBLIC, now=world.now)
+    for name in ("one", "two"):
+        wish = Wish(url=f"https://hooks.example/{name}")
+        done(world.write(add_webhook, desk=desk, publisher="quarry", wish=wish))
+    waiting(world, news.TOPIC)  # of the model; they stay leased
+    happened = news.News(event=news.Event.REQUEST_MADE, at=world.now, model=model.id, request=new_id())
+    world.write(outbox.put, topic=news.TOPIC, payload=news.encode(happened), now=world.now)
+    worker = worker_of(world, tmp_path)
+    (message,) = waiting(world, news.TOPIC)
+
+    def die(*_given: object, **_named: object) -> None:
+        raise OSError("the power is gone")
+
+    async def both(message: outbox.Message) -> None:
+        await asyncio.gather(worker.deliver(message), worker.deliver(message))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "complete", die)
+        run(worker.deliver(message))
+    assert messages_made(world) == []
+    run(both(message))
+    run(worker.deliver(replace(message, attempts=message.attempts + 1)))
+    assert len(set(messages_made(world))) == len(messages_made(world)) == 2
+
+
+def messages_made(world: World) -> list[Any]:
+    return list(world.read(lambda session: session.exec(select(WebhookDelivery.webhook_id)).all()))

@@ -39,12 +39,10 @@ from tests.servers.providers import Account, LoopbackProvider
 from tests.world import MASTER_SECRET, TEXT_10
 
 ROOT = Path(__file__).resolve().parents[3]
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180
 CLIENT_TIMEOUT_S = 110
-OLD_CLIENT = ROOT / ".venv-hf036"
-OLD_CLIENT_ABSENT = (
-    "the environment of the older Hub client, .venv-hf036, is absent (deploy/setup.sh makes it)"
-)
+OLD_CLIENT = ROOT / ".hub-clients" / "0.36.2"
+OLD_CLIENT_ABSENT = f"the environment of the older Hub client, {OLD_CLIENT}, is absent (make hub-clients)"
 
 
 @dataclass

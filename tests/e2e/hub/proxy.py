@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that takes note of requests and can cut one answer short."""
+"""A TCP proxy on loopback that takes note of requests and can put faults between clients and a server."""
 
 import contextlib
 import re
@@ -33,6 +33,18 @@ class Cut:
     then: Callable[[], object] = field(default=lambda: None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happens once to a request whose target holds `part`: it is answered here, or its answer is cut."""
+
+    part: str
+    method: str | None = None
+    answer: bytes = b""
+    """Sent instead of asking the server."""
+    cut_after_bytes: int = 0
+    then: Callable[[], object] = field(default=lambda: None)
+
+
 class Proxy:
     """Passes bytes between clients and one server."""
 
@@ -41,6 +53,9 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.seen: list[Seen] = []
+        self.faults: list[Fault] = []
+        self.instead: dict[str, str] = {}
+        """Targets that the server is asked for instead of others."""
         self._cut: Cut | None = None
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -75,15 +90,19 @@ class Proxy:
             client.close()
             return
         with client, server, contextlib.suppress(OSError):
-            asked, answered = b"", 0
+            asked, answered, fault = b"", 0, None
             while True:
                 readable, _, _ = select.select([client, server], [], [], 60)
                 if client in readable:
                     data = client.recv(CHUNK_BYTES)
                     if not data:
                         return
-                    asked, answered = self._note(asked + data), 0
-                    server.sendall(data)
+                    asked, heads = self._note(asked + data)
+                    answered, fault = 0, self._find_fault(heads)
+                    if fault is not None and fault.answer and self._take_fault(fault):
+                        client.sendall(fault.answer)
+                        return
+                    server.sendall(self._turned(data, heads))
                 if server in readable:
                     data = server.recv(CHUNK_BYTES)
                     if not data:
@@ -92,6 +111,9 @@ class Proxy:
                     client.sendall(data)
                     if (cut := self._take_cut(answered)) is not None:
                         cut.then()
+                        return
+                    if fault is not None and answered >= fault.cut_after_bytes and self._take_fault(fault):
+                        fault.then()
                         return
                 if not readable:
                     return
@@ -104,14 +126,37 @@ class Proxy:
             self._cut = None
             return cut
 
-    def _note(self, data: bytes) -> bytes:
-        """Take note of every whole request head in `data`; return what is left."""
-        end = 0
+    def _find_fault(self, heads: list[Seen]) -> Fault | None:
+        """Return what is to happen to one of these requests."""
+        for fault in tuple(self.faults):
+            for head in heads:
+                if fault.part in head.target and fault.method in {None, head.method}:
+                    return fault
+        return None
+
+    def _take_fault(self, fault: Fault) -> bool:
+        """Whether it happens now; it happens once."""
+        with self._lock:
+            if fault not in self.faults:
+                return False
+            self.faults.remove(fault)
+            return True
+
+    def _turned(self, data: bytes, heads: list[Seen]) -> bytes:
+        for head in heads:
+            if (other := self.instead.get(head.target)) is not None:
+                data = data.replace(head.target.encode(), other.encode(), 1)
+        return data
+
+    def _note(self, data: bytes) -> tuple[bytes, list[Seen]]:
+        """Take note of every whole request head in `data`; return what is left, and the heads."""
+        end, heads = 0, []
         for match in HEAD.finditer(data):
             lines = [line.partition(b":") for line in match.group(3).split(b"\r\n")]
             headers = {
                 name.decode("latin-1").lower(): value.strip().decode("latin-1") for name, _, value in lines
             }
-            self.seen.append(Seen(match.group(1).decode(), match.group(2).decode("latin-1"), headers))
+            heads.append(Seen(match.group(1).decode(), match.group(2).decode("latin-1"), headers))
             end = match.end()
-        return data[end:][-CHUNK_BYTES:]
+        self.seen += heads
+        return data[end:][-CHUNK_BYTES:], heads

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -34,15 +35,20 @@ FILES = {
 }
 
 
+@dataclass
 class HubWorld(World):
     """A world whose files are what they seem."""
 
-    keeps_bytes = False
+    keeps_bytes: bool = False
     """Whether the object store is a real one that takes the bytes."""
+    _stated: dict[tuple[UUID, str], StatedFile] = field(default_factory=dict)
+    """What publishers have brought already; a release may have the same bytes thousands of times."""
 
     def blob(self, publisher_id: UUID, content: bytes, *, text: bool) -> StatedFile:
         del text  # the inspection finds out
         sha256 = hashlib.sha256(content).hexdigest()
+        if (known := self._stated.get((publisher_id, sha256))) is not None:
+            return known
         hasher, inspector = GitBlobHasher(len(content)), Inspector(len(content))
         hasher.feed(content)
         inspector.feed(content)
@@ -57,7 +63,9 @@ class HubWorld(World):
         if self.keeps_bytes:
             assert self.store is not None
             self.store.put(blob_key(sha256), content)
-        return StatedFile(path="", sha256=sha256, size=len(content))
+        stated = StatedFile(path="", sha256=sha256, size=len(content))
+        self._stated[publisher_id, sha256] = stated
+        return stated
 
     def release(
         self, owner: Principal, publisher: Any, *, files: dict[str, bytes] | None = None, **given: Any

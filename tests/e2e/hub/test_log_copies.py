@@ -80,6 +80,20 @@ def test_a_copy_is_checked_offline_watched_and_served_by_any_static_host(
     assert json.loads(watched.stdout)["added"] >= 1
 
 
+def test_what_a_log_gained_is_told_by_the_registry_a_static_host_and_a_copy(
+    copied: Path, static_host: str, registry: Registry, tmp_path: Path
+) -> None:
+    told = [
+        run(tmp_path, "between", "0", str(copied / "checkpoint"), "--json", *source)
+        for source in (("--endpoint", registry.url), ("--source", static_host), ("--source", str(copied)))
+    ]
+    assert [one.returncode for one in told] == [0, 0, 0], [one.stderr for one in told]
+    assert told[0].stdout == told[1].stdout == told[2].stdout
+    last = json.loads(told[0].stdout.splitlines()[-1])
+    assert last["kinds"]["acceptance"] >= 1
+    assert "unknown" not in last["kinds"]
+
+
 def test_a_log_that_was_set_back_ends_the_watch(copied: Path, registry: Registry, tmp_path: Path) -> None:
     # The copy of yesterday, served as if it were the log, to somebody who has today's.
     yesterday = tmp_path / "yesterday"

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from registry.identity import oauth_service
+from registry.identity.domain import Scope
 from registry.kernel.outcomes import Refusal
 from tests.e2e.hub.conftest import HubClient, Registry, Scene
 
@@ -108,7 +109,7 @@ def test_an_upload_is_told_how_models_are_published(
     file = new_client.home / "x.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("x")
-    token = registry.world.token(ready_scene.owner)
+    token = registry.world.token(ready_scene.owner, Scope.READ, Scope.PUBLISH)
     outcome = new_client.hf("upload", f"{ready_scene.publisher.name}/new-model", str(file), token=token)
     assert outcome.code != 0
     assert "gatehouse publish" in outcome.text

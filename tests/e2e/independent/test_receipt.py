@@ -14,9 +14,11 @@ import pytest
 from registry.acceptances.receipts import build_receipt
 from registry.kernel.database import Database
 from tests.clock import SettableClock
+from tests.vectors.receipt import bound
 from tests.world import ANSWERS, BASE_URL, TEXT_10, World
 
 ROOT = Path(__file__).resolve().parents[3]
+VECTORS = ROOT / "tests" / "vectors" / "receipt"
 SCRIPT = Path(__file__).with_name("verify_sd_jwt.mjs")
 
 
@@ -30,13 +32,13 @@ def receipt(database: Database, clock: SettableClock) -> Any:
     return world.read(build_receipt, acceptance_id=summary.id, base_url=BASE_URL, sealer=world.sealer)
 
 
-def verify(sd_jwt: str, key: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
+def verify(sd_jwt: str, key: dict[str, Any], nonce: str | None = None) -> "subprocess.CompletedProcess[str]":
     node = shutil.which("node")
     if node is None or not (ROOT / "node_modules" / "@sd-jwt" / "core").is_dir():
         pytest.skip("node or @sd-jwt/core is absent (deploy/node-packages.sh installs it)")
     return subprocess.run(
         [node, str(SCRIPT)],
-        input=json.dumps({"sd_jwt": sd_jwt, "key": key}),
+        input=json.dumps({"sd_jwt": sd_jwt, "key": key, **({"nonce": nonce} if nonce else {})}),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -72,6 +74,44 @@ def test_an_altered_statement_or_foreign_disclosure_is_refused(receipt: Any) -> 
     header, payload, rest = receipt.sd_jwt.split(".", 2)
     altered = f"{header}.{payload[:-2]}{'AA' if payload[-2:] != 'AA' else 'BB'}.{rest}"
     assert verify(altered, statement_key(receipt)).returncode != 0
+
+
+def golden(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the SD-JWT of a golden receipt and the key of its registry."""
+    made = json.loads((VECTORS / f"{name}.json").read_text())
+    made = made.get("receipt", made)
+    key = next(one for one in made["keys"] if one["use"] == "statement")
+    return made["sd_jwt"], {part: key[part] for part in ("kty", "crv", "x")}
+
+
+@pytest.mark.parametrize("name", ["bound-domain-only", "bound-and-signed"])
+def test_an_independent_implementation_checks_the_key_binding(name: str) -> None:
+    outcome = verify(*golden(f"good/{name}"), bound.NONCE)
+    assert outcome.returncode == 0, outcome.stderr
+    said = json.loads(outcome.stdout)
+    assert said["kb"]["payload"]["aud"] == bound.AUDIENCE
+    assert said["payload"]["cnf"]["jwk"]["x"] == bound.holder_x()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "not-there",
+        "other-nonce",
+        "other-statement",
+        "fewer-disclosures",
+        "by-somebody-else",
+        "altered",
+        "algorithm-none",
+        "other-type",
+        "without-audience",
+        "without-time",
+        "without-sd-hash",
+        "no-key-named",
+    ],
+)
+def test_it_refuses_a_key_binding_that_ours_refuses(name: str) -> None:
+    assert verify(*golden(f"refused/key-binding-{name}"), bound.NONCE).returncode != 0
 
 
 def test_the_inclusion_proof_leads_from_the_statement_to_the_signed_root(receipt: Any) -> None:

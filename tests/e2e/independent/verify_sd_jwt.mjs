@@ -1,5 +1,6 @@
 // Verifies an SD-JWT with an implementation of RFC 9901 that is not ours, and prints its claims.
-// Reads {"sd_jwt": "...", "key": JWK} from standard input; exits 1 if it does not verify.
+// Reads {"sd_jwt": "...", "key": JWK} from standard input; exits 1 if it does not verify. With {"nonce": "..."} the
+// key binding that follows it must verify too, by the key that the statement names.
 import { createPublicKey, verify as verifySignature } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { SDJwtInstance } from "@sd-jwt/core";
@@ -16,11 +17,15 @@ const instance = new SDJwtInstance({
   saltGenerator: generateSalt,
   signAlg: "Ed25519",
   verifier,
+  kbVerifier: (data, signature, { cnf }) => {
+    const holder = createPublicKey({ key: cnf.jwk, format: "jwk" });
+    return verifySignature(null, Buffer.from(data), holder, Buffer.from(signature, "base64url"));
+  },
 });
 
 try {
-  const { payload, header } = await instance.verify(given.sd_jwt);
-  process.stdout.write(JSON.stringify({ header, payload }));
+  const { payload, header, kb } = await instance.verify(given.sd_jwt, { keyBindingNonce: given.nonce });
+  process.stdout.write(JSON.stringify({ header, payload, kb }));
 } catch (error) {
   process.stderr.write(String(error));
   process.exit(1);

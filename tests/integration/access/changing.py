@@ -9,7 +9,6 @@ from registry.acceptances.accept_page import ShownText
 from registry.access.api import DecisionOut, view_decision
 from registry.catalog.domain import GateMode
 from registry.identity.domain import Principal
-from registry.identity.visits import Visit
 from registry.kernel.database import Database
 from registry.kernel.outcomes import Refusal
 from tests.clock import SettableClock
@@ -56,10 +55,9 @@ class Gate:
 
     def shown(self, who: Principal, *, organisation: bool = False, model: str = "quarry-15b") -> ShownText:
         """The only text on the acceptance page."""
-        visit: Any = Visit(principal=who, page=None, email=None, browser="")  # type: ignore[arg-type] # not shown
         page = self.world.read(
             accept_page.load,
-            visit=visit,
+            principal=who,
             publisher="quarry",
             name=model,
             wanted=None,

@@ -214,12 +214,17 @@ def test_who_was_granted_access_without_any_license_is_told(scene: Scene) -> Non
     assert scene.told(anna) == [SUBJECT]
 
 
+def moved(world: World) -> list[Any]:
+    """The messages about the move; those who follow for other reasons have their own."""
+    return [one for one in world.write(outbox.claim, now=world.now) if one.topic == catalog.MODEL_MOVED]
+
+
 def test_two_workers_that_hold_the_same_message_bring_it_about_once(scene: Scene, tmp_path: Path) -> None:
     world, person = scene.world, scene.world.person("a@uni.example")
     world.accept(person, scene.covered.model)
     scene.work_off()
     scene.move()
-    (message,) = world.write(outbox.claim, now=world.now)
+    (message,) = moved(world)
     worker = worker_of(world, tmp_path)
 
     async def both() -> None:
@@ -227,8 +232,7 @@ def test_two_workers_that_hold_the_same_message_bring_it_about_once(scene: Scene
 
     run(both())
     assert scene.told(person) == [SUBJECT]
-    following = [one for one in world.write(outbox.claim, now=world.now) if one.topic == catalog.MODEL_MOVED]
-    assert len(following) == 1, "the rest of the work is queued once"
+    assert len(moved(world)) == 1, "the rest of the work is queued once"
 
 
 def test_what_cannot_be_settled_was_not_brought_about(
@@ -238,7 +242,7 @@ def test_what_cannot_be_settled_was_not_brought_about(
     world.accept(person, scene.covered.model)
     scene.work_off()
     scene.move()
-    (message,) = world.write(outbox.claim, now=world.now)
+    (message,) = moved(world)
     worker = worker_of(world, tmp_path)
 
     def die(*_given: object, **_named: object) -> None:

@@ -53,7 +53,7 @@ class MemoryStore:
         self.multiparts[multipart_id] = {}
         return multipart_id
 
-    def presign_part(self, key: str, multipart_id: str, number: int) -> str:
+    def presign_part(self, key: str, multipart_id: str, number: int, *, expires_s: int = 900) -> str:
         return f"memory://{key}?id={multipart_id}&part={number}"
 
     def send(self, url: str, data: bytes) -> None:
@@ -78,6 +78,10 @@ class MemoryStore:
     def abort_multipart(self, key: str, multipart_id: str) -> None:
         self._reach()
         self.multiparts.pop(multipart_id, None)
+
+    def put(self, key: str, content: bytes) -> None:
+        self._reach()
+        self.objects[key] = content
 
     def open(self, key: str) -> Iterator[bytes]:
         self._reach()

@@ -1,5 +1,6 @@
 """What a change of a gate does to people, told by the one decision."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -7,18 +8,25 @@ from uuid import UUID
 
 import pytest
 
-from registry.access.crowds import Demand
+from registry.access.crowds import Demand, Held
 from registry.audit.gate_effect import Effect, People, weigh
 from registry.catalog import GateMode
 from registry.licenses.domain import Version
 
 RAIL, OTHER = UUID(int=10), UUID(int=20)
 UNTIL = datetime(2027, 1, 31, tzinfo=UTC)
+
+
+def held(*accepted: tuple[UUID, int], signed: bool = False) -> Held:
+    """What somebody has accepted, by an own signature or without."""
+    return frozenset((license_id, series, signed) for license_id, series in accepted)
+
+
 GROUPS = {
-    frozenset({(RAIL, 1)}): 40,
-    frozenset({(RAIL, 1), (RAIL, 2)}): 300,
-    frozenset({(RAIL, 2), (OTHER, 1)}): 12,
-    frozenset[tuple[UUID, int]](): 5,
+    held((RAIL, 1)): 40,
+    held((RAIL, 1), (RAIL, 2)): 300,
+    held((RAIL, 2), (OTHER, 1)): 12,
+    held(): 5,
 }
 
 
@@ -67,7 +75,7 @@ def effect(**facts: Any) -> Effect:
 def test_people_keep_lose_and_get_access(before: Demand, after: Demand, expected: Effect) -> None:
     # Between two gates with review: of people whom a reviewer let in.
     reviewed = before.mode is GateMode.MANUAL and after.mode is GateMode.MANUAL
-    groups = {People(accepted=held, approved=reviewed): count for held, count in GROUPS.items()}
+    groups = {People(accepted=accepted, approved=reviewed): count for accepted, count in GROUPS.items()}
     assert weigh(groups, before, after) == expected
 
 
@@ -84,13 +92,21 @@ def test_who_was_let_in_by_a_reviewer_stays_so(
     before: str, after: str, approved: Effect, others: Effect
 ) -> None:
     for by_reviewer, expected in ((True, approved), (False, others)):
-        groups = {People(accepted=held, approved=by_reviewer): count for held, count in GROUPS.items()}
+        groups = {
+            People(accepted=accepted, approved=by_reviewer): count for accepted, count in GROUPS.items()
+        }
         found = weigh(groups, demand((RAIL, 2), mode=before), demand((RAIL, 2), mode=after))
         assert found == expected
 
 
 def test_a_promise_of_time_that_is_over_counts_no_more() -> None:
-    groups = {People(accepted=frozenset({(RAIL, 1)})): 40}
+    groups = {People(accepted=held((RAIL, 1))): 40}
     gate = demand((RAIL, 2), graces={(RAIL, 1): UNTIL})
     assert weigh(groups, gate, gate, now=UNTIL - timedelta(days=1)) == effect(due={("Rail 2.0", UNTIL): 40})
     assert weigh(groups, gate, gate, now=UNTIL) == effect()
+
+
+def test_a_gate_that_demands_signatures_keeps_those_who_signed() -> None:
+    groups = {People(accepted=held((RAIL, 1))): 40, People(accepted=held((RAIL, 1), signed=True)): 3}
+    found = weigh(groups, demand((RAIL, 1)), replace(demand((RAIL, 1)), signed=True))
+    assert (found.keep, sum(found.must_accept.values())) == (3, 40)

@@ -15,6 +15,7 @@ from registry.cli.grammar import build_parser
 from registry.client.errors import ExitCode
 from tests.unit.client.stub import MODEL, Stub
 
+DASHED = "-hdMw8c7U1tgFeJY1pc0zbRNoLd32-uPoCZk_mB6emY"
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors" / "receipt"
 GOOD = VECTORS / "good" / "all-disclosed.json"
@@ -125,6 +126,8 @@ def test_help_documents_every_exit_code() -> None:
 @pytest.mark.parametrize("path", COMMANDS)
 def test_no_option_accepts_a_license(path: str) -> None:
     for action in COMMANDS[path]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            continue  # The name of a command further down, which is looked at itself.
         words = {*action.option_strings, action.dest}
         for forbidden in ("accept", "agree", "consent", "yes", "force", "assume"):
             assert not any(forbidden in word for word in words if word != "acceptances"), words
@@ -177,3 +180,16 @@ def test_environment_variable_does_not_open_a_gate(
     monkeypatch.setenv(name, "1")
     assert run("pull", MODEL, "--to", str(tmp_path / "to")) == ExitCode.REFUSED
     assert not signed_in.paths("api", "POST")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["keys", "compromised", DASHED, "--since", "x"], ["keys", "compromised", "--since", "x", DASHED]],
+)
+def test_the_id_of_a_key_that_begins_with_a_dash_is_no_option(
+    given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("registry.cli.keys.compromised", lambda args: seen.append(args.kid) or 0)
+    assert cli.main(given) == 0
+    assert seen == [DASHED]

@@ -15,6 +15,7 @@ from registry import cli
 from registry.cli import receipt as receipt_command
 from registry.client.credentials import CredentialFile
 from registry.client.errors import ExitCode
+from tests.pdfs import attach
 from tests.unit.client.stub import MODEL, TOKEN, Key, Stub
 from tests.vectors.receipt import writer
 
@@ -241,6 +242,18 @@ def test_receipt_is_fetched_again_until_the_log_has_its_entry(
     assert saved.read_bytes() == GOOD.read_bytes()
     assert saved.stat().st_mode & 0o777 == 0o600
     assert f"gatehouse verify {saved}" in capsys.readouterr().err
+
+
+def test_a_receipt_is_saved_as_pdf(
+    signed_in: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pdf = attach((VECTORS / "good" / "all-disclosed.json").read_bytes())
+    signed_in.api_answers.append(("/api/v1/receipts/0193/pdf", 200, {}, pdf))
+    saved = tmp_path / "receipt.pdf"
+    assert run("receipt", "get", "0193", "--pdf", "--output", str(saved)) == 0
+    assert saved.read_bytes() == pdf
+    assert run("verify", str(saved), "--keys", str(VECTORS / "keys.json")) == 0
+    assert "what the pages show was not checked" in capsys.readouterr().out
 
 
 def test_a_receipt_that_is_not_there_is_told_once(

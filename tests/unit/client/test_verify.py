@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
+from registry.client.key_binding import Asked
 from registry.client.keys import KeyUse, parse_key_set
 from registry.client.others import Others
-from registry.client.verify import CHECKS, State, Step, Trust, TrustedKeys, verify_receipt
+from registry.client.steps import State
+from registry.client.verify import CHECKS, Step, Trust, TrustedKeys, verify_receipt
 from tests.vectors.receipt import generate, writer
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "receipt"
@@ -60,10 +63,19 @@ def test_undisclosed_claims_stay_hidden_and_are_counted() -> None:
     assert "typed_name" not in (outcome.statement or {})
 
 
+def asked_of(stated: dict[str, Any] | None) -> Asked | None:
+    if stated is None:
+        return None
+    now = datetime.fromtimestamp(stated["at"], UTC)
+    return Asked(audience=stated["audience"], nonce=stated["nonce"], now=now)
+
+
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
 def test_bent_receipt_is_refused_at_its_step(path: Path) -> None:
     case = json.loads(path.read_bytes())
-    outcome = verify_receipt(json.dumps(case["receipt"]).encode(), others=WITNESSED)
+    outcome = verify_receipt(
+        json.dumps(case["receipt"]).encode(), others=WITNESSED, asked=asked_of(case.get("asked"))
+    )
     assert not outcome.is_verified
     assert outcome.failure is not None, case["why"]
     assert outcome.failure.step == case["step"], (case["why"], outcome.failure.text)

@@ -10,10 +10,11 @@ from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.errors import ExitCode
 from registry.client.keys import parse_key_set
 from registry.client.others import Others
-from registry.client.verify import State, Trust, TrustedKeys
+from registry.client.steps import State
+from registry.client.verify import Trust, TrustedKeys
 from registry.client.verify_bundle import verify_bundle
 from tests.vectors.bundle import generate
-from tests.vectors.bundle.writer import PEOPLE, archive, bundle, facts, indexed
+from tests.vectors.bundle.writer import IMPORTED, PEOPLE, archive, bundle, facts, imported, indexed
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 GOOD = VECTORS / "bundle" / "good" / "two-people.zip"
@@ -37,7 +38,7 @@ def test_golden_bundles_are_what_the_script_writes(tmp_path: Path) -> None:
     assert made == kept
 
 
-@pytest.mark.parametrize("name", ["two-people", "details"])
+@pytest.mark.parametrize("name", ["two-people", "details", "nobody-imported"])
 def test_golden_bundles_verify(name: str, given: TrustedKeys) -> None:
     data = (VECTORS / "bundle" / "good" / f"{name}.zip").read_bytes()
     witness = parse_verifier_key(
@@ -50,6 +51,11 @@ def test_golden_bundles_verify(name: str, given: TrustedKeys) -> None:
     assert outcome.withdrawn == {PEOPLE[0]}
     assert all(("email" in one) is (name == "details") for one in outcome.statements)
     assert verify_bundle(data).trust is Trust.EMBEDDED
+    imported = () if name == "nobody-imported" else IMPORTED
+    assert [one["jti"] for one in outcome.imports] == list(imported)
+    assert all((one["grade"], one["text"]) == ("C", "unknown") for one in outcome.imports)
+    assert all(("email" in one) is (name == "details") for one in outcome.imports)
+    assert outcome.upgraded == ({IMPORTED[1]: PEOPLE[1]} if imported else {})
 
 
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
@@ -97,6 +103,20 @@ def test_a_failing_member_is_named(given: TrustedKeys) -> None:
     assert failure.text.startswith("acceptances/2.json: step inclusion")
 
 
+def test_an_import_passes_for_nothing_else_and_no_changed_claim_does(given: TrustedKeys) -> None:
+    """Not even the registry's own signature makes an acceptance of it."""
+    as_acceptance = facts() | {"acceptances/2.json": facts()["imports/1.json"]}
+    failure = verify_bundle(bundle(indexed(as_acceptance)), trusted=given).failure
+    assert failure is not None
+    assert failure.step == "acceptances"
+    for changes in ({"grade": "A"}, {"grade": None}, {"text": None}, {"license": None}, {"_sd_alg": "md5"}):
+        changed = facts(imports=[imported(0, **changes), imported(1)])
+        failure = verify_bundle(bundle(indexed(changed)), trusted=given).failure
+        assert failure is not None, changes
+        assert failure.step == "imports", changes
+        assert "imports/1.json" in failure.text
+
+
 def test_a_member_that_is_left_out_by_a_forger_is_noticed(given: TrustedKeys) -> None:
     kept = {path: data for path, data in indexed(facts()).items() if not path.startswith("withdrawals/")}
     failure = verify_bundle(bundle(kept), trusted=given).failure
@@ -120,7 +140,10 @@ def test_the_command_knows_a_bundle(capsys: pytest.CaptureFixture[str], tmp_path
     assert said.startswith(
         "2 acceptances of tarn, 1 of them withdrawn, as https://models.example.org had them"
     )
+    assert "apart from them 2 people were imported who accepted elsewhere" in said
+    assert "of whom 1 accepted here since" in said
     assert " 7. ok   acceptances" in said
+    assert " 9. ok   imports      2 import(s), no acceptances: grade C, text unknown" in said
     assert "VERIFIED with the keys you gave" in said
     bad = tmp_path / "bad.zip"
     bad.write_bytes(GOOD.read_bytes()[:-1])
@@ -132,4 +155,4 @@ def test_the_command_knows_a_bundle(capsys: pytest.CaptureFixture[str], tmp_path
 
 def test_steps_after_a_failure_are_not_reached() -> None:
     states = [result.state for result in verify_bundle(b"PK").steps]
-    assert states == [State.FAILED, *[State.NOT_REACHED] * 10]
+    assert states == [State.FAILED, *[State.NOT_REACHED] * 11]

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect, sync_play
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
+from registry.client.key_binding import Asked
 from registry.client.keys import parse_key_set
 from registry.client.notes import own_note
 from registry.client.others import Others
@@ -19,8 +21,10 @@ from registry.client.said import sentence_of
 from registry.client.verify import Trust, TrustedKeys, Verification, verify_receipt
 from registry.kernel.pages import SECURITY_HEADERS
 from registry.verify_page import SENDS_NOTHING
+from tests.pdfs import attach
 from tests.servers import browser as chromium
 from tests.servers.timestamping import TimestampingAuthority
+from tests.vectors.receipt import bound
 
 pytestmark = pytest.mark.browser
 
@@ -32,16 +36,16 @@ GIVEN = TrustedKeys(keys=parse_key_set(json.loads(KEYS), where="keys"), source=T
 WITNESSED = Others(witnesses=(parse_verifier_key(WITNESS, kind=COSIGNATURE_TYPE),))
 ORIGIN = "http://localhost"  # a name that browsers trust without https
 
-RUN = """async ({ folder, cases, keys, witness }) => {
+RUN = """async ({ folder, cases, keys, witness, asked }) => {
     const { verifyReceipt } = await import(`${folder}/verify-steps.js`);
     const { parseKeySet } = await import(`${folder}/verify-statement.js`);
     const { parseVerifierKey } = await import(`${folder}/verify-log.js`);
     const trusted = keys && { keys: await parseKeySet(new TextEncoder().encode(keys), "keys"), source: "given" };
     const witnesses = witness ? [await parseVerifierKey(witness)] : [];
     const outcomes = [];
-    for (const each of cases) {
+    for (const [at, each] of cases.entries()) {
         const bytes = Uint8Array.from(atob(each), (one) => one.charCodeAt(0));
-        outcomes.push(await verifyReceipt(bytes, { trusted, witnesses }));
+        outcomes.push(await verifyReceipt(bytes, { trusted, witnesses, asked: asked[at] ?? null }));
     }
     return outcomes;
 }"""
@@ -87,10 +91,32 @@ def page(browser: Browser) -> Iterator[Page]:
     page.context.close()
 
 
-def _verify(page: Page, cases: list[bytes], *, keys: str = "", witness: str = "") -> list[Any]:
+def _verify(
+    page: Page,
+    cases: list[bytes],
+    *,
+    keys: str = "",
+    witness: str = "",
+    asked: Sequence[dict[str, Any] | None] = (),
+) -> list[Any]:
+    """Return the outcomes of the page's script; `asked` goes with the cases one by one."""
     folder = f"/static/{every_page().static_digest}"
     encoded = [base64.b64encode(case).decode() for case in cases]
-    return page.evaluate(RUN, {"folder": folder, "cases": encoded, "keys": keys, "witness": witness})
+    return page.evaluate(
+        RUN,
+        {
+            "folder": folder,
+            "cases": encoded,
+            "keys": keys,
+            "witness": witness,
+            "asked": [one and one | {"now": one["at"] * 1000} for one in asked],
+        },
+    )
+
+
+def _asked(stated: dict[str, Any]) -> Asked:
+    now = datetime.fromtimestamp(stated["at"], UTC)
+    return Asked(audience=stated["audience"], nonce=stated["nonce"], now=now)
 
 
 def _steps(outcome: Verification) -> list[tuple[str, str]]:
@@ -120,16 +146,48 @@ def test_refused_vectors_fail_at_the_same_step_as_by_the_command(page: Page) -> 
     cases = {path.stem: json.loads(path.read_bytes()) for path in sorted(VECTORS.glob("refused/*.json"))}
     assert len(cases) >= 60
     data = [json.dumps(case["receipt"]).encode() for case in cases.values()]
-    for (name, case), found in zip(cases.items(), _verify(page, data, witness=WITNESS), strict=True):
+    asked = [case.get("asked") for case in cases.values()]
+    outcomes = _verify(page, data, witness=WITNESS, asked=asked)
+    for (name, case), found in zip(cases.items(), outcomes, strict=True):
         assert found["failed"] is not None, name
         assert (name, found["failed"]["step"]) == (name, case["step"]), found["failed"]["text"]
+        if case["step"] == "key-binding":
+            expected = verify_receipt(json.dumps(case["receipt"]).encode(), asked=_asked(case["asked"]))
+            assert expected.failure is not None
+            assert found["failed"]["text"] == expected.failure.text
         assert found["says"] is None
+
+
+def test_a_proof_of_possession_is_told_as_by_the_command(page: Page) -> None:
+    data = [(VECTORS / "good" / f"bound-{name}.json").read_bytes() for name in ("domain-only", "and-signed")]
+    for case, found in zip(data, _verify(page, data, keys=KEYS, asked=[bound.ASKED] * 2), strict=True):
+        expected = verify_receipt(case, trusted=GIVEN, asked=_asked(bound.ASKED))
+        assert expected.is_verified
+        assert [one["text"] for one in found["steps"]] == [one.text for one in expected.steps]
 
 
 def test_a_cosignature_is_checked_where_the_key_of_the_witness_is_given(page: Page) -> None:
     (found,) = _verify(page, [GOOD.read_bytes()], keys=KEYS, witness=WITNESS)
     expected = verify_receipt(GOOD.read_bytes(), trusted=GIVEN, others=WITNESSED)
     assert [one["text"] for one in found["steps"]] == [one.text for one in expected.steps]
+
+
+def test_a_pdf_is_verified_by_its_attached_file_as_by_the_command(page: Page) -> None:
+    good = GOOD.read_bytes()
+    cases = [
+        attach(good),
+        attach(good, head=b"<</Length %d /Type /EmbeddedFile>>", deflate=False),
+        attach(good, good),
+        attach(good, cut=200),
+        attach(good, head=b"<</Type/EmbeddedFile/Length 9 0 R>>"),
+        attach(good, head=b"<</Length %d/Type/EmbeddedFile/Filter[/FlateDecode/Crypt]>>"),
+        attach(b"%PDF-"),
+        b"%PDF-1.7",
+    ]
+    for case, found in zip(cases, _verify(page, cases, keys=KEYS), strict=True):
+        expected = verify_receipt(case, trusted=GIVEN)
+        assert _steps_of_page(found) == _steps(expected)
+        assert found["steps"][0]["text"].split(":")[0] == expected.steps[0].text.split(":")[0]
 
 
 def test_time_stamps_of_a_real_authority_are_held_to_the_checkpoint(page: Page, tmp_path: Path) -> None:
@@ -151,10 +209,10 @@ def test_time_stamps_of_a_real_authority_are_held_to_the_checkpoint(page: Page, 
     for case, found in zip(good, _verify(page, good), strict=True):
         expected = verify_receipt(case)
         assert expected.is_verified
-        assert found["steps"][-1] == {
+        assert found["steps"][-3] == {
             "step": "timestamps",
             "state": "passed",
-            "text": expected.steps[-1].text,
+            "text": expected.steps[-3].text,
         }
     for case, found in zip(bad, _verify(page, bad), strict=True):
         expected = verify_receipt(case)
@@ -227,8 +285,8 @@ def test_the_page_verifies_offline_and_asks_for_nothing(page: Page) -> None:
     expect(page.locator("#outcome h2")).to_have_text("It fits together, but nobody vouches for the keys")
     expect(page.locator("#outcome h2")).to_be_focused()
     expect(page.locator("#outcome .statement")).to_contain_text("accepted")
-    expect(page.locator("#outcome li")).to_have_count(14)
-    expect(page.locator("#outcome li", has_text="not checked")).to_have_count(2)
+    expect(page.locator("#outcome li")).to_have_count(16)
+    expect(page.locator("#outcome li", has_text="not checked")).to_have_count(3)
     page.get_by_text("Keys and witnesses that you trust").click()
     page.get_by_label("Public keys of the registry").set_input_files(VECTORS / "keys.json")
     expect(page.locator("#outcome h2")).to_have_text("Verified with the keys you gave")
@@ -237,6 +295,18 @@ def test_the_page_verifies_offline_and_asks_for_nothing(page: Page) -> None:
     expect(page.locator("#outcome")).to_contain_text("cosigned by witness.example.net/w at")
     assert not asked
     assert not said
+
+
+def test_a_proof_is_asked_for_with_name_and_word_together(page: Page) -> None:
+    page.get_by_label("Choose the receipt").set_input_files(VECTORS / "good" / "bound-domain-only.json")
+    expect(page.locator("#outcome")).to_contain_text("and you named none to compare")
+    page.get_by_text("Asked the holder for a proof").click()
+    page.get_by_label("Your name, as you told them").fill(bound.AUDIENCE)
+    page.get_by_label("Your name, as you told them").blur()
+    expect(page.locator("#outcome")).to_contain_text("give both, or neither")
+    page.get_by_label("The word you gave them").fill("another")
+    page.get_by_label("The word you gave them").blur()
+    expect(page.locator("#outcome .notice")).to_contain_text("Step 16 of 16 failed: nonce differs")
 
 
 def test_a_script_of_the_page_cannot_send_anything(page: Page) -> None:
@@ -263,7 +333,7 @@ def test_a_file_that_is_dropped_is_verified_and_a_bent_one_named_by_its_step(pag
     )
     page.dispatch_event("h1", "drop", {"dataTransfer": dropped})
     expect(page.locator("#outcome h2")).to_have_text("This receipt does not verify")
-    expect(page.locator("#outcome .notice")).to_contain_text("Step 8 of 14 failed: license sha256 differs")
+    expect(page.locator("#outcome .notice")).to_contain_text("Step 8 of 16 failed: license sha256 differs")
     expect(page.locator("#outcome .statement")).to_have_count(0)
     assert page.url == f"{ORIGIN}/verify"
 

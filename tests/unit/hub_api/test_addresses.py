@@ -27,6 +27,8 @@ MODEL = {"publisher": "tarn", "name": "tarn-7b"}
         ("", ModelPath(**MODEL, verb=Verb.INFO)),
         ("/revision/main", ModelPath(**MODEL, verb=Verb.REVISION, revision="main")),
         ("/revision/refs%2Fpr%2F3", ModelPath(**MODEL, verb=Verb.REVISION, revision="refs/pr/3")),
+        ("/revision/HEAD", ModelPath(**MODEL, verb=Verb.REVISION, revision="main")),
+        ("/tree/HEAD/a", ModelPath(**MODEL, verb=Verb.TREE, revision="main", path="a")),
         ("/revision/v1.0%2Bcu", ModelPath(**MODEL, verb=Verb.REVISION, revision="v1.0+cu")),
         ("/tree/main", ModelPath(**MODEL, verb=Verb.TREE, revision="main")),
         ("/tree/main/", ModelPath(**MODEL, verb=Verb.TREE, revision="main")),
@@ -38,6 +40,8 @@ MODEL = {"publisher": "tarn", "name": "tarn-7b"}
         ("/refs", ModelPath(**MODEL, verb=Verb.REFS)),
         ("/auth-check", ModelPath(**MODEL, verb=Verb.AUTH_CHECK)),
         ("/auth-check/write", ModelPath(**MODEL, verb=Verb.AUTH_CHECK, path="write")),
+        ("/preupload/main", ModelPath(**MODEL, verb=Verb.PREUPLOAD, revision="main")),
+        ("/commit/refs%2Fpr%2F3", ModelPath(**MODEL, verb=Verb.COMMIT, revision="refs/pr/3")),
     ],
 )
 def test_an_address_names_a_model_and_what_is_asked_of_it(path: str, expected: ModelPath) -> None:
@@ -60,7 +64,8 @@ def test_an_address_names_a_model_and_what_is_asked_of_it(path: str, expected: M
         ("/api/models/tarn/" + "x" * 5000, "model-unknown"),
         ("/api/models/tarn/tarn-7b/", "hub-route-unknown"),
         ("/api/models/tarn/tarn-7b/info", "hub-route-unknown"),
-        ("/api/models/tarn/tarn-7b/preupload/main", "hub-route-unknown"),
+        ("/api/models/tarn/tarn-7b/preuploads/main", "hub-route-unknown"),
+        ("/api/models/tarn/tarn-7b/commit/main/x", "file-unknown"),
         ("/api/models/tarn/tarn-7b/refs/main", "hub-route-unknown"),
         ("/api/models/tarn/tarn-7b/auth-check/read", "hub-route-unknown"),
         ("/api/models/tarn/tarn-7b/revision", "revision-unknown"),

@@ -88,6 +88,7 @@ def test_secrets_are_not_in_the_repr() -> None:
         "smtp_password": "smtp-secret",
         "metrics_token": "metrics-secret",
         "pkcs11_pin": "pin-secret",
+        "pdf_certificate_password": "pdf-secret",
     }
     shown = repr(Settings(s3_access_key="a", **given))  # type: ignore[arg-type]
     for secret in given.values():

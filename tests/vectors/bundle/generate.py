@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.vectors.bundle.writer import (
+    IMPORTED,
     PEOPLE,
     Members,
     archive,
     bundle,
     compact,
     facts,
+    imported,
     indexed,
+    link,
     sign_index,
     statement,
 )
@@ -29,6 +32,26 @@ def changed(path: str, **members: Any) -> Members:
     found = facts()
     found[path] = compact(json.loads(found[path]) | members)
     return indexed(found)
+
+
+def importing(number: int = 0, **claims: Any) -> bytes:
+    """Return a bundle whose first import claims something else; signed, in the log and listed all the same."""
+    return bundle(indexed(facts(imports=[imported(number, **claims), imported(1)])))
+
+
+def ended_as_link() -> bytes:
+    """Return a withdrawal that is passed off as the link of an import."""
+    end = json.loads(facts()["withdrawals/8.json"])
+    return compact(
+        {"import": IMPORTED[0]} | {name: end[name] for name in ("index", "inclusion_proof", "leaf")}
+    )
+
+
+def twice() -> bytes:
+    """Return a bundle in which one import stands at two places of the log."""
+    found = facts(imports=[imported(0), imported(0)], linked=None)
+    second = json.loads(found["imports/4.json"]) | {"import": IMPORTED[0]}
+    return bundle(indexed(found | {"imports/4.json": compact(second)}))
 
 
 def without(path: str) -> Members:
@@ -80,12 +103,29 @@ def refused() -> dict[str, bytes]:
         "withdrawals-of-nobody": bundle(without("acceptances/2.json")),
         "withdrawals-other-acceptance": bundle(changed("withdrawals/8.json", acceptance=PEOPLE[1])),
         "withdrawals-other-leaf": bundle(changed("withdrawals/8.json", leaf="{}")),
+        "imports-as-acceptance": bundle(indexed(facts(imports=[statement(PEOPLE[0]), imported(1)]))),
+        "imports-other-grade": importing(grade="B"),
+        "imports-other-text": importing(text="sha256:" + "0" * 64),
+        "imports-of-a-license": importing(license={"slug": "imagined-openrail-m"}),
+        "imports-other-id": bundle(changed("imports/1.json", **{"import": IMPORTED[1]})),
+        "imports-other-proof": bundle(changed("imports/1.json", inclusion_proof=[])),
+        "imports-twice": twice(),
+        "imports-linked-of-nobody": bundle(without("imports/4.json")),
+        "imports-linked-to-another": bundle(
+            changed("upgrades/9.json", leaf=link(IMPORTED[1], PEOPLE[0]).decode())
+        ),
+        "imports-linked-by-another": bundle(changed("upgrades/9.json", **{"import": IMPORTED[0]})),
+        "imports-linked-by-no-link": bundle(indexed(facts() | {"upgrades/8.json": ended_as_link()})),
     }
 
 
 def main(folder: Path) -> None:
     """Write every file."""
-    wanted = {"good/two-people": bundle(), "good/details": bundle(indexed(facts(details=True)))}
+    wanted = {
+        "good/two-people": bundle(),
+        "good/details": bundle(indexed(facts(details=True))),
+        "good/nobody-imported": bundle(indexed(facts(imports=[], linked=None))),
+    }
     wanted |= {f"refused/{name}": data for name, data in refused().items()}
     for name, data in wanted.items():
         path = folder / f"{name}.zip"

@@ -19,17 +19,22 @@ from tests.vectors.receipt.writer import (
     claims,
     compact,
     cosign,
+    disclosure,
     keys,
     policies,
     sign_jwt,
     sign_note,
     tree_root,
 )
+from tests.vectors.receipt.writer import digest as hidden
 
 Members = dict[str, bytes]
 PEOPLE = ("0193f5a0-0000-7000-8000-000000000001", "0193f5a0-0000-7000-8000-000000000002")
 INDICES = (2, 5)
 WITHDRAWN_AT = 8
+IMPORTED = ("0193f5a0-0000-7000-8000-000000000011", "0193f5a0-0000-7000-8000-000000000012")
+IMPORTED_AT = (1, 4)
+LINKED_AT = 9
 SIZE = 11
 _DAY_ZERO = 0x0021  # 1980-01-01 in the form of MS-DOS
 
@@ -56,14 +61,60 @@ def withdrawal(acceptance: str) -> bytes:
     return compact(fact)
 
 
-def facts(*, details: bool = False) -> Members:
-    """Return everything of a bundle but its index: two acceptances, one of them withdrawn."""
+def imported(number: int, **changes: Any) -> tuple[str, list[str]]:
+    """Return the statement that a report says somebody accepted elsewhere, and its disclosures."""
+    disclosures = [
+        disclosure("email", f"person{number}@example.org"),
+        disclosure("account", f"person{number}"),
+    ]
+    payload = {
+        "v": 1,
+        "iss": BASE_URL,
+        "iat": IAT,
+        "jti": IMPORTED[number],
+        "grade": "C",
+        "text": "unknown",
+        "source": "hub-report",
+        "imported_by": "0193f5a0-0000-7000-8000-000000000021",
+        "gate": {"id": "0193f5a0-0000-7000-8000-000000000022"},
+        "scope": {"model_id": "0193f5a0-0000-7000-8000-000000000023", "model": "tarn/tarn-7b"},
+        "times": {"stated": "2025-03-01T10:00:00.000Z", "imported": "2026-11-23T14:57:31.000Z"},
+        "_sd": sorted(map(hidden, disclosures)),
+        "_sd_alg": "sha-256",
+    }
+    return sign_jwt(payload | changes, typ="gatehouse-import+sd-jwt"), disclosures
+
+
+def link(imported: str, acceptance: str) -> bytes:
+    fact = {
+        "acceptance": acceptance,
+        "at": "2026-11-24T00:00:00.000Z",
+        "import": imported,
+        "kind": "import.upgraded",
+        "v": 1,
+    }
+    return compact(fact)
+
+
+def facts(
+    *,
+    details: bool = False,
+    imports: list[tuple[str, list[str]]] | None = None,
+    linked: tuple[str, str] | None = (IMPORTED[1], PEOPLE[1]),
+) -> Members:
+    """Return everything of a bundle but its index: two acceptances, one of them withdrawn, and what was imported."""
+    if imports is None:
+        imports = [imported(number) for number in range(len(IMPORTED))]
     signed = [statement(one) for one in PEOPLE]
     leaves = [hashlib.sha256(b"\x00other leaf %d" % number).digest() for number in range(SIZE)]
     for index, (jwt, _) in zip(INDICES, signed, strict=True):
         leaves[index] = hashlib.sha256(b"\x00" + jwt.encode()).digest()
     end = withdrawal(PEOPLE[0])
     leaves[WITHDRAWN_AT] = hashlib.sha256(b"\x00" + end).digest()
+    for index, (jwt, _) in zip(IMPORTED_AT, imports, strict=False):
+        leaves[index] = hashlib.sha256(b"\x00" + jwt.encode()).digest()
+    leaf = link(*linked) if linked else b"other"
+    leaves[LINKED_AT] = hashlib.sha256(b"\x00" + leaf).digest()
     text = f"{ORIGIN}\n{SIZE}\n{base64.b64encode(tree_root(leaves)).decode()}\n"
 
     def way(index: int) -> dict[str, Any]:
@@ -85,6 +136,13 @@ def facts(*, details: bool = False) -> Members:
     members[f"withdrawals/{WITHDRAWN_AT}.json"] = compact(
         {"acceptance": PEOPLE[0], "leaf": end.decode()} | way(WITHDRAWN_AT)
     )
+    for name, index, (jwt, disclosures) in zip(IMPORTED, IMPORTED_AT, imports, strict=False):
+        sd_jwt = "~".join([jwt, *(disclosures if details else ()), ""])
+        members[f"imports/{index}.json"] = compact({"import": name, "sd_jwt": sd_jwt} | way(index))
+    if linked:
+        members[f"upgrades/{LINKED_AT}.json"] = compact(
+            {"import": linked[0], "leaf": leaf.decode()} | way(LINKED_AT)
+        )
     return members
 
 
@@ -101,6 +159,7 @@ def indexed(members: Members, **changes: Any) -> Members:
         "since": None,
         "until": None,
         "details": False,
+        "imports": True,
     }
     index = {
         "format": "gatehouse-bundle/1",

@@ -6,7 +6,7 @@ keys.json               the public keys of the imagined registry
 good/*.json             receipts that verify
 witness.txt             the verifier key of the imagined witness, which has cosigned
 refused/*.json          {"step", "why", "receipt"}: receipts that must fail at exactly that step, with the witness's key
-                        given; most are signed correctly, as a careless or hostile registry could
+                        given, and what the holder was "asked" to prove where that is there; most are signed correctly, as a careless or hostile registry could
 """
 
 import base64
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.vectors.receipt import bound, signed, writer
 from tests.vectors.receipt.writer import (
     LICENSE_TEXT,
     ORIGIN,
@@ -47,11 +48,14 @@ def good_receipts() -> dict[str, Receipt]:
         "all-disclosed": receipt(),
         "one-disclosed": receipt(disclosures=disclosures[:1]),
         "nothing-disclosed": receipt(disclosures=[]),
+        "only-the-domain": writer.only_the_domain(),
         "first-leaf-of-one": receipt(index=0, size=1),
         "last-leaf-of-seven": receipt(index=6, size=7),
         "leaf-of-a-million": with_long_path(),
         "with-policies": with_policies(policies()),
         "policies-not-carried": with_policies(None),
+        **signed.good_receipts(),
+        **bound.good_receipts(),
     }
 
 
@@ -158,7 +162,7 @@ def refused_receipts() -> dict[str, tuple[str, str, Receipt]]:
     other = disclosure("email", "eve@example.org")
     with_array_name = digest(shown[-1])
     return {
-        "format-of-tomorrow": ("format", "another format version", edited(format="gatehouse-receipt/2")),
+        "format-of-tomorrow": ("format", "another format version", edited(format="gatehouse-receipt/3")),
         "private-key-inside": (
             "format",
             "a JWK with d",
@@ -430,8 +434,10 @@ def write(folder: Path) -> None:
     (folder / "keys.json").write_bytes(pretty({"keys": keys()}))
     for name, made in good_receipts().items():
         (folder / "good" / f"{name}.json").write_bytes(pretty(made))
-    for name, (step, why, made) in refused_receipts().items():
-        case = {"step": step, "why": why, "receipt": made}
+    refused = {**refused_receipts(), **signed.refused_receipts(), **bound.refused_receipts()}
+    for name, (step, why, made) in refused.items():
+        asked = {"asked": bound.ASKED} if step == "key-binding" else {}
+        case = {"step": step, "why": why, **asked, "receipt": made}
         (folder / "refused" / f"{name}.json").write_bytes(pretty(case))
 
 

@@ -198,3 +198,9 @@ def receipt(
         "ledger": log_proof(jwt, index=index, size=size),
         "keys": keys(),
     }
+
+
+def only_the_domain() -> Receipt:
+    payload, _ = claims()
+    domain = disclosure("email_domain", "example.org")
+    return receipt({**payload, "_sd": sorted([*payload["_sd"], digest(domain)])}, [domain])

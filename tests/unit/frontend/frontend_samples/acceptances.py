@@ -81,13 +81,31 @@ FORM: dict[str, Any] = {
             "button_label": f"Accept {TITLE} 1.1"},
     "declaration_error": None,
     "typed_name": _NAME,
-    "recorded": [
-        {"label": row.label, "what": row.what, "kept": f"read by {row.readers}; kept {row.kept}"}
-        for row in kept_of_acceptance("kelp")],
+    "recorded": kept_of_acceptance("kelp"),
     "hidden": _hidden(1),
     "post_url": "/kelp/frond-1b/accept",
+    "sign_url": None,
+    "sign_only": False,
+    "passkeys_url": "/settings/passkeys",
+    "command": "gatehouse accept kelp/frond-1b",
     "erasure_url": "/privacy#erasure",
 }  # fmt: skip
+
+
+_SIGN: dict[str, Any] = {
+    "model": FORM["model"],
+    "title": FORM["title"],
+    "name": RTL,
+    "capacity": "yourself",
+    "licenses": [_TEXT["license"]] * 2,
+    "statements": FORM["act"]["statements"],
+    "declaration": FORM["act"]["declaration"],
+    "button_label": f"Accept {TITLE} 1.1 and sign with a passkey",
+    "options": "{}",
+    "fields": [{"name": "typed_name", "value": RTL}],
+    "post_url": "/kelp/frond-1b/accept",
+    "back_url": "/kelp/frond-1b/accept",
+}
 
 
 def _typed(field: FormField, value: str, error: str | None = None) -> FormField:
@@ -153,7 +171,9 @@ _SEVERAL = _WITH_POLICY | {
 
 RECEIPT: dict[str, Any] = {
     "receipt": {"id": "0195a8f2-6c1e-7b40-9d55-3e0f7a61c2b8", "short": "0195a8f2",
-                "json_url": "/api/v1/receipts/0195a8f2", "file_name": "receipt-0195a8f2.json"},
+                "json_url": "/api/v1/receipts/0195a8f2", "pdf_url": "/api/v1/receipts/0195a8f2/pdf",
+                "share_url": "/records/0195a8f2/share",
+                "file_name": "receipt-0195a8f2.json"},
     "notice": Notice(tone=Tone.OK, title="Your acceptance is recorded",
                      text="You may download now. This receipt is yours: keep the file, it can be checked without"
                           " this registry."),
@@ -189,6 +209,7 @@ RECEIPT: dict[str, Any] = {
         Check(tone=Tone.OK, verdict="The entry is in the log", detail="a proof of 16 hashes leads to the root"),
         Check(tone=Tone.TODO, verdict="No outside timestamp", detail="optional; none is ordered")]},
     "qr": {"size": 5, "path": "M0 0.5h3m1 0h1m-5 1h1m2 0h2m-5 1h5m-5 1h1m2 0h1m-4 1h5"},
+    "downloads": None,
     "go_on": Link(label="Choose files to download", url="/kelp/frond-1b/tree/main"),
     "withdraw": {"post_url": "/receipts/0195a8f2/withdraw",
                  "consequences": ["Your right to download ends at once, on every model that asks for this license.",
@@ -198,6 +219,7 @@ RECEIPT: dict[str, Any] = {
 }  # fmt: skip
 _STOPPED = RECEIPT | {
     "notice": None, "owner": False, "person": None, "entry": None, "qr": None, "go_on": None, "withdraw": None,
+    "downloads": Link(label="Downloads under it", url="/manage/kelp/downloads?receipt=1"),
     "withdrawn": {"at": NOW, "entry": Link(label="log entry 48,309", url="/log/48309")}, "policies": [],
     "answers": [], "answers_digest": None, "form_version": None,
     "grade": {"letter": "C", "said": "imported, text version unknown"},
@@ -217,6 +239,13 @@ CASES = [
                            "authority": "I am authorised to accept this license, so that it binds the organisation."},
                           {"id": "2", "organisation": "Kelp Forest Ltd", "license": "A license with a long name " * 4, "license_url": "/licenses/long/1.0",
                            "digest": "sha256:" + "cd" * 32, "accepted_at": NOW, "authority": ""}]}),
+    Case(name="accept-with-passkey", template="acceptances/accept.html", page=MEMBER,
+         view=FORM | {"sign_url": "/kelp/frond-1b/accept/sign"}),
+    Case(name="accept-signed-only", template="acceptances/accept.html", page=MEMBER,
+         view=FORM | {"sign_url": "/kelp/frond-1b/accept/sign", "sign_only": True}),
+    Case(name="accept-signed-only-without", template="acceptances/accept.html", page=MEMBER,
+         view=FORM | {"sign_only": True}),
+    Case(name="sign", template="acceptances/sign.html", page=MEMBER, view=_SIGN),
     Case(name="accept-for-organisation", template="acceptances/accept.html", page=MEMBER, view=FORM | _ORGANISATION),
     Case(name="accept-no-fields", template="acceptances/accept.html", page=MEMBER,
          view=FORM | {"fields": [], "capacities": _TWO, "texts": [_TEXT | {"text": plain_text()}]}),
@@ -224,6 +253,15 @@ CASES = [
     Case(name="accept-wrong", template="acceptances/accept.html", page=MEMBER, view=_WRONG),
     Case(name="accept-changed", template="acceptances/accept.html", page=MEMBER, view=_CHANGED),
     Case(name="accept-policies", template="acceptances/accept.html", page=MEMBER, view=_WITH_POLICY),
+    Case(name="share", template="acceptances/share.html", page=MEMBER,
+         view={"receipt": {"short": "0195a8f2", "url": "/records/0195a8f2"}, "share_url": "/records/0195a8f2/share",
+               "choices": [Option(value="name", label="Name", detail=RTL), Option(value="email", label="E-mail address", detail="a@b.example"),
+                           Option(value="email_domain", label="Domain of the address", detail="b.example", chosen=True),
+                           Option(value="answers.purpose", label="Answer: purpose", detail="long" * 50),
+                           Option(value="own_signature", label="Your own signature, with your public key and your name")],
+               "sentence": "Someone at b.example accepted Kelp OpenRAIL-M 1.2 for kelp/frond-1b on 23 November 2026, 12:00:00 UTC.",
+               "hidden": ["Name", "E-mail address"], "file_name": "proof-kelp-1.2.json",
+               "download_url": "/api/v1/receipts/0195a8f2?only=email_domain"}),
     Case(name="receipt", template="acceptances/receipt.html", page=MEMBER, view=RECEIPT),
     Case(name="receipt-withdrawn", template="acceptances/receipt.html", page=MAINTAINER, view=_STOPPED),
     Case(name="receipt-unsigned-in", template="acceptances/receipt.html", page=ANONYMOUS,

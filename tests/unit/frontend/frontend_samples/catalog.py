@@ -268,6 +268,13 @@ _REQUIREMENT = {
     "mine": MAY_DOWNLOAD,
 }  # fmt: skip
 
+_HUB: dict[str, Any] = {
+    "model": "kelp/frond-1b", "model_url": "/kelp/frond-1b", "repository": "kelp-labs/frond-1b",
+    "host": "huggingface.co", "is_permitted": False,
+    "named": None, "accounts": [{"id": "a1", "name": LONG_NAME}, {"id": "a2", "name": RTL}],
+    "provider": {"name": "Hugging Face", "post_url": "/settings/identities/add/huggingface"},
+    "page_url": "/kelp/frond-1b/hub", "back_url": "/kelp/frond-1b/hub/back",
+}  # fmt: skip
 CASES = [
     Case(name="catalog", template="catalog/index.html", page=MEMBER,
          view=_BASE | {"query": "coast", "mine": True, "models": _MODELS, "total": 54, "pager": MORE, "clear_url": "/"}),
@@ -307,4 +314,10 @@ CASES = [
                             _release(RTL), _release("First release", "v1.0")]}),
     Case(name="releases-none", template="catalog/releases.html", page=ANONYMOUS,
          view={"head": head("anonymous", release=None), "releases": [], "pager": NEWEST}),
+    Case(name="hub", template="catalog/hub.html", page=MEMBER, view=_HUB),
+    Case(name="hub-named", template="catalog/hub.html", page=MEMBER,
+         view=_HUB | {"named": {"name": LONG_NAME, "at": NOW}, "is_permitted": True}),
+    Case(name="hub-nothing-proved", template="catalog/hub.html", page=MEMBER, view=_HUB | {"accounts": []}),
+    Case(name="hub-no-provider", template="catalog/hub.html", page=MEMBER,
+         view=_HUB | {"accounts": [], "provider": None}),
 ]  # fmt: skip

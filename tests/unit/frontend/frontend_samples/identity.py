@@ -41,6 +41,24 @@ _PASSKEYS: dict[str, Any] = {
     "asking_url": "/settings/passkeys/asking",
     "again_url": None,
 }
+_SSH_KEY = {"name": "laptop", "kind": "ssh-ed25519", "fingerprint": "SHA256:" + 43 * "Ab0"[:1],
+            "created_at": ago(days=40), "last_used_at": None,
+            "remove_url": "/settings/ssh-keys/1/remove"}  # fmt: skip
+_SSH_KEYS: dict[str, Any] = {
+    "ssh_keys": [_SSH_KEY, _SSH_KEY | {"name": LONG_NAME[:60], "last_used_at": ago(hours=2)}],
+    "key": FormField(
+        name="key",
+        label="Public key",
+        kind=FieldKind.LONG_TEXT,
+        why="The one line of a file.",
+        max_characters=4096,
+    ),
+    "name": FormField(name="name", label="Name", why="So that you recognise it later.", required=False),
+    "post_url": "/settings/ssh-keys",
+    "again_url": None,
+}
+_SSH_WRONG = FormField(name="key", label="Public key", kind=FieldKind.LONG_TEXT, value="ssh-dss AAAA",
+                       error="What you gave is of a kind that is not taken")  # fmt: skip
 _LINK = {
     "token": None,
     "email": None,
@@ -298,6 +316,11 @@ CASES = [
     Case(name="passkeys-asked", template="identity/passkeys.html", page=MEMBER, view=_PASSKEYS | {"asks": True}),
     Case(name="passkeys-none", template="identity/passkeys.html", page=MEMBER,
          view=_PASSKEYS | {"passkeys": [], "may_ask": False, "add": None, "why_not": "http://192.0.2.1:8400"}),
+    Case(name="ssh-keys", template="identity/ssh_keys.html", page=MEMBER, view=_SSH_KEYS),
+    Case(name="ssh-keys-none", template="identity/ssh_keys.html", page=MEMBER,
+         view=_SSH_KEYS | {"ssh_keys": [], "again_url": "/sign-in/again?next=/settings/ssh-keys"}),
+    Case(name="ssh-keys-wrong", template="identity/ssh_keys.html", page=MEMBER,
+         view=_SSH_KEYS | {"ssh_keys": [], "key": _SSH_WRONG}),
     Case(name="passkeys-later", template="identity/passkeys.html", page=MEMBER,
          view=_PASSKEYS | {"again_url": "/sign-in/again?next=/settings/passkeys"}),
     *(Case(name=f"declarations{name}", template="identity/declarations.html", page=MEMBER,

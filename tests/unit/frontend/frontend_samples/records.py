@@ -2,6 +2,7 @@
 
 from frontend_samples.shared import (
     ACCEPT_AGAIN,
+    ANONYMOUS,
     CURRENT,
     LONG_NAME,
     MEMBER,
@@ -18,7 +19,8 @@ from registry.kernel.page_parts import Link, Notice, Tone
 
 _URLS = {"tokens_url": "/records/tokens", "sessions_url": "/records/sessions", "ways_url": "/settings/identities",
          "organisations_url": "/organisations",
-         "export_url": "/records/export.json", "erasure_url": "/privacy#erasure"}  # fmt: skip
+         "export_url": "/records/export.json", "erasure_url": "/records/erasure",
+         "restriction_url": "/records/restriction"}  # fmt: skip
 _FULL = {
     "person": {"email": PERSON, "verified_at": ago(days=200), "since": ago(days=380), "name": RTL},
     "notices": [Notice(tone=Tone.WAIT, title="One license asks for your acceptance again",
@@ -37,7 +39,49 @@ _FULL = {
     "tokens": 2, "sessions": 1,
 } | _URLS  # fmt: skip
 
+_ERASURE = {"notice": None, "waits": False, "offices": [], "grace_days": 7, "export_url": "/records/export.json",
+            "again_url": None, "post_url": "/records/erasure", "back_url": "/records/erasure/back",
+            "error": None}  # fmt: skip
+
+_RESTRICTION = {"notice": None, "is_open": False, "words": "", "words_most": 500, "told_days": 7,
+                "grounds": [{"key": "accuracy", "label": "Something that is kept about me is wrong", "chosen": False},
+                            {"key": "claims", "label": LONG_NAME, "chosen": True}],
+                "erasure_url": "/records/erasure", "again_url": None, "post_url": "/records/restriction",
+                "back_url": "/records/restriction/back", "error": None}  # fmt: skip
+
+_IMPORTED = {
+    "done": None,
+    "rows": [{"model": "kelp/frond-1b", "publisher": "kelp", "stated_at": ago(days=400), "imported_at": ago(hours=5),
+              "details": [("your e-mail address", PERSON), ("your name there", LONG_NAME)],
+              "accept_url": "/kelp/frond-1b/accept"}],
+    "stopped": False, "token": "a-secret", "post_url": "/imported",
+}  # fmt: skip
 CASES = [
+    Case(name="imported", template="records/imported.html", page=ANONYMOUS, view=_IMPORTED),
+    Case(name="imported-deleted", template="records/imported.html", page=ANONYMOUS,
+         view=_IMPORTED | {"done": "deleted", "rows": []}),
+    Case(name="erasure", template="records/erasure.html", page=MEMBER, view=_ERASURE),
+    Case(name="erasure-not-confirmed", template="records/erasure.html", page=MEMBER,
+         view={**_ERASURE, "error": "Tick the box to go on"}),
+    Case(name="erasure-waits", template="records/erasure.html", page=MEMBER,
+         view={**_ERASURE, "waits": True,
+               "notice": Notice(tone=Tone.WAIT, title="Your details are destroyed on 30 November 2026",
+                                text="You asked for it on 23 November 2026. Until then you can take it back.")}),
+    Case(name="erasure-refused", template="records/erasure.html", page=MEMBER,
+         view={**_ERASURE, "again_url": "/sign-in?next=/records/erasure",
+               "notice": Notice(tone=Tone.STOP, title="Your last request was refused", text=RTL)}),
+    Case(name="erasure-depended-on", template="records/erasure.html", page=MEMBER,
+         view={**_ERASURE, "offices": [Link(label=f"the only owner of {LONG_NAME}", url="/manage/kelp")]}),
+    Case(name="restriction", template="records/restriction.html", page=MEMBER, view=_RESTRICTION),
+    Case(name="restriction-no-ground", template="records/restriction.html", page=MEMBER,
+         view={**_RESTRICTION, "words": RTL, "error": "Choose one of these grounds, and keep your words short"}),
+    Case(name="restriction-stands", template="records/restriction.html", page=MEMBER,
+         view={**_RESTRICTION, "is_open": True,
+               "notice": Notice(tone=Tone.OK, title="Your data has been stored only since 30 November 2026",
+                                text="You can take that back at any time.")}),
+    Case(name="restriction-refused", template="records/restriction.html", page=MEMBER,
+         view={**_RESTRICTION, "again_url": "/sign-in?next=/records/restriction",
+               "notice": Notice(tone=Tone.STOP, title="Your last request was refused", text=RTL)}),
     Case(name="records", template="records/index.html", page=MEMBER, view=_FULL),
     Case(name="records-first-day", template="records/index.html", page=MEMBER,
          view={"person": {"email": PERSON, "verified_at": NOW, "since": NOW, "name": None}, "notices": [],

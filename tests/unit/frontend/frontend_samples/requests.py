@@ -5,7 +5,9 @@ from typing import Any
 
 from frontend_samples.manage import PUBLISHER
 from frontend_samples.shared import LONG_NAME, MAINTAINER, MEMBER, MORE, NOW, RTL, Case, ago
+from registry.access.kept import kept_of_request
 from registry.kernel.page_parts import Badge, FieldKind, FormField, Link, Notice, Option, Shape, Tone
+from registry.kernel.retention import DEFAULTS
 
 _WAITS = Badge(word="Waiting for a reviewer", shape=Shape.WAITING, tone=Tone.WAIT)
 _REJECTED = Badge(word="Rejected", shape=Shape.CLOSED, tone=Tone.STOP)
@@ -28,6 +30,7 @@ _ASK: dict[str, Any] = {
     "note": FormField(name="note", label="What do you need the files for?", kind=FieldKind.LONG_TEXT,
                       value="", why="The reviewers read it.", max_characters=2000),
     "post_url": "/kelp/frond-1b/request", "send_label": "Send the request", "request_url": None,
+    "recorded": kept_of_request("kelp", DEFAULTS), "erasure_url": "/privacy#erasure",
 }  # fmt: skip
 _WRONG: dict[str, Any] = _ASK | {
     "notice": None, "returned": {"note": f"Name your supervisor. {LONG_NAME}", "at": ago(days=1)},

@@ -44,7 +44,7 @@ def _manage(**changes: Any) -> dict[str, Any]:
 
 
 _ROWS = [{"person": person, "state": state, "since": ago(days=1), "told_at": ago(days=2), "downloaded": got}
-         for person, state, got in (("ilse@kelpforest.example", "Copies deleted", True), (None, "Read", False),
+         for person, state, got in (("ilse@kelpforest.example", "Copies deleted", True), ("Person 7c2e9a41", "Read", False),
                                     (RTL, "Not answered yet", True))]  # fmt: skip
 _HOLDERS = {"publisher": PUBLISHER, "model": _MODEL, "mark": _MARK, "figures": _FIGURES, "rows": _ROWS,
             "pager": MORE, "back_url": "/kelp/frond-1b/must-updates", "csv_url": "/holders.csv"}  # fmt: skip

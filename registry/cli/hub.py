@@ -1,0 +1,174 @@
+"""`gatehouse hub`: models paired with repositories of the Hub, whose gate follows the registry's decisions."""
+
+import getpass
+import sys
+from argparse import Namespace
+
+from registry.cli.connection import choose_registry, connected
+from registry.cli.terminal import talk, write_columns, write_json, write_line
+from registry.client.api import parse_model_id
+from registry.client.errors import ClientError, printable
+from registry.client.wire import Fields
+
+WORDS_MOST = 400
+
+
+def token(args: Namespace) -> int:
+    """Store a token of the Hub for a publisher."""
+    secret = _read_token()
+    with connected(choose_registry(args)) as registry:
+        answer = registry.store_hub_token(args.publisher, secret)
+    if args.json:
+        write_json(answer.value)
+    else:
+        write_line(f"{_text(answer, 'account')} ({_text(answer, 'role') or 'role not told'})")
+        talk(f"Repositories of {args.publisher} are managed by this account of the Hub from now on.")
+    return 0
+
+
+def link(args: Namespace) -> int:
+    """Pair a model with a repository."""
+    publisher, name = parse_model_id(args.model)
+    with connected(choose_registry(args)) as registry:
+        answer = registry.link_mirror(
+            publisher, name, {"repository": args.repository, "group": args.group or ""}
+        )
+    if args.json:
+        write_json(answer.value)
+    else:
+        write_line(f"{_text(answer, 'model')} = {_text(answer, 'repository')}")
+        talk(f"Nothing was changed at the Hub. See what would be: gatehouse hub plan {args.model}")
+    return 0
+
+
+def plan(args: Namespace) -> int:
+    """Say what would be done at the Hub."""
+    publisher, name = parse_model_id(args.model)
+    with connected(choose_registry(args)) as registry:
+        answer = registry.plan_mirror(publisher, name)
+    if args.json:
+        write_json(answer.value)
+        return 0
+    _write_drifts(answer)
+    _write_actions(answer, "actions")
+    _write_card(answer.member("card"), args.model)
+    talk(
+        f"{answer.number('granted')} are let in at the Hub as here, {answer.number('waiting')} wait there. "
+        + ("Nothing is left to do." if not answer.members("actions") else _duration(answer.number("seconds")))
+    )
+    return 0
+
+
+def apply(args: Namespace) -> int:
+    """Bring the repository in line, and keep it so."""
+    publisher, name = parse_model_id(args.model)
+    with connected(choose_registry(args)) as registry:
+        answer = registry.apply_mirror(publisher, name, card=args.card)
+    settled = answer.flag("settled")
+    if args.json:
+        write_json(answer.value)
+    else:
+        _write_drifts(answer)
+        _write_actions(answer, "done")
+        _write_card(answer.member("mirror").member("card"), args.model)
+        if settled:
+            talk("The Hub lets in nobody whom the registry does not. It is kept so from now on.")
+    if not settled:
+        mirror = answer.member("mirror")
+        raise ClientError(
+            f"the Hub is not in line yet: {_text(mirror, 'trouble_words')}; it is tried again by itself"
+        )
+    return 0
+
+
+def status(args: Namespace) -> int:
+    """Say how a mirror stands."""
+    publisher, name = parse_model_id(args.model)
+    with connected(choose_registry(args)) as registry:
+        answer = registry.get_mirror(publisher, name)
+    if args.json:
+        write_json(answer.value)
+        return 0
+    rows = [
+        (label, _text(answer, field) or "-")
+        for label, field in (
+            ("repository", "repository"),
+            ("group", "group"),
+            ("account", "account"),
+            ("kept since", "kept_since"),
+            ("looked at", "looked_at"),
+            ("in line at", "settled_at"),
+            ("next look", "next_at"),
+            ("trouble", "trouble_words"),
+        )
+    ]
+    rows += [("let in", str(answer.number("granted"))), ("waiting", str(answer.number("waiting")))]
+    rows += [(f"drift {drift}", str(count)) for drift, count in answer.member("drifts").value.items()]
+    write_columns(("", ""), rows)
+    return 0
+
+
+def unlink(args: Namespace) -> int:
+    """End the pairing."""
+    publisher, name = parse_model_id(args.model)
+    with connected(choose_registry(args)) as registry:
+        answer = registry.unlink_mirror(publisher, name)
+    if args.json:
+        write_json(answer.value)
+    else:
+        write_line(f"{_text(answer, 'model')} != {_text(answer, 'repository')}")
+        talk(
+            "The repository stays as it is; who is let in there is for its owners to look after from now on."
+        )
+    return 0
+
+
+def _read_token() -> str:
+    """Return the token from a prompt without echo or from stdin; never from an argument, which others can see."""
+    if sys.stdin.isatty():
+        found = getpass.getpass("Token of the Hub (not shown): ", stream=sys.stderr)
+    else:
+        found = sys.stdin.readline()
+    if not found.strip():
+        raise ClientError("no token was given; type it at the prompt, or send it to stdin")
+    return found.strip()
+
+
+def _write_actions(answer: Fields, field: str) -> None:
+    rows = [
+        [_text(one, name) for name in ("deed", "user", "request_id", "why")] for one in answer.members(field)
+    ]
+    if rows:
+        write_columns(("deed", "account", "request", "why"), rows)
+
+
+def _write_drifts(answer: Fields) -> None:
+    for one in answer.members("drifts"):
+        talk(f"{_text(one, 'drift')}: {_text(one, 'words')}")
+
+
+def _write_card(card: Fields, model: str) -> None:
+    """Say what becomes of README and LICENSE, part by part."""
+    rows = [
+        (words, part)
+        for field, words in (
+            ("changes", "set"),
+            ("kept", "edited at the Hub, left so"),
+            ("conflicts", "changed on both sides, left as the Hub has it"),
+        )
+        for part in card.texts(field)
+    ]
+    if rows:
+        write_columns(("card", "part"), [(words, printable(part, limit=WORDS_MOST)) for words, part in rows])
+    if any(words.startswith("changed") for words, _ in rows):
+        talk(f"To say whose is taken: gatehouse hub apply {model} --card registry, or --card hub")
+    if trouble := _text(card, "trouble"):
+        talk(f"The card was not brought in line: {trouble}")
+
+
+def _duration(seconds: int) -> str:
+    return "It would be done at once." if not seconds else f"It would take about {seconds // 60 + 1} minutes."
+
+
+def _text(fields: Fields, name: str) -> str:
+    return printable(fields.maybe_text(name) or "", limit=WORDS_MOST)
