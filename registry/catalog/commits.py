@@ -56,17 +56,6 @@ class Commit:
     """The commit that the changes are about; None: whatever the branch is at."""
 
 
-def find_written(
-    session: Session, *, publisher: str, name: str, principal: Principal, command: Command
-) -> ModelView | Refusal:
-    """Return the model if `principal` may do `command` there; one that they may not see looks absent."""
-    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
-    if isinstance(model, Refusal):
-        return model
-    allowed = service.authorise(session, model.publisher, command, principal=principal)
-    return allowed if isinstance(allowed, Refusal) else model
-
-
 def find_base(session: Session, model: ModelView, branch: str) -> ReleaseView | Refusal | None:
     """Return the head of a branch; None for the main branch of a model without a release."""
     head = release_store.find_release_by_ref(session, model_id=model.id, name=branch)
@@ -96,7 +85,7 @@ def publish_changes(
 
     Whoever changes the model at the same time waits here: changes are made on the head that they replace.
     """
-    model = find_written(
+    model = service.find_model_for(
         session,
         publisher=commit.publisher,
         name=commit.name,

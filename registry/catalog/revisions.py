@@ -13,18 +13,17 @@ def create_tag(
     session: Session, *, publisher: str, name: str, tag: str, revision: str, principal: Principal
 ) -> ReleaseView | Refusal:
     """Return the release that the tag points to from now on; tags do not move."""
-    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    model = _find_model(session, publisher=publisher, name=name, principal=principal)
     if isinstance(model, Refusal):
         return model
-    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
-    if isinstance(found, Refusal):
-        return found
     if trouble := check_ref_name(tag):
         return refusals.malformed("The tag cannot be set like this", {"tag": trouble})
     store.lock_model(session, model.id)
     release = find_revision(session, model, revision)
     if isinstance(release, Refusal):
         return release
+    if release_store.find_ref_kind(session, model_id=model.id, name=tag) is RefKind.BRANCH:
+        return refusals.name_taken("branch", tag)
     standing = release_store.find_release_by_ref(session, model_id=model.id, name=tag)
     if standing is not None:
         return standing if standing.id == release.id else refusals.ref_is_tag(tag)
@@ -36,12 +35,9 @@ def create_branch(
     session: Session, *, publisher: str, name: str, branch: str, revision: str, principal: Principal
 ) -> ReleaseView | Refusal:
     """Return the release that the new branch begins at."""
-    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    model = _find_model(session, publisher=publisher, name=name, principal=principal)
     if isinstance(model, Refusal):
         return model
-    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
-    if isinstance(found, Refusal):
-        return found
     if trouble := check_ref_name(branch):
         return refusals.malformed("The branch cannot be made like this", {"branch": trouble})
     store.lock_model(session, model.id)
@@ -59,12 +55,9 @@ def remove_branch(
     session: Session, *, publisher: str, name: str, branch: str, principal: Principal
 ) -> Refusal | None:
     """Remove a branch; its releases stay. The main branch stays, and so do tags."""
-    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
+    model = _find_model(session, publisher=publisher, name=name, principal=principal)
     if isinstance(model, Refusal):
         return model
-    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
-    if isinstance(found, Refusal):
-        return found
     store.lock_model(session, model.id)
     kind = release_store.find_ref_kind(session, model_id=model.id, name=branch)
     if kind is None:
@@ -77,11 +70,14 @@ def remove_branch(
 
 def keep_tag(session: Session, *, publisher: str, name: str, tag: str, principal: Principal) -> Refusal:
     """Return why a tag is not removed, to somebody who might remove it."""
-    model = service.find_model(session, publisher=publisher, name=name, principal=principal)
-    if isinstance(model, Refusal):
-        return model
-    found = service.authorise(session, model.publisher, Command.PUBLISH_RELEASE, principal=principal)
-    return found if isinstance(found, Refusal) else _ref_stays(model.repo_id, tag)
+    model = _find_model(session, publisher=publisher, name=name, principal=principal)
+    return model if isinstance(model, Refusal) else _ref_stays(model.repo_id, tag)
+
+
+def _find_model(session: Session, *, publisher: str, name: str, principal: Principal) -> ModelView | Refusal:
+    return service.find_model_for(
+        session, publisher=publisher, name=name, command=Command.PUBLISH_RELEASE, principal=principal
+    )
 
 
 def _ref_stays(repo_id: str, name: str) -> Refusal:

@@ -163,6 +163,17 @@ def find_model(session: Session, *, publisher: str, name: str, principal: Princi
     return model
 
 
+def find_model_for(
+    session: Session, *, publisher: str, name: str, command: Command, principal: Principal
+) -> ModelView | Refusal:
+    """Return the model if `principal` may do `command` there; one that they may not see looks absent."""
+    model = find_model(session, publisher=publisher, name=name, principal=principal)
+    if isinstance(model, Refusal):
+        return model
+    allowed = authorise(session, model.publisher, command, principal=principal)
+    return allowed if isinstance(allowed, Refusal) else model
+
+
 def sees(model: ModelView, principal: Principal) -> bool:
     """Whether `principal` may know that the model exists."""
     return not model.private or principal.is_operator or may_any(model.roles, Command.SEE_PRIVATE)

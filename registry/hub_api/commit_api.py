@@ -109,7 +109,7 @@ async def open_written(request: AnyRequest, desk: Desk) -> tuple[ModelPath, Prin
     if isinstance(caller, Refusal):
         return caller
     model = await desk.database.read(
-        lambda session: commits.find_written(
+        lambda session: catalog.find_model_for(
             session,
             publisher=where.publisher,
             name=where.name,

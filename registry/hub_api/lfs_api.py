@@ -16,6 +16,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 from sqlmodel import Session
 
+from registry import catalog
 from registry.catalog import arrivals, commits, uploads
 from registry.catalog.domain import Command, ModelView, Planned, PlannedFile, part_count
 from registry.catalog.storage import ObjectStore
@@ -173,7 +174,7 @@ async def _open(request: AnyRequest, desk: Desk) -> tuple[ModelView, Principal] 
     if isinstance(caller, Refusal):
         return caller
     model = await desk.database.read(
-        lambda session: commits.find_written(
+        lambda session: catalog.find_model_for(
             session, publisher=publisher, name=name, principal=caller, command=Command.UPLOAD
         )
     )

@@ -8,7 +8,6 @@ from litestar.di import NamedDependency
 from sqlmodel import Session
 
 from registry import catalog
-from registry.catalog import commits
 from registry.catalog.domain import Command, ModelView
 from registry.hub_api import commit_schemas, domain
 from registry.hub_api.api import find_caller
@@ -128,7 +127,7 @@ class RepositoriesApi(Controller):
         if not is_name(publisher) or not is_name(given.name):
             return refuse(request, domain.malformed_query("the name", "publisher/model"))
         found = await desk.database.read(
-            lambda session: commits.find_written(
+            lambda session: catalog.find_model_for(
                 session,
                 publisher=publisher,
                 name=given.name,
@@ -192,7 +191,7 @@ async def _judge_end(desk: Desk, caller: Principal, repo_id: str) -> Refusal:
     publisher, _, name = repo_id.partition("/")
 
     def load(session: Session) -> ModelView | Refusal:
-        return commits.find_written(
+        return catalog.find_model_for(
             session,
             publisher=publisher,
             name=name,

@@ -248,6 +248,20 @@ async def test_tags_stand_and_branches_move(world: World, owner: Principal) -> N
     ]
 
 
+async def test_a_name_is_a_branch_or_a_tag(world: World, owner: Principal) -> None:
+    """A tag of a branch's name would look like one that never moves, and would move."""
+    world.license()
+    first = await first_release(world, owner, licenses=("tarn-openrail-m",))
+    there = {"publisher": "tarn", "name": "tarn-7b", "revision": "main", "principal": owner}
+    assert world.do(catalog.create_branch, branch="next", **there) == first.release
+    refused = world.do(catalog.create_tag, tag="next", **there)
+    assert (refused.code, refused.status) == ("name-taken", 409)
+    assert world.do(catalog.create_tag, tag="v1", **there) == first.release
+    assert world.do(catalog.create_branch, branch="v1", **there).code == "name-taken"
+    kinds = {ref.name: ref.kind for ref in world.look(catalog.list_refs, model_id=first.model_id)}
+    assert kinds == {"main": RefKind.BRANCH, "next": RefKind.BRANCH, "v1": RefKind.TAG}
+
+
 async def test_private_models_look_absent_to_outsiders(world: World, owner: Principal) -> None:
     await first_release(world, owner, private=True)
     outsider = world.signed_in("outsider")
