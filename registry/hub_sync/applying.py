@@ -32,6 +32,8 @@ class Trouble(StrEnum):
     REFUSED = "refused"
     NOTHING_HAPPENED = "nothing-happened"
     """The Hub said yes, and its lists are as before."""
+    WITHHELD = "withheld"
+    """Nothing was sent: the model is private here, and the Hub's readers are not to learn of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,13 +76,19 @@ def terms_of(session: Session, mirror: HubMirror, *, base_url: str) -> Terms:
         card=catalog.find_text(session, release_id=release.id, path=README_FILE) if release else None,
         license=version.text if version else None,
         license_name=f"{version.slug}-{version.number}" if version else "",
+        private=model.private,
     )
 
 
 def look(
     hub: HubFiles, row: HubCard | None, terms: Terms, *, repo_id: str, revision: str, prefer: Side | None
 ) -> CardLook | Failed:
-    """Return what is to be done about the card of a repository at this commit; nothing is changed."""
+    """Return what is to be done about the card of a repository at this commit; nothing is changed.
+
+    Of a model that is private here nothing is said: its name, its card and its license are for its publisher alone.
+    """
+    if terms.private:
+        return Failed(trouble=Trouble.WITHHELD, words="the model is private here, so its card stays here")
     readme = hub.read_file(repo_id, revision, README_FILE)
     if isinstance(readme, Failed):
         return readme
@@ -107,7 +113,7 @@ def look(
 def digest_of(terms: Terms) -> str:
     """Return a digest of what the registry says: equal where nothing has changed here."""
     return sha256(
-        msgspec.json.encode([terms.page, terms.host, terms.card, terms.license, terms.license_name])
+        msgspec.json.encode([terms.page, terms.host, terms.card, terms.license, terms.license_name, terms.private])
     )
 
 

@@ -45,6 +45,8 @@ class Terms:
     license: bytes | None = None
     """Text of the one license that the gate asks for."""
     license_name: str = ""
+    private: bool = False
+    """Whether the model is to be unknown to everybody outside its publisher."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,3 +108,26 @@ async def test_a_head_that_cannot_be_read_is_left_alone(story: Story) -> None:
     found = await card(story, card="registry")
     assert found["trouble"].startswith("unreadable")
     assert files(story)["README.md"] == b"---\nlicense: [\n---\n"
+
+
+async def test_a_model_that_is_private_here_is_not_told_of_at_the_hub(story: Story) -> None:
+    """Neither plan nor apply sends its address, its card or its license, which others may not read here."""
+    hidden, there = "/api/v1/models/quarry/hidden-1b/hub", "hf-org/hidden"
+    world = story.site.world
+    world.release(
+        world.person("owner@quarry.example"),
+        world.read(catalog.find_publisher, name="quarry"),
+        name="hidden-1b",
+        private=True,
+    )
+    story.hub.add_model(there, gated="manual")
+    await story.owner.post(
+        "/api/v1/publishers/quarry/hub-token", {"token": story.hub.add_token("release-bot")}
+    )
+    assert (await story.owner.post(hidden, {"repository": there})).status_code == 200
+    assert (await story.owner.get(f"{hidden}/plan")).json()["card"]["trouble"].startswith("withheld")
+    answer = (await story.owner.post(f"{hidden}/apply?card=registry")).json()
+    assert answer["settled"]
+    assert answer["mirror"]["card"]["trouble"].startswith("withheld")
+    assert len(story.hub.model(there).commits) == 1
+    assert not any(b"hidden-1b" in call.body for call in story.hub.calls())
