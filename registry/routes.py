@@ -39,6 +39,7 @@ from registry.catalog.upload_api import UploadsApi
 from registry.delivery.api import DownloadsAuditApi
 from registry.delivery.erasure_pages import ErasurePages
 from registry.delivery.imported_pages import ImportedPages
+from registry.delivery.operation_pages import OperationPages
 from registry.delivery.pages import ManagePages, RecordsPages
 from registry.delivery.person_api import PersonAuditApi
 from registry.delivery.update_api import MustUpdatesApi, UpdatesApi
@@ -116,6 +117,7 @@ ROUTES: tuple[Any, ...] = (
     RequestPages,
     ReceiptPages,
     ErasurePages,
+    OperationPages,
     RestrictionPages,
     UpdatePages,
     HubPages,

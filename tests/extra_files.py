@@ -166,6 +166,7 @@ EXTRA_FILES = {
         "erasure_pages": "the page where one asks for it",
         "imported_pages": "what an imported person sees and does",
         "personal_imports": "imports and requests about the data in the export of one's own data",
+        "operation_pages": "what waits for operators, and all about one person for them",
         "person_api": "all about one person, for auditors",
         "record_leaves": "download records as leaves of a day's tree",
         "daily_digests": "that tree, and its entry in the log",

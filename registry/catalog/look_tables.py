@@ -19,7 +19,8 @@ class Look(Table, table=True):
     )
 
     id: UUID = Field(primary_key=True)
-    publisher_id: UUID = Field(foreign_key="publisher.id")
+    publisher_id: UUID | None = Field(default=None, foreign_key="publisher.id")
+    """Whose records; None for those of all publishers, which operators alone look at."""
     looker_id: UUID = Field(foreign_key="person.id")
     token_id: UUID | None = Field(default=None, foreign_key="access_token.id")
     what: str = Field(max_length=32)

@@ -49,7 +49,8 @@ class LookSummary:
     """A look as lists show it."""
 
     id: UUID
-    publisher: str
+    publisher: str | None
+    """Whose records; None: all of this registry, looked at by its operators."""
     looker_id: UUID
     what: Looked
     subject_id: UUID | None
@@ -64,27 +65,30 @@ def record_look(
     what: Looked,
     *,
     principal: Principal,
-    publisher_id: UUID,
+    publisher_id: UUID | None,
     subject_id: UUID | None = None,
     export: bool = False,
     reason: str | None = None,
     now: datetime,
 ) -> None:
-    """Record that somebody looked at other people's data, unless it is on record for this hour."""
+    """Record that somebody looked at other people's data, unless it is on record for this hour.
+
+    `publisher_id` is None where an operator looked at the records of all publishers.
+    """
     if principal.person_id is None:
-        raise CorruptRecord(f"nobody in particular was shown {what} of publisher {publisher_id}")
+        raise CorruptRecord(f"nobody in particular was shown {what} of publisher {publisher_id or 'any'}")
     _log.info(
         "audit.read",
         what=what.value,
         by=str(principal.person_id),
         token=str(principal.token_id) if principal.token_id else None,
-        publisher=str(publisher_id),
+        publisher=str(publisher_id) if publisher_id else None,
         subject=str(subject_id) if subject_id else None,
         export=export,
     )
     same = select(Look.id).where(
         Look.looker_id == principal.person_id,
-        Look.publisher_id == publisher_id,
+        col(Look.publisher_id).is_not_distinct_from(publisher_id),
         col(Look.looked_at) > now - COALESCED_FOR,
         col(Look.looked_at) <= now,
         Look.what == what.value,
@@ -147,7 +151,7 @@ def _page(
 ) -> Sequence[LookSummary]:
     statement = (
         select(Look, Publisher.name)
-        .join(Publisher, col(Publisher.id) == col(Look.publisher_id))
+        .outerjoin(Publisher, col(Publisher.id) == col(Look.publisher_id))
         .where(condition)
         .order_by(col(Look.id).desc())
         .limit(limit)
@@ -157,7 +161,7 @@ def _page(
     return [_summarise(row, publisher) for row, publisher in session.exec(statement)]
 
 
-def _summarise(row: Look, publisher: str) -> LookSummary:
+def _summarise(row: Look, publisher: str | None) -> LookSummary:
     return LookSummary(
         id=row.id,
         publisher=publisher,

@@ -12,7 +12,7 @@ _RESERVED = frozenset({
     "about", "accept", "account", "admin", "api", "assets", "audit", "auth", "catalog", "cli", "contact",
     "datasets", "demo", "device", "docs", "favicon.ico", "gatehouse", "governance", "health", "help",
     "inbox", "kernels", "keys", "ledger", "legal", "license", "licenses", "login", "logout", "maintain",
-    "manage", "me", "metrics", "models", "new", "oauth", "openapi", "organisations", "organizations",
+    "manage", "me", "metrics", "models", "new", "oauth", "openapi", "operations", "organisations", "organizations",
     "orgs", "outbox", "people", "policies", "problems", "public", "publishers", "raw", "receipts",
     "records", "registry", "requests", "resolve", "robots.txt", "schema", "search", "security", "settings",
     "sign-in", "sign-out", "signin", "signout", "spaces", "static", "status", "support", "system", "terms",

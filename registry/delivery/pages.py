@@ -173,7 +173,13 @@ async def _show_publishers(
     desk: Desk, visit: Visit, *, fields: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response[Any]:
     lines = await desk.database.read(lambda session: load_publishers(session, visit.principal))
-    view = views.publishers_view(lines, base_url=desk.settings.base_url, fields=fields, errors=errors)
+    view = views.publishers_view(
+        lines,
+        operates=visit.principal.is_operator,
+        base_url=desk.settings.base_url,
+        fields=fields,
+        errors=errors,
+    )
     html = desk.pages.render("manage/index.html", page=visit.page, view=view)
     return respond(html, status_code=422 if errors else 200)
 

@@ -109,10 +109,9 @@ def open_person(
     found = catalog.authorise(session, publisher, Command.READ_RECORDS, principal=principal)
     if isinstance(found, Refusal):
         return found
-    said = " ".join(reason.split())
-    if not REASON_MIN_CHARACTERS <= len(said) <= REASON_MAX_CHARACTERS or not said.isprintable():
-        expected = f"say in {REASON_MIN_CHARACTERS} to {REASON_MAX_CHARACTERS} characters why; the person can read it"
-        return malformed("A reason for looking is needed", {"reason": expected})
+    said = clean_reason(reason)
+    if isinstance(said, Refusal):
+        return said
     models = catalog.list_own_models(session, publisher_id=found.id)
     return PersonAsked(
         publisher=found,
@@ -121,6 +120,17 @@ def open_person(
         model_ids=[model.model_id for model in models],
         reason=said,
     )
+
+
+def clean_reason(text: str) -> str | Refusal:
+    """Return why somebody looks, as one line, or that it does not say it."""
+    said = " ".join(text.split())
+    if REASON_MIN_CHARACTERS <= len(said) <= REASON_MAX_CHARACTERS and said.isprintable():
+        return said
+    expected = (
+        f"say in {REASON_MIN_CHARACTERS} to {REASON_MAX_CHARACTERS} characters why; the person can read it"
+    )
+    return malformed("A reason for looking is needed", {"reason": expected})
 
 
 def _find_person(session: Session, desk: Desk, text: str) -> UUID | None:

@@ -324,7 +324,10 @@ def _refused(session: Session, desk: Desk, person_id: UUID, after: UUID | None) 
 
 
 def _looks(session: Session, desk: Desk, person_id: UUID, after: UUID | None) -> Sequence[Item]:
-    """Who looked is the publisher's matter; that, where, when and how is the person's."""
+    """Who looked is the publisher's matter; that, where, when and how is the person's.
+
+    Where `publisher` is null, operators of the registry looked at everything.
+    """
     del desk
     since_by_gate = acceptances.first_accepted(session, person_id=person_id)
     rows = catalog.list_looks_at(

@@ -147,6 +147,7 @@ def _pager(
 def publishers_view(
     publishers: Sequence[SimpleNamespace],
     *,
+    operates: bool,
     base_url: str,
     fields: Mapping[str, str],
     errors: Mapping[str, str],
@@ -154,6 +155,7 @@ def publishers_view(
     """Return the page of the publishers one works for, and the form of a new one as it was sent."""
     return SimpleNamespace(
         publishers=publishers,
+        operations_url="/operations" if operates else None,
         name=FormField(
             name="name",
             label="Name",

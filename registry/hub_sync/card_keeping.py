@@ -113,7 +113,9 @@ def look(
 def digest_of(terms: Terms) -> str:
     """Return a digest of what the registry says: equal where nothing has changed here."""
     return sha256(
-        msgspec.json.encode([terms.page, terms.host, terms.card, terms.license, terms.license_name, terms.private])
+        msgspec.json.encode(
+            [terms.page, terms.host, terms.card, terms.license, terms.license_name, terms.private]
+        )
     )
 
 

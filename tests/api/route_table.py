@@ -343,6 +343,8 @@ POST   /organisations/{organisation_id}/domains/{domain_id}/check officer
 POST   /organisations/{organisation_id}/members                 officer
 POST   /organisations/{organisation_id}/members/{person_id}/end officer
 POST   /organisations/{organisation_id}/{act}                   officer or operator with act=suspend
+GET    /operations                                              operator
+POST   /operations/person                                       operator
 GET    /outbox                                                  nobody
 GET    /outbox/{mail_id}                                        nobody
 GET    /privacy                                                 known

@@ -221,7 +221,7 @@ _NONE: dict[str, Any] = {"rows": [], "clear_url": None, "said": "No records.", "
 
 _NEW_PUBLISHER: dict[str, Any] = {
     "name": FormField(name="name", label="Name", why="Stands in addresses and commands.", error="Choose another name."),
-    "display_name": FormField(name="display_name", label="Full name", required=False), "post_url": "/manage",
+    "display_name": FormField(name="display_name", label="Full name", required=False), "post_url": "/manage", "operations_url": None,
 }  # fmt: skip
 
 _TODO = Badge(word="Missing", shape=Shape.TODO, tone=Tone.TODO)
@@ -245,7 +245,7 @@ _DECISIONS: dict[str, Any] = {
 }  # fmt: skip
 
 CASES = [
-    _case("manage", "index", _NEW_PUBLISHER | {"commands": _PUBLISH, "publishers": [
+    _case("manage", "index", _NEW_PUBLISHER | {"operations_url": "/operations", "commands": _PUBLISH, "publishers": [
         {"name": "kelp", "display_name": "Kelp Forest Institute", "url": "/manage/kelp", "role": "owner", "models": "9",
          "acceptances": "over 10,000", "downloads": "over 10,000"},
         {"name": "rtl", "display_name": RTL, "url": "/manage/rtl", "role": "auditor", "models": "0", "acceptances": "0",
