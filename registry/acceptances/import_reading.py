@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import catalog, ledger
-from registry.acceptances import import_store
+from registry import catalog, identity, ledger
+from registry.acceptances import import_store, store
 from registry.acceptances.import_statement import ImportEventKind
-from registry.acceptances.import_store import ImportFilter
+from registry.acceptances.import_store import ImportFilter, ImportRow
 from registry.acceptances.importing import disclosures_context
 from registry.acceptances.reports import Source
 from registry.acceptances.sd_jwt import digest, hidden_digests, read_disclosure, read_payload
@@ -22,7 +22,7 @@ from registry.kernel.sealing import Sealer, SubjectKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedImport:
-    """An import as the register shows it; who it was is None once deleted."""
+    """An import as the register shows it; who it was is None once deleted, and while their data may only be stored."""
 
     id: UUID
     publisher: str
@@ -70,10 +70,19 @@ def list_imports(
     """Return a page of imports, newest first."""
     rows = import_store.list_imports(session, wanted, after=after, limit=limit)
     keys = sealer.find_subject_keys(session, [row.id for row, _, _ in rows])
+    hidden = _list_hidden(session, rows)
     names = catalog.name_models(session, list({row.model_id for row, _, _ in rows})) if rows else {}
     indices = ledger.find_indices(session, [row.entry_id for row, _, _ in rows])
     found = [
-        _opened(row, contact, upgrade, keys.get(row.id), names[row.model_id], indices.get(row.entry_id))
+        _opened(
+            row,
+            contact,
+            upgrade,
+            keys.get(row.id),
+            names[row.model_id],
+            indices.get(row.entry_id),
+            is_hidden=row.id in hidden,
+        )
         for row, contact, upgrade in rows
     ]
     session.expunge_all()
@@ -95,12 +104,15 @@ def list_import_evidence(
     """
     rows = import_store.list_imports(session, wanted, after=after, limit=limit)
     keys = sealer.find_subject_keys(session, [row.id for row, _, _ in rows])
+    hidden = _list_hidden(session, rows) if details else frozenset()
     found = [
         ImportEvidence(
             id=row.id,
             entry_id=row.entry_id,
             statement=row.statement,
-            disclosures=_disclosures(row, contact, keys.get(row.id), details=details),
+            disclosures=_disclosures(
+                row, contact, keys.get(row.id), details=details and row.id not in hidden
+            ),
             upgrade=(upgrade.entry_id, bytes(upgrade.statement)) if upgrade else None,
         )
         for row, contact, upgrade in rows
@@ -153,6 +165,25 @@ def open_contact(row_id: UUID, contact: ImportContact | None, key: SubjectKey | 
     return {name: value for name, value in stated if isinstance(value, str)}
 
 
+def _list_hidden(session: Session, rows: Sequence[ImportRow]) -> frozenset[UUID]:
+    """Return the imports of people whose data may only be stored: whose address it is, or whose acceptance is linked."""
+    by_index = identity.find_proven(
+        session, [contact.email_index for _, contact, _ in rows if contact and contact.email_index]
+    )
+    linked = [upgrade.acceptance_id for _, _, upgrade in rows if upgrade and upgrade.acceptance_id]
+    by_acceptance = store.list_acceptors(session, linked) if linked else {}
+    people = {
+        row.id: {
+            by_index.get(contact.email_index) if contact and contact.email_index else None,
+            by_acceptance.get(upgrade.acceptance_id) if upgrade and upgrade.acceptance_id else None,
+        }
+        for row, contact, upgrade in rows
+    }
+    everybody = sorted({one for mine in people.values() for one in mine if one is not None})
+    restricted = identity.list_restricted_among(session, everybody) if everybody else frozenset()
+    return frozenset(import_id for import_id, mine in people.items() if mine & restricted)
+
+
 def _disclosures(
     row: ImportedAcceptor, contact: ImportContact | None, key: SubjectKey | None, *, details: bool
 ) -> Sequence[str]:
@@ -172,8 +203,10 @@ def _opened(
     key: SubjectKey | None,
     model: tuple[str, str],
     entry_index: int | None,
+    *,
+    is_hidden: bool,
 ) -> OpenedImport:
-    stated = open_contact(row.id, contact, key)
+    stated = {} if is_hidden else open_contact(row.id, contact, key)
     return OpenedImport(
         id=row.id,
         publisher=model[0],

@@ -25,6 +25,10 @@ class ImportFilter:
     """Imported before."""
 
 
+ImportRow = tuple[ImportedAcceptor, ImportContact | None, ImportEvent | None]
+"""An import with who it was, until that is deleted, and the acceptance linked to it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """An import of somebody who has not accepted here yet."""
@@ -124,8 +128,8 @@ def find_import(session: Session, import_id: UUID) -> ImportedAcceptor | None:
 
 def list_imports(
     session: Session, wanted: ImportFilter, *, after: UUID | None, limit: int
-) -> Sequence[tuple[ImportedAcceptor, ImportContact | None, ImportEvent | None]]:
-    """Return a page of imports, newest first, each with who it was and the acceptance linked to it."""
+) -> Sequence[ImportRow]:
+    """Return a page of imports, newest first."""
     upgraded = and_(
         col(ImportEvent.import_id) == col(ImportedAcceptor.id),
         col(ImportEvent.event) == ImportEventKind.UPGRADED.value,

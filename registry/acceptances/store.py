@@ -157,6 +157,14 @@ def list_sealed(session: Session, acceptance_ids: Sequence[UUID]) -> Sequence[tu
     return rows.all()
 
 
+def list_acceptors(session: Session, acceptance_ids: Sequence[UUID]) -> Mapping[UUID, UUID]:
+    """Return who accepted, by acceptance."""
+    rows = session.exec(
+        select(Acceptance.id, Acceptance.person_id).where(col(Acceptance.id).in_(acceptance_ids))
+    )
+    return dict(rows.all())
+
+
 def insert_acceptances(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert acceptances of people whose rows are locked."""
     insert_many(session, Acceptance, rows)

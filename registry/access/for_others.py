@@ -31,7 +31,7 @@ def explain_for(
     """Return what somebody else is told now, to an operator or to staff; the look is on record before that.
 
     An address with which nobody has signed in is answered like somebody who has accepted nothing. So is, to the
-    staff of a publisher, everybody who never had to do with that publisher.
+    staff of a publisher, everybody who never had to do with that publisher, and whose data may only be stored.
     """
     found = catalog.find_model(session, publisher=publisher, name=model, principal=principal)
     if isinstance(found, Refusal):
@@ -42,7 +42,8 @@ def explain_for(
     person_id = identity.find_person_by_email(session, email=email, sealer=sealer)
     if person_id is not None and not principal.is_operator:
         knows = store.has_dealt_with(session, person_id=person_id, publisher_id=found.publisher_id)
-        person_id = person_id if knows else None
+        hidden = identity.find_restricted_since(session, person_id) is not None
+        person_id = person_id if knows and not hidden else None
     catalog.record_look(
         session,
         catalog.Looked.EXPLANATION,

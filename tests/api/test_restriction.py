@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from registry import acceptances, access, ledger
 from registry.access import crowds, past
+from registry.access.for_others import explain_for
 from registry.audit.service import find_discrepancies
 from registry.delivery import erasing
 from registry.delivery.retention import Pass, sweep
@@ -24,6 +25,7 @@ from tests.api.conftest import Browser, Site
 from tests.api.test_erased_traces import places_of
 from tests.api.test_requests import ASK, FILLED, anna, ben, do, owner, sent
 from tests.clock import SettableClock
+from tests.integration.acceptances.imports import prove
 from tests.world import BASE_URL, World
 
 __all__ = ["anna", "ben", "owner"]
@@ -368,6 +370,68 @@ async def test_lists_of_many_people_leave_out_whom_the_decision_refuses(
     clock.advance(timedelta(minutes=1))
     assert permitted() == held(world.now) == set(ids)
     assert held(during) == {other.person_id}, "what was so then stays so"
+
+
+async def test_what_was_imported_of_the_person_is_hidden_too(site: Site, owner: Principal) -> None:
+    """By an address that they proved, whether they accepted here or not; nobody else's is."""
+    world = site.world
+    rows = [
+        {"line": n, "email": f"{name}@uni.example", "status": "accepted"}
+        for n, name in ((2, "anna"), (3, "ben"))
+    ]
+    sent = {"source": "csv", "rows": rows}
+    headers = {"Authorization": f"Bearer {world.token(owner, Scope.PUBLISH)}"}
+    answer = await site.client.post("/api/v1/models/quarry/quarry-15b/acceptors", json=sent, headers=headers)
+    assert answer.status_code == 200, answer.text
+    person = world.person(EMAIL)
+    prove(world, person)
+    audit = world.token(owner, Scope.AUDIT)
+
+    async def shown() -> set[str | None]:
+        listed = (await site.api("/api/v1/audit/imports", audit, publisher="quarry")).json()["items"]
+        assert not any(one["erased"] for one in listed)
+        bundle = world.read(
+            acceptances.list_import_evidence,
+            wanted=acceptances.ImportFilter(model_ids=[world.model(owner).id]),
+            sealer=world.sealer,
+            details=True,
+            limit=9,
+        )
+        assert sum(bool(one.disclosures) for one in bundle) == sum(bool(one["email"]) for one in listed)
+        return {one["email"] for one in listed}
+
+    assert await shown() == {EMAIL, "ben@uni.example"}
+    restrict(world, person)
+    assert await shown() == {None, "ben@uni.example"}
+    do_to(world, person, restrictions.take_back)
+    world.accept(person, world.model(person))
+    restrict(world, person)
+    assert await shown() == {None, "ben@uni.example"}
+
+
+async def test_the_explanation_for_staff_does_not_tell_that_there_is_a_restriction(
+    site: Site, owner: Principal
+) -> None:
+    world = site.world
+    person = world.person(EMAIL)
+    world.accept(person, world.model(person))
+
+    def told(email: str) -> Any:
+        verdict = world.write(
+            explain_for,
+            principal=owner,
+            publisher="quarry",
+            model="quarry-15b",
+            email=email,
+            sealer=world.sealer,
+            now=world.now,
+        )
+        return verdict if isinstance(verdict, access.Permit) else (verdict.refusal, verdict.reasons)
+
+    restrict(world, person)
+    assert told(EMAIL) == told("nobody@else.example")
+    do_to(world, person, restrictions.take_back)
+    assert told(EMAIL) != told("nobody@else.example")
 
 
 async def test_fsck_names_a_restriction_that_was_tampered_with(site: Site) -> None:
