@@ -28,7 +28,7 @@ from registry.identity import service_account_tables as _service_accounts
 from registry.identity import tables as _identity
 from registry.kernel import outbox as _outbox
 from registry.kernel import sealing as _sealing
-from registry.kernel.database import Database, Table
+from registry.kernel.database import BUSY_TIMEOUT_MS, Database, Table
 from registry.kernel.outcomes import GatehouseError
 from registry.ledger import tables as _ledger
 from registry.licenses import tables as _licenses
@@ -57,6 +57,8 @@ MODULES = (
 METADATA: MetaData = Table.metadata
 MIGRATION_LOCK = 0x6761_7465_6D69_6772
 """Key of the PostgreSQL advisory lock that lets one process migrate at a time; any constant will do."""
+MIGRATION_WAIT_MS = 30 * 60 * 1_000
+"""How long a process on SQLite waits for another one that migrates."""
 
 
 def migrations_folder() -> Path:
@@ -78,7 +80,7 @@ def migrate(database: Database) -> str:
     newest = str(ScriptDirectory.from_config(config).get_current_head())
     if database.dialect == "sqlite" and current_revision(database) not in {None, newest}:
         _copy_aside(database)
-    with database.engine.connect() as connection, references_unenforced(connection):
+    with database.engine.connect() as connection, set_apart(connection):
         _wait_for_others(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -116,22 +118,25 @@ def _wait_for_others(connection: Connection) -> None:
 
 
 @contextmanager
-def references_unenforced(connection: Connection) -> Iterator[None]:
-    """Let SQLite tables be rebuilt to which others point; it changes most of a table only by a new one.
+def set_apart(connection: Connection) -> Iterator[None]:
+    """Let a SQLite connection wait for another process that migrates, and rebuild tables to which others point.
 
-    The switch does nothing inside a transaction (https://sqlite.org/lang_altertable.html §7), so it is turned
-    on the bare connection, which has not begun one, and back when none is open any more.
+    SQLite changes most of a table only by a new one. The switch for it does nothing inside a transaction
+    (https://sqlite.org/lang_altertable.html §7), so both are set on the bare connection, which has not begun one,
+    and back when none is open any more.
     """
     if connection.dialect.name != "sqlite":
         yield
         return
     driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment] # by the dialect
     driver.execute("PRAGMA foreign_keys=OFF")
+    driver.execute(f"PRAGMA busy_timeout={MIGRATION_WAIT_MS}")
     try:
         yield
     finally:
         connection.rollback()
         driver.execute("PRAGMA foreign_keys=ON")
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _require_references(connection: Connection) -> None:

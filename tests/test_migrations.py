@@ -1,7 +1,9 @@
 """Migrations: they make the tables that the code expects, can be undone, and keep every row."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +18,7 @@ from alembic.util import CommandError
 
 from registry import audit, catalog, schema
 from registry.access import lost_models
+from registry.kernel import database as kernel_database
 from registry.kernel.database import Database
 from registry.kernel.outcomes import GatehouseError
 from tests.clock import SettableClock
@@ -92,7 +95,7 @@ def run(database: Database, deed: Any, *arguments: Any) -> None:
     """Run one of Alembic's commands over the database."""
     config = Config()
     config.set_main_option("script_location", str(schema.migrations_folder()))
-    with database.engine.connect() as connection, schema.references_unenforced(connection):
+    with database.engine.connect() as connection, schema.set_apart(connection):
         config.attributes["connection"] = connection
         deed(config, *arguments)
         connection.commit()
@@ -271,6 +274,24 @@ def test_all_steps_are_one_so_that_a_second_process_finds_none_or_all_done(
         schema.migrate(empty)
     assert schema.current_revision(empty) == first
     assert shape(empty) == before
+
+
+def test_who_starts_while_another_process_migrates_waits_longer_than_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rebuilding tables takes as long as it takes; who comes second must not fail for it."""
+    monkeypatch.setattr(kernel_database, "BUSY_TIMEOUT_MS", 10)
+    file = tmp_path / "waits.db"
+    second = Database(f"sqlite:///{file}")
+    first = sqlite3.connect(file, isolation_level=None)
+    first.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as threads:
+        migrating = threads.submit(schema.migrate, second)
+        assert wait([migrating], timeout=0.5).not_done, "longer than a request waits"
+        first.execute("ROLLBACK")
+        assert migrating.result() == revisions()[-1]
+    first.close()
+    second.close()
 
 
 def copies(database: Database) -> list[Path]:
