@@ -114,6 +114,9 @@ EXTRA_FILES = {
     "catalog": {
         "arrivals": "bytes that were offered a way in, until they are verified",
         "commits": "a release stated as changes to the one before it",
+        "drafts": "names that are set aside for models to be",
+        "draft_store": "rows of them",
+        "stated_licenses": "the license that the files of a new model name",
         "past": "how gates, bases and roles stood at an earlier moment",
         "small_files": "files that arrive inside a request",
         "reviews": "how a gate of mode manual reviews",
@@ -193,6 +196,7 @@ EXTRA_FILES = {
         "commit_schemas": "what goes in and out there",
         "repository_api": "repositories, branches and tags by the Hub's API",
         "lfs_api": "large files by Git LFS",
+        "draft_views": "what those who publish a draft are told of it",
         "errors": "refusals in the Hub's shape",
         "listing": "the tree of a release, with the Hub's object ids",
         "owner_api": "who manages a gate by the Hub's API, and who asks at one",

@@ -30,6 +30,7 @@ SHARED_MODULES = {
     "registry.catalog.arrivals",
     "registry.catalog.cards",
     "registry.catalog.commits",
+    "registry.catalog.drafts",
     "registry.catalog.equivalence_store",
     "registry.catalog.equivalences",
     "registry.catalog.second_persons",

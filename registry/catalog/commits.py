@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from registry.catalog import publishing, refusals, release_store, service, store
+from registry.catalog import drafts, publishing, refusals, release_store, stated_licenses
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
     Command,
-    ModelView,
+    Draft,
     Published,
     RefKind,
     ReleaseView,
@@ -56,8 +56,10 @@ class Commit:
     """The commit that the changes are about; None: whatever the branch is at."""
 
 
-def find_base(session: Session, model: ModelView, branch: str) -> ReleaseView | Refusal | None:
+def find_base(session: Session, model: drafts.Place, branch: str) -> ReleaseView | Refusal | None:
     """Return the head of a branch; None for the main branch of a model without a release."""
+    if isinstance(model, Draft):
+        return None if branch == DEFAULT_BRANCH else drafts.no_release_yet(model)
     head = release_store.find_release_by_ref(session, model_id=model.id, name=branch)
     if head is None:
         return None if branch == DEFAULT_BRANCH else refusals.no_such_release(model.repo_id, branch)
@@ -83,9 +85,10 @@ def publish_changes(
 ) -> Published | Refusal:
     """Return the release that the changes make; the same changes again, on the same parent, give the one that stands.
 
-    Whoever changes the model at the same time waits here: changes are made on the head that they replace.
+    Whoever changes the model at the same time waits here: changes are made on the head that they replace. A draft
+    becomes a model by it, under the license that the files state; what is refused leaves the draft as it was.
     """
-    model = service.find_model_for(
+    model = drafts.lock_place(
         session,
         publisher=commit.publisher,
         name=commit.name,
@@ -94,19 +97,15 @@ def publish_changes(
     )
     if isinstance(model, Refusal):
         return model
-    store.lock_model(session, model.id)
-    head = find_base(session, model, commit.branch)
-    if isinstance(head, Refusal):
-        return head
-    base = head
-    if commit.parent is not None and (head is None or commit.parent != head.commit):
-        # A retry of what became the head comes with the parent of the head; anything else is refused below.
-        base = release_store.find_release_by_commit(session, model_id=model.id, commit=commit.parent)
-        if base is None or head is None or head.parent != base.commit:
-            return refusals.parent_differs(commit.branch, commit.parent, head.commit if head else None)
+    base = _find_stated_base(session, model, commit)
+    if isinstance(base, Refusal):
+        return base
     files = _change_files(session, model, base, commit.changes)
     if isinstance(files, Refusal):
         return files
+    stated = stated_licenses.find_stated(session, model, files) if isinstance(model, Draft) else None
+    if isinstance(stated, Refusal):
+        return stated
     return publishing.publish_release(
         session,
         publishing.PublishRelease(
@@ -116,6 +115,9 @@ def publish_changes(
             message=commit.message,
             ref=commit.branch,
             parent=base.commit if base else None,
+            licenses=(stated,) if stated else (),
+            private=isinstance(model, Draft) and model.private,
+            create=isinstance(model, Draft),
         ),
         principal=principal,
         sign=sign,
@@ -123,8 +125,18 @@ def publish_changes(
     )
 
 
+def _find_stated_base(session: Session, model: drafts.Place, commit: Commit) -> ReleaseView | Refusal | None:
+    """Return the release that the changes are about: the head, or its parent where a commit comes once more."""
+    head = find_base(session, model, commit.branch)
+    if isinstance(head, Refusal) or commit.parent is None or (head and commit.parent == head.commit):
+        return head
+    if head is None or head.parent != commit.parent:
+        return refusals.parent_differs(commit.branch, commit.parent, head.commit if head else None)
+    return release_store.find_release_by_commit(session, model_id=model.id, commit=commit.parent)
+
+
 def _change_files(
-    session: Session, model: ModelView, base: ReleaseView | None, changes: Sequence[Change]
+    session: Session, model: drafts.Place, base: ReleaseView | None, changes: Sequence[Change]
 ) -> tuple[StatedFile, ...] | Refusal:
     standing: dict[str, StatedFile] = {}
     if base is not None:

@@ -29,6 +29,8 @@ PARTS_MAX_COUNT = 10_000
 PART_STEP_BYTES = 1024 * 1024
 UPLOAD_LIFETIME = timedelta(days=7)
 """An upload that is not completed within this time is given up and its parts are deleted."""
+DRAFT_LIFETIME = timedelta(days=30)
+"""A draft that has become no model within this time goes."""
 STEP_UP_MAX_AGE = timedelta(hours=1)
 """How fresh a sign-in must be for changing a gate (an access token is never enough)."""
 GATE_CHANGED = "gate.changed"
@@ -230,6 +232,23 @@ class ModelView:
     """The roles of who asked, for the model's publisher."""
     hub_repository: str = ""
     """The repository of the Hub that is kept in step with the gate; empty: none is."""
+
+    @property
+    def repo_id(self) -> str:
+        """Return `publisher/model`."""
+        return f"{self.publisher}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """The name of a model to be, which only those who publish for its publisher know of."""
+
+    id: UUID
+    publisher_id: UUID
+    publisher: str
+    name: str
+    private: bool
+    begun_at: datetime
 
     @property
     def repo_id(self) -> str:

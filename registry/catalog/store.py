@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, insert, update
+from sqlalchemy import ColumnElement, delete, exists, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
@@ -19,6 +19,7 @@ from registry.catalog.tables import (
     GateRequirement,
     GateRevision,
     Model,
+    ModelDraft,
     ModelGateMove,
     Publisher,
     PublisherRole,
@@ -396,7 +397,7 @@ def _model_view(
 def insert_model(
     session: Session, *, publisher_id: UUID, name: str, gate_id: UUID, private: bool, now: datetime
 ) -> UUID | None:
-    """Return the id of the new model, or None when the name was taken meanwhile."""
+    """Return the id of the new model, or None when the name was taken meanwhile; a draft of that name is none any more."""
     row = Model(
         id=new_id(),
         publisher_id=publisher_id,
@@ -411,6 +412,11 @@ def insert_model(
             session.add(row)
     except IntegrityError:
         return None
+    session.exec(
+        delete(ModelDraft).where(
+            col(ModelDraft.publisher_id) == publisher_id, col(ModelDraft.name_key) == name.lower()
+        )
+    )
     return row.id
 
 

@@ -106,6 +106,20 @@ class Model(Table, table=True):
     """The repository of the Hub that is kept in step with the gate; empty: none is."""
 
 
+class ModelDraft(Table, table=True):
+    """The name of a model to be, until its first release; `private` is mutable, and the row is no evidence of anything."""
+
+    __table_args__ = (UniqueConstraint("publisher_id", "name_key"),)
+
+    id: UUID = Field(primary_key=True)
+    publisher_id: UUID = Field(foreign_key="publisher.id")
+    name: str = Field(max_length=96)
+    name_key: str = Field(max_length=96)
+    private: bool
+    begun_by: UUID = Field(foreign_key="person.id")
+    begun_at: datetime = Field(sa_type=UTCDateTime, index=True)
+
+
 class Release(Table, table=True):
     """An immutable revision of a model."""
 

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 
 from registry.acceptances import retention as of_acceptances
 from registry.access import retention as of_access
+from registry.catalog import drafts
 from registry.delivery import counted_days, holds
 from registry.delivery.hold_domain import Held, held
 from registry.delivery.retention_tables import RetentionMark
@@ -115,6 +116,7 @@ def _go_round(session: Session, name: str, walk: Walk, given: Pass, spared: Spar
 
 def _clear(session: Session, given: Pass, people: Collection[UUID]) -> Iterator[tuple[str, int]]:
     """Destroy what has no more use; of people who are held themselves, only what served one try to sign in."""
+    yield "model-drafts", drafts.forget_old(session, now=given.now, limit=given.limit)
     yield "sign-in-attempts", of_identity.delete_spent(session, now=given.now, limit=given.limit)
     if before := given.due(given.retention.sign_in_days):
         yield (

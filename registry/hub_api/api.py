@@ -13,7 +13,7 @@ from litestar.enums import MediaType
 from sqlmodel import Session
 
 from registry import access
-from registry.hub_api import domain, schemas, service
+from registry.hub_api import domain, draft_views, schemas, service
 from registry.hub_api.domain import ModelPath, Verb, parse_model_path
 from registry.hub_api.errors import hub_refuse, reaccept_warning, update_warning, warning_of
 from registry.hub_api.service import Shelf
@@ -86,7 +86,7 @@ class ModelApi(Controller):
         found = await ask(
             request,
             desk,
-            lambda session, principal: service.describe_model(
+            lambda session, principal: draft_views.describe_model(
                 session, shelf, where, principal=principal, blobs=blobs, now=now
             ),
         )
@@ -125,7 +125,10 @@ class ModelApi(Controller):
             ),
         )
         if isinstance(page, Refusal):
-            return hub_refuse(request, page)
+            draft = await ask(
+                request, desk, lambda session, who: draft_views.is_empty_tree(session, where, who)
+            )
+            return Response([], headers=_FRESH) if draft is True else hub_refuse(request, page)
         # The next page is asked for by commit, so that a branch that moves meanwhile is not mixed in.
         parts = ("tree", page.release.commit, *([where.path] if where.path else []))
         path = domain.api_path(page.model.publisher, page.model.name, *parts)

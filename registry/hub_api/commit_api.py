@@ -14,9 +14,9 @@ from litestar.params import SkipValidation
 from sqlmodel import Session
 
 from registry import catalog, ledger
-from registry.catalog import arrivals, commits, small_files
+from registry.catalog import arrivals, commits, drafts, small_files
 from registry.catalog.api import MANIFEST_TYPE
-from registry.catalog.domain import Command, ModelView, Published
+from registry.catalog.domain import Command, Published
 from registry.catalog.storage import ObjectStore
 from registry.hub_api import commit_schemas, domain
 from registry.hub_api.api import find_caller, model_path
@@ -100,8 +100,10 @@ class CommitApi(Controller):
         return Response(view, headers=_FRESH)
 
 
-async def open_written(request: AnyRequest, desk: Desk) -> tuple[ModelPath, Principal, ModelView] | Refusal:
-    """Return what the address names, who asks, and the model if they may publish there."""
+async def open_written(
+    request: AnyRequest, desk: Desk
+) -> tuple[ModelPath, Principal, drafts.Place] | Refusal:
+    """Return what the address names, who asks, and the model or the draft of one if they may publish there."""
     where = model_path(request)
     if isinstance(where, Refusal):
         return where
@@ -109,7 +111,7 @@ async def open_written(request: AnyRequest, desk: Desk) -> tuple[ModelPath, Prin
     if isinstance(caller, Refusal):
         return caller
     model = await desk.database.read(
-        lambda session: catalog.find_model_for(
+        lambda session: drafts.find_place(
             session,
             publisher=where.publisher,
             name=where.name,
@@ -127,7 +129,7 @@ async def open_written(request: AnyRequest, desk: Desk) -> tuple[ModelPath, Prin
 def _view_modes(
     session: Session,
     shelf: Shelf,
-    model: ModelView,
+    model: drafts.Place,
     where: ModelPath,
     given: commit_schemas.PreuploadIn,
 ) -> list[commit_schemas.Json] | Refusal:
@@ -148,7 +150,9 @@ def _view_modes(
     return views
 
 
-async def _keep_small(desk: Desk, store: ObjectStore, model: ModelView, lines: CommitLines) -> Refusal | None:
+async def _keep_small(
+    desk: Desk, store: ObjectStore, model: drafts.Place, lines: CommitLines
+) -> Refusal | None:
     """Read a commit to its end and keep the files inside it, which nobody sees before they are published."""
     while batch := await asyncio.to_thread(lines.next_batch):
         if isinstance(batch, Refusal):
@@ -157,7 +161,7 @@ async def _keep_small(desk: Desk, store: ObjectStore, model: ModelView, lines: C
     return None
 
 
-async def _settle(desk: Desk, store: ObjectStore, model: ModelView, lines: CommitLines) -> Refusal | None:
+async def _settle(desk: Desk, store: ObjectStore, model: drafts.Place, lines: CommitLines) -> Refusal | None:
     """Wait until the large files of a commit are verified; return why some are not."""
     if not lines.large:
         return None

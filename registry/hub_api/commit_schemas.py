@@ -36,6 +36,11 @@ class CreateIn(msgspec.Struct, frozen=True):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     organization: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     type: str = "model"
+    private: bool | None = None
+    visibility: str | None = None
+    """What newer clients say instead of `private`."""
+    files: list[msgspec.Raw] | None = None
+    """What huggingface.js may send along; a commit takes them."""
 
 
 class MoveIn(msgspec.Struct, frozen=True):

@@ -172,19 +172,6 @@ def only_models() -> Refusal:
     )
 
 
-def create_first(publisher: str, name: str) -> Refusal:
-    """Return the refusal of a new model by a call that names no license for it."""
-    return Refusal(
-        code="hub-creation-not-offered",
-        status=403,
-        title=f"{publisher}/{name} is not here yet, and comes with its license",
-        detail="A model begins with a release and a gate; later releases may come by hf upload. Nothing was created.",
-        remedy=Remedy(
-            text=f"Begin with: gatehouse publish FOLDER {publisher}/{name} --license slug@1.0", url="/"
-        ),
-    )
-
-
 def no_pull_requests(repo_id: str) -> Refusal:
     """Return the refusal of a commit that is only proposed."""
     return Refusal(

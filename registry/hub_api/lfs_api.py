@@ -16,9 +16,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 from sqlmodel import Session
 
-from registry import catalog
-from registry.catalog import arrivals, commits, uploads
-from registry.catalog.domain import Command, ModelView, Planned, PlannedFile, part_count
+from registry.catalog import arrivals, commits, drafts, uploads
+from registry.catalog.domain import Command, Planned, PlannedFile, part_count
 from registry.catalog.storage import ObjectStore
 from registry.delivery.domain import no_such_model
 from registry.hub_api import domain
@@ -58,7 +57,8 @@ class BatchIn(msgspec.Struct, frozen=True):
     objects: Annotated[list[ObjectIn], msgspec.Meta(min_length=1, max_length=OBJECTS_MOST)]
     operation: Literal["upload"]
     transfers: list[str] = []
-    hash_algo: Literal["sha256"] = "sha256"
+    hash_algo: Literal["sha256", "sha_256"] = "sha256"
+    """The second is how huggingface.js writes it."""
 
 
 class LargeFilesApi(Controller):
@@ -163,8 +163,8 @@ class LargeFilesApi(Controller):
         return Response({}, media_type=MEDIA_TYPE, headers=_FRESH)
 
 
-async def _open(request: AnyRequest, desk: Desk) -> tuple[ModelView, Principal] | Refusal:
-    """Return the model whose repository the address names, if the sender may upload to it."""
+async def _open(request: AnyRequest, desk: Desk) -> tuple[drafts.Place, Principal] | Refusal:
+    """Return the model, or the draft of one, whose repository the address names, if the sender may upload to it."""
     publisher: str = request.path_params["publisher"]
     repository: str = request.path_params["model"]
     name = repository.removesuffix(SUFFIX)
@@ -174,7 +174,7 @@ async def _open(request: AnyRequest, desk: Desk) -> tuple[ModelView, Principal] 
     if isinstance(caller, Refusal):
         return caller
     model = await desk.database.read(
-        lambda session: catalog.find_model_for(
+        lambda session: drafts.find_place(
             session, publisher=publisher, name=name, principal=caller, command=Command.UPLOAD
         )
     )

@@ -5,10 +5,10 @@ from typing import Any
 
 from litestar import Controller, Response, delete, post
 from litestar.di import NamedDependency
-from sqlmodel import Session
 
 from registry import catalog
-from registry.catalog.domain import Command, ModelView
+from registry.catalog import drafts
+from registry.catalog.domain import Command, Draft, ModelView
 from registry.hub_api import commit_schemas, domain
 from registry.hub_api.api import find_caller
 from registry.hub_api.commit_api import open_written, read_json, refuse
@@ -18,6 +18,7 @@ from registry.kernel.identifiers import is_name
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest
 
+VISIBILITIES = ("public", "private")
 _FRESH = {"Cache-Control": "no-store"}
 
 
@@ -29,7 +30,7 @@ class RefsApi(Controller):
     @post("/branch/{revision:path}", operation_id="hub_create_branch", status_code=200)
     async def create_branch(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Let a new branch begin at a release."""
-        opened = await open_written(request, desk)
+        opened = await _open_model(request, desk)
         if isinstance(opened, Refusal):
             return refuse(request, opened)
         where, caller, model = opened
@@ -51,7 +52,7 @@ class RefsApi(Controller):
     @delete("/branch/{revision:path}", operation_id="hub_remove_branch", status_code=200)
     async def remove_branch(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Remove a branch, not its releases."""
-        opened = await open_written(request, desk)
+        opened = await _open_model(request, desk)
         if isinstance(opened, Refusal):
             return refuse(request, opened)
         where, caller, model = opened
@@ -69,7 +70,7 @@ class RefsApi(Controller):
     @post("/tag/{revision:path}", operation_id="hub_create_tag", status_code=200)
     async def create_tag(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Let a tag point to a release for good."""
-        opened = await open_written(request, desk)
+        opened = await _open_model(request, desk)
         if isinstance(opened, Refusal):
             return refuse(request, opened)
         where, caller, model = opened
@@ -91,7 +92,7 @@ class RefsApi(Controller):
     @delete("/tag/{revision:path}", operation_id="hub_remove_tag", status_code=200)
     async def remove_tag(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Answer that tags stay."""
-        opened = await open_written(request, desk)
+        opened = await _open_model(request, desk)
         if isinstance(opened, Refusal):
             return refuse(request, opened)
         where, caller, model = opened
@@ -114,7 +115,7 @@ class RepositoriesApi(Controller):
 
     @post("/api/repos/create", operation_id="hub_create_repository", status_code=200)
     async def create(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
-        """Answer 409 with the address of a model that is there; a new one begins with its license."""
+        """Set the name of a new model aside for its first commit; answer 409 with the address of what is there."""
         caller = await _publisher_of(request, desk)
         if isinstance(caller, Refusal):
             return refuse(request, caller)
@@ -126,22 +127,33 @@ class RepositoriesApi(Controller):
         publisher = given.organization or ""
         if not is_name(publisher) or not is_name(given.name):
             return refuse(request, domain.malformed_query("the name", "publisher/model"))
-        found = await desk.database.read(
-            lambda session: catalog.find_model_for(
+        if given.visibility not in {None, *VISIBILITIES}:
+            return refuse(request, domain.malformed_query("visibility", " or ".join(VISIBILITIES)))
+        if given.files:
+            return refuse(request, domain.malformed_query("files", "none of them; send them in a commit"))
+        private = given.private is True or given.visibility == "private"
+        now = desk.clock.now()
+        begun = await desk.database.write(
+            lambda session: drafts.begin(
                 session,
                 publisher=publisher,
                 name=given.name,
+                private=private,
                 principal=caller,
-                command=Command.PUBLISH_RELEASE,
+                now=now,
             )
         )
-        if isinstance(found, ModelView):
-            address = {"url": f"{desk.settings.base_url}/{found.repo_id}"}
-            said = {**address, "error": f"You already have {found.repo_id} here"}
-            return Response(said, status_code=409, headers=_FRESH)
-        if found.status == 404:
-            found = domain.create_first(publisher, given.name)
-        return refuse(request, found)
+        if isinstance(begun, Refusal):
+            return refuse(request, begun)
+        view = {
+            "id": begun.place.id.hex,
+            "url": f"{desk.settings.base_url}/{begun.place.repo_id}",
+            "name": begun.place.repo_id,
+        }
+        if begun.is_new:
+            return Response(view, headers=_FRESH)
+        view["error"] = f"You already have {begun.place.repo_id} here"
+        return Response(view, status_code=409, headers=_FRESH)
 
     @post("/api/validate-yaml", operation_id="hub_validate_card", status_code=200)
     async def validate(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
@@ -158,14 +170,21 @@ class RepositoriesApi(Controller):
 
     @delete("/api/repos/delete", operation_id="hub_refuse_deletion", status_code=200)
     async def remove(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
-        """Answer that models stay."""
+        """Give up a draft; answer that models stay."""
         caller = await _publisher_of(request, desk)
         if isinstance(caller, Refusal):
             return refuse(request, caller)
         given = await read_json(request, commit_schemas.CreateIn)
         if isinstance(given, Refusal):
             return refuse(request, given)
-        return refuse(request, await _judge_end(desk, caller, f"{given.organization or ''}/{given.name}"))
+        found = await desk.database.write(
+            lambda session: drafts.give_up(
+                session, publisher=given.organization or "", name=given.name, principal=caller
+            )
+        )
+        if isinstance(found, Draft):
+            return Response({}, headers=_FRESH)
+        return refuse(request, found if isinstance(found, Refusal) else domain.model_stays(found.repo_id))
 
     @post("/api/repos/move", operation_id="hub_refuse_move", status_code=200)
     async def move(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
@@ -176,7 +195,28 @@ class RepositoriesApi(Controller):
         given = await read_json(request, commit_schemas.MoveIn)
         if isinstance(given, Refusal):
             return refuse(request, given)
-        return refuse(request, await _judge_end(desk, caller, given.fromRepo))
+        publisher, _, name = given.fromRepo.partition("/")
+        found = await desk.database.read(
+            lambda session: catalog.find_model_for(
+                session,
+                publisher=publisher,
+                name=name,
+                principal=caller,
+                command=Command.PUBLISH_RELEASE,
+            )
+        )
+        return refuse(request, found if isinstance(found, Refusal) else domain.model_stays(found.repo_id))
+
+
+async def _open_model(
+    request: AnyRequest, desk: Desk
+) -> tuple[domain.ModelPath, Principal, ModelView] | Refusal:
+    """Return what the address names, who asks, and the model if they may publish there and it has a release."""
+    opened = await open_written(request, desk)
+    if isinstance(opened, Refusal):
+        return opened
+    where, caller, place = opened
+    return drafts.no_release_yet(place) if isinstance(place, Draft) else (where, caller, place)
 
 
 async def _publisher_of(request: AnyRequest, desk: Desk) -> Principal | Refusal:
@@ -185,19 +225,3 @@ async def _publisher_of(request: AnyRequest, desk: Desk) -> Principal | Refusal:
     if isinstance(caller, Refusal):
         return caller
     return catalog.check_scope(caller, Command.PUBLISH_RELEASE) or caller
-
-
-async def _judge_end(desk: Desk, caller: Principal, repo_id: str) -> Refusal:
-    publisher, _, name = repo_id.partition("/")
-
-    def load(session: Session) -> ModelView | Refusal:
-        return catalog.find_model_for(
-            session,
-            publisher=publisher,
-            name=name,
-            principal=caller,
-            command=Command.PUBLISH_RELEASE,
-        )
-
-    found = await desk.database.read(load)
-    return found if isinstance(found, Refusal) else domain.model_stays(found.repo_id)

@@ -257,6 +257,11 @@ def list_versions(session: Session, slug: str) -> list[VersionSummary]:
     return store.list_versions(session, slug)
 
 
+def list_versions_of_text(session: Session, sha256: str) -> list[VersionSummary]:
+    """Return the versions whose text is these bytes, by their digest (`sha256:<hex>`)."""
+    return store.list_versions_of_text(session, sha256)
+
+
 def list_licenses(
     session: Session, *, after: str = "", limit: int = 50, search: str = ""
 ) -> tuple[list[LicenseSummary], str | None]:

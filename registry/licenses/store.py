@@ -128,6 +128,17 @@ def list_versions(session: Session, slug: str) -> list[VersionSummary]:
     return mark_overtaken([_summary(row) for row in session.exec(statement)])
 
 
+def list_versions_of_text(session: Session, sha256: str) -> list[VersionSummary]:
+    """Return the versions whose text has this digest, by their names."""
+    statement = (
+        _summaries()
+        .where(LicenseVersion.sha256 == sha256)
+        .order_by(col(License.slug), col(LicenseVersion.ordinal))
+        .limit(VERSIONS_MAX)
+    )
+    return [_summary(row) for row in session.exec(statement)]
+
+
 def list_licenses(
     session: Session, *, after: str, limit: int, words: Sequence[str] = ()
 ) -> list[LicenseSummary]:

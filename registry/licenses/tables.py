@@ -36,6 +36,7 @@ class LicenseVersion(Table, table=True):
             name="second_person_of_class",
         ),
         Index("ix_license_version_normalised_digest", "normalised_digest"),
+        Index("ix_license_version_sha256", "sha256"),
     )
 
     id: UUID = Field(primary_key=True)

@@ -76,6 +76,7 @@ KEPT = {
     "look": PSEUDONYM,
     "loss_notice": PSEUDONYM,
     "model_base": OFFICE,
+    "model_draft": OFFICE,
     "model_gate_move": OFFICE,
     "must_update": OFFICE,
     "organisation": OFFICE,

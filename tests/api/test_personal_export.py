@@ -59,6 +59,7 @@ LEFT_OUT = {
     "license_version": OFFICE,
     "loss_notice": "only that a letter was sent; the notice itself is exported",
     "model_base": OFFICE,
+    "model_draft": OFFICE,
     "model_gate_move": OFFICE,
     "must_update": OFFICE,
     "organisation": OFFICE,

@@ -195,7 +195,6 @@ def test_a_token_of_another_place_is_reported_as_a_matter_of_the_token() -> None
     [
         (delivery.no_such_model(), hub.RepositoryNotFoundError),
         (catalog_refusals.no_such_model("tarn", "none"), hub.RepositoryNotFoundError),
-        (catalog_refusals.no_such_publisher("none"), hub.RepositoryNotFoundError),
         (domain.only_models(), hub.RepositoryNotFoundError),
         (delivery.no_such_revision("tarn", "tarn-7b"), hub.RevisionNotFoundError),
         (catalog_refusals.no_such_release("tarn/tarn-7b", "v9"), hub.RevisionNotFoundError),
