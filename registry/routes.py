@@ -71,6 +71,7 @@ from registry.licenses.pages import LicensePages
 from registry.privacy_page import PrivacyPages
 from registry.verify_page import VerifyPage
 from registry.webhooks.api import WebhooksApi
+from registry.webhooks.pages import WebhookPages
 
 ROUTES: tuple[Any, ...] = (
     HealthApi,
@@ -125,6 +126,7 @@ ROUTES: tuple[Any, ...] = (
     MustUpdatePages,
     GatePages,
     HubManagePages,
+    WebhookPages,
     SharingPages,
     EquivalencePages,
     ModelAccessApi,

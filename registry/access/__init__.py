@@ -17,7 +17,7 @@ from registry.access.service import (
     list_blocks_of_person,
     roles_at,
 )
-from registry.access.views import publisher_head
+from registry.access.views import open_head, publisher_head
 
 __all__ = [
     "REASON_MAX_CHARACTERS",
@@ -48,6 +48,7 @@ __all__ = [
     "list_granted",
     "list_grantees",
     "list_requests_at",
+    "open_head",
     "open_own_requests",
     "publisher_head",
     "read_span",

@@ -7,11 +7,16 @@ from types import SimpleNamespace
 from urllib.parse import urlencode
 from uuid import UUID
 
+from sqlmodel import Session
+
 from registry import catalog
 from registry.access.domain import decide
 from registry.access.facts import Gathered
 from registry.access.panel import gate_badge, own_badge
+from registry.access.service import roles_at
 from registry.catalog.domain import Command, GateKind, Role, may_any, model_url
+from registry.identity.domain import Principal
+from registry.kernel.outcomes import Refusal
 from registry.kernel.page_parts import Badge, Option, Pager
 
 PAGE_MODELS = 30
@@ -162,8 +167,19 @@ def publisher_head(
             "downloads": reach(Command.READ_RECORDS, "/downloads"),
             "roles": looks,
             "blocks": reach(Command.BLOCK_PEOPLE, "/blocks"),
+            "webhooks": reach(Command.KEEP_WEBHOOK, "/webhooks"),
             "decisions": reach(Command.READ_RECORDS, "/decisions")
             or (f"{here}/decisions" if is_operator else None),
             "looks": reach(Command.MANAGE_ROLES, "/looks") or (f"{here}/looks" if is_operator else None),
         },
     )
+
+
+def open_head(
+    session: Session, publisher: str, command: Command, *, principal: Principal
+) -> tuple[catalog.PublisherView, SimpleNamespace] | Refusal:
+    """Return a publisher and the head of its pages, for who may do `command` there."""
+    found = catalog.authorise(session, publisher, command, principal=principal)
+    if isinstance(found, Refusal):
+        return found
+    return found, publisher_head(found, roles_at(session, found, principal=principal))

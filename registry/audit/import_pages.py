@@ -181,10 +181,7 @@ class ImportPages(Controller):
 def _head(
     session: Session, publisher: str, visit: Visit
 ) -> tuple[catalog.PublisherView, SimpleNamespace] | Refusal:
-    found = catalog.authorise(session, publisher, Command.IMPORT_ACCEPTORS, principal=visit.principal)
-    if isinstance(found, Refusal):
-        return found
-    return found, access.publisher_head(found, access.roles_at(session, found, principal=visit.principal))
+    return access.open_head(session, publisher, Command.IMPORT_ACCEPTORS, principal=visit.principal)
 
 
 async def _show(

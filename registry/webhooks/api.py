@@ -11,7 +11,6 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
-from registry.kernel.outbound import Reach
 from registry.kernel.outcomes import Refusal
 from registry.kernel.problems import AnyRequest, Problem, refuse
 from registry.webhooks import schemas, service
@@ -202,12 +201,7 @@ class WebhooksApi(Controller):
 
 
 def _given(desk: Desk, principal: Principal) -> service.Desk:
-    return service.Desk(
-        principal=principal,
-        sealer=desk.sealer,
-        reach=Reach(desk.settings.webhook_reach),
-        now=desk.clock.now(),
-    )
+    return service.Desk.of(desk.settings, principal=principal, sealer=desk.sealer, clock=desk.clock)
 
 
 def _answer(

@@ -13,6 +13,8 @@ WEBHOOKS_MOST = 20
 """How many a publisher may have."""
 MODELS_MOST = 100
 HUB_SECRET_MOST_CHARACTERS = 200
+HUB_SECRET_PATTERN = r"^[\x21-\x7e]*$"  # noqa: S105 - the form of one
+"""What a header carries without being altered."""
 SECRET_BYTES = 32
 """The specification asks for 24 to 64 (https://www.standardwebhooks.com)."""
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with

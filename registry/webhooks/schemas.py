@@ -9,6 +9,7 @@ import msgspec
 from registry.kernel.clock import iso
 from registry.webhooks.domain import (
     HUB_SECRET_MOST_CHARACTERS,
+    HUB_SECRET_PATTERN,
     MODELS_MOST,
     OVERLAP_HOURS,
     OVERLAP_MOST_HOURS,
@@ -20,7 +21,7 @@ Address = Annotated[str, msgspec.Meta(min_length=1, max_length=URL_MOST_CHARACTE
 Names = Annotated[
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=96)]], msgspec.Meta(max_length=MODELS_MOST)
 ]
-HubSecret = Annotated[str, msgspec.Meta(max_length=HUB_SECRET_MOST_CHARACTERS, pattern=r"^[\x21-\x7e]*$")]
+HubSecret = Annotated[str, msgspec.Meta(max_length=HUB_SECRET_MOST_CHARACTERS, pattern=HUB_SECRET_PATTERN)]
 
 
 class WebhookInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +87,12 @@ class WebhookOut(msgspec.Struct, frozen=True, kw_only=True):
     off_reason: str | None
     """`by-hand`, `failing`: nothing got through for five days, or `gone`: the receiver answered 410."""
     failing_since: str | None
+    last_arrived_at: str | None
+    """Of the newest 50 messages, when one last arrived."""
+    last_failed_at: str | None
+    last_failure: str | None
+    """`status`, `redirect`, `too-slow`, `unreachable`."""
+    last_failure_status: int | None
     made_at: str
     has_hub_secret: bool
     previous_secret_until: str | None
@@ -134,7 +141,7 @@ class DeliveriesOut(msgspec.Struct, frozen=True, kw_only=True):
 
 def view_webhook(view: WebhookView) -> WebhookOut:
     """Return a webhook as its keepers are told of it."""
-    row = view.row
+    row, failure = view.row, view.last_failure
     return WebhookOut(
         id=str(row.id),
         url=view.url,
@@ -144,6 +151,10 @@ def view_webhook(view: WebhookView) -> WebhookOut:
         off_since=_moment(row.disabled_at),
         off_reason=row.off_reason.value if row.off_reason else None,
         failing_since=_moment(row.failing_since),
+        last_arrived_at=_moment(view.last_arrived),
+        last_failed_at=_moment(failure.begun_at) if failure else None,
+        last_failure=failure.trouble.value if failure and failure.trouble else None,
+        last_failure_status=failure.status if failure else None,
         made_at=iso(row.made_at),
         has_hub_secret=view.has_hub_secret,
         previous_secret_until=_moment(view.previous_until),

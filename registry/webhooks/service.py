@@ -1,5 +1,6 @@
 """Use cases of webhooks: adding, changing, ending, new secrets, what was sent, sending it anew. None uses the network."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,17 @@ from sqlmodel import Session
 from registry import catalog
 from registry.catalog.domain import Command, PublisherView
 from registry.identity.domain import Principal
+from registry.kernel.clock import Clock
 from registry.kernel.identifiers import new_id
 from registry.kernel.outbound import Reach
 from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer
+from registry.settings import Settings
 from registry.webhooks import payloads, refusals, store
 from registry.webhooks.domain import (
     EVENTS,
+    HUB_SECRET_MOST_CHARACTERS,
+    HUB_SECRET_PATTERN,
     MODELS_MOST,
     OVERLAP_HOURS,
     SECRET_BYTES,
@@ -59,6 +64,10 @@ class WebhookView:
     models: tuple[str, ...]
     previous_until: datetime | None
     has_hub_secret: bool
+    last_arrived: datetime | None
+    """When a message last arrived, of the newest ones that were sent."""
+    last_failure: WebhookAttempt | None
+    """The last attempt at one of them that did not succeed."""
     secret: str | None = field(default=None, repr=False)
     """Only where it was made just now."""
 
@@ -79,6 +88,11 @@ class Desk:
     sealer: Sealer
     reach: Reach
     now: datetime
+
+    @classmethod
+    def of(cls, settings: Settings, *, principal: Principal, sealer: Sealer, clock: Clock) -> "Desk":
+        """Return the desk of an installation for somebody, now."""
+        return cls(principal=principal, sealer=sealer, reach=Reach(settings.webhook_reach), now=clock.now())
 
 
 def add_webhook(session: Session, desk: Desk, *, publisher: str, wish: Wish) -> WebhookView | Refusal:
@@ -302,6 +316,11 @@ def _check(
     errors = {}
     if wish.url is not None and (trouble := url_trouble(wish.url, desk.reach)):
         errors["url"] = trouble
+    hub_secret = wish.hub_secret or ""
+    if len(hub_secret) > HUB_SECRET_MOST_CHARACTERS or not re.fullmatch(HUB_SECRET_PATTERN, hub_secret):
+        errors["hub_secret"] = (
+            f"up to {HUB_SECRET_MOST_CHARACTERS} letters, digits and signs of ASCII, no spaces"
+        )
     known = {event.value for event in EVENTS}
     if unknown := [one for one in wish.events or () if one not in known]:
         errors["events"] = f"there is no event {unknown[0][:40]!r}"
@@ -325,6 +344,7 @@ def _view(session: Session, row: Webhook, sealer: Sealer, *, show_secret: bool =
     target = open_target(row, sealer)
     ids = [UUID(one) for one in row.model_ids.split()]
     names = catalog.name_models(session, ids) if ids else {}
+    attempts = store.list_last_attempts(session, row.id, deliveries=PAGE_MOST, limit=ATTEMPTS_SHOWN_MOST)
     return WebhookView(
         row=row,
         url=target.url,
@@ -332,6 +352,8 @@ def _view(session: Session, row: Webhook, sealer: Sealer, *, show_secret: bool =
         models=tuple(sorted(names[one][1] for one in ids)),
         previous_until=target.previous_until,
         has_hub_secret=bool(target.hub_secret),
+        last_arrived=next((one.begun_at for one in attempts if one.trouble is None), None),
+        last_failure=next((one for one in attempts if one.trouble is not None), None),
         secret=target.secret if show_secret else None,
     )
 

@@ -112,6 +112,24 @@ def list_attempts(session: Session, delivery_ids: Sequence[UUID], *, limit: int)
     ).all()
 
 
+def list_last_attempts(
+    session: Session, webhook_id: UUID, *, deliveries: int, limit: int
+) -> Sequence[WebhookAttempt]:
+    """Return the attempts at the newest deliveries of a webhook, newest first."""
+    newest = (
+        select(WebhookDelivery.id)
+        .where(WebhookDelivery.webhook_id == webhook_id)
+        .order_by(col(WebhookDelivery.id).desc())
+        .limit(deliveries)
+    )
+    return session.exec(
+        select(WebhookAttempt)
+        .where(col(WebhookAttempt.delivery_id).in_(newest))
+        .order_by(col(WebhookAttempt.id).desc())
+        .limit(limit)
+    ).all()
+
+
 def insert_attempt(session: Session, row: WebhookAttempt) -> None:
     """Insert an attempt."""
     session.exec(insert(WebhookAttempt).values(**row.model_dump()))

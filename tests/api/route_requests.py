@@ -134,6 +134,7 @@ ASKED = {
 }
 FORMS: dict[str, dict[str, str]] = {
     "/manage/{publisher}/imports/invitations": {"model": "auto-1b"},
+    "/manage/{publisher}/webhooks": {"url": "https://hooks.example/other"},
     "/authorize": {**ASKED, "decision": "allow"},
     "/licenses/{slug}/{number}/second-person": {"do": "confirm", "compared_with": "1.0"},
     "/requests/{request_id}/{event}": {"note": "because"},

@@ -31,9 +31,10 @@ from registry.kernel.identifiers import new_id
 from registry.kernel.pages import csrf_token
 from registry.parts import build_parts
 from registry.settings import Settings
+from tests.api.route_audiences import SESSIONS, TOKENS
 from tests.api.route_furniture import add_webhook, decide, mark_release, must
 from tests.api.route_requests import BODIES, FORMS, LICENSE, QUERIES
-from tests.api.route_table import SESSIONS, TOKENS, Row
+from tests.api.route_table import Row
 from tests.applications import application
 from tests.clock import SettableClock
 from tests.integration.acceptances.imports import send_report

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from litestar.routes import HTTPRoute
 
+from tests.api.route_audiences import AUDIENCES, CALLERS, INSIDERS
 from tests.api.route_scene import STATES, Matrix, open_matrix
-from tests.api.route_table import AUDIENCES, CALLERS, INSIDERS, Row, read_table
+from tests.api.route_table import Row, read_table
 from tests.clock import SettableClock
 
 FILE_ROUTE = "/{publisher}/{model}/resolve/{revision}/{path}"

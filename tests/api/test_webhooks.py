@@ -64,6 +64,7 @@ async def test_from_adding_to_deleting(owner: Caller) -> None:
         ({"url": "https://169.254.169.254/x"}, "url"),
         ({"url": URL, "events": ["access.revoked", "no.such"]}, "events"),
         ({"url": URL, "models": ["no-such"]}, "models"),
+        ({"url": URL, "hub_secret": "line-end\n"}, "hub_secret"),
     ],
 )
 async def test_what_cannot_be_one_is_refused_with_the_field(owner: Caller, body: Any, field: str) -> None:

@@ -168,6 +168,7 @@ def test_what_fails_for_days_is_switched_off_and_its_keepers_are_told(
     notices = quarry.world.read(list_notices, person_id=owner, sealer=quarry.world.sealer)
     (told,) = [one.message for one in notices if one.message.kind == "webhook-disabled"]
     assert receiver.url not in told.text
+    assert told.page == f"/manage/quarry/webhooks/{webhook.row.id}"
     refused = quarry.world.write(
         service.try_webhook, desk=quarry.desk(), publisher="quarry", webhook_id=webhook.row.id
     )

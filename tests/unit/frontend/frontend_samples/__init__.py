@@ -16,6 +16,7 @@ from frontend_samples import (
     requests,
     rest,
     updates,
+    webhooks,
 )
 from frontend_samples.shared import Case, every_page
 
@@ -35,6 +36,7 @@ CASES: list[Case] = [
     *ledger.CASES,
     *rest.CASES,
     *updates.CASES,
+    *webhooks.CASES,
 ]
 
 __all__ = ["CASES", "Case", "every_page"]

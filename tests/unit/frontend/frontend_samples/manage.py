@@ -26,7 +26,17 @@ from registry.kernel.page_parts import Badge, Command, FieldKind, FormField, Lin
 
 _URLS = {
     key: f"/manage/kelp/{key}"
-    for key in ("publishing", "requests", "acceptances", "downloads", "roles", "blocks", "decisions", "looks")
+    for key in (
+        "publishing",
+        "requests",
+        "acceptances",
+        "downloads",
+        "roles",
+        "blocks",
+        "webhooks",
+        "decisions",
+        "looks",
+    )
 }
 PUBLISHER = {
     "name": "kelp",
@@ -36,7 +46,7 @@ PUBLISHER = {
     "urls": _URLS,
 }
 _AUDITOR = {"name": "kelp", "display_name": RTL, "role": "auditor", "waiting": None,
-            "urls": _URLS | {"requests": None, "publishing": None, "roles": None, "blocks": None, "looks": None}}  # fmt: skip
+            "urls": _URLS | {"requests": None, "publishing": None, "roles": None, "blocks": None, "webhooks": None, "looks": None}}  # fmt: skip
 _PUBLISH = [
     Command(label="Publish a folder", text="gatehouse publish ./frond kelp/frond-1b --license kelp@1.1")
 ]
