@@ -12,6 +12,7 @@ from registry.cli.grammar_hub import add_hub
 from registry.cli.grammar_operation import add_operation, add_registers
 from registry.cli.grammar_parts import Commands, Formatter, command, connections, group, positive
 from registry.cli.grammar_privacy import add_privacy
+from registry.cli.grammar_webhook import add_webhook
 
 VERSION = "0.1.0"
 ONLY_HELP = "what to show, separated by commas, such as email_domain or answers.purpose; all else is kept back; may be repeated"
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_audit(commands)
     add_acceptors(commands)
     add_hub(commands)
+    add_webhook(commands)
     add_operation(commands)
     add_registers(commands)
     add_privacy(commands)

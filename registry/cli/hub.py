@@ -1,27 +1,31 @@
 """`gatehouse hub`: models paired with repositories of the Hub, whose gate follows the registry's decisions."""
 
-import getpass
-import sys
 from argparse import Namespace
 
 from registry.cli.connection import choose_registry, connected
-from registry.cli.terminal import talk, write_columns, write_json, write_line
+from registry.cli.terminal import (
+    WORDS_MOST,
+    read_secret,
+    talk,
+    text_of,
+    write_columns,
+    write_json,
+    write_line,
+)
 from registry.client.api import parse_model_id
 from registry.client.errors import ClientError, printable
 from registry.client.wire import Fields
 
-WORDS_MOST = 400
-
 
 def token(args: Namespace) -> int:
     """Store a token of the Hub for a publisher."""
-    secret = _read_token()
+    secret = read_secret("Token of the Hub (not shown): ")
     with connected(choose_registry(args)) as registry:
         answer = registry.store_hub_token(args.publisher, secret)
     if args.json:
         write_json(answer.value)
     else:
-        write_line(f"{_text(answer, 'account')} ({_text(answer, 'role') or 'role not told'})")
+        write_line(f"{text_of(answer, 'account')} ({text_of(answer, 'role') or 'role not told'})")
         talk(f"Repositories of {args.publisher} are managed by this account of the Hub from now on.")
     return 0
 
@@ -36,7 +40,7 @@ def link(args: Namespace) -> int:
     if args.json:
         write_json(answer.value)
     else:
-        write_line(f"{_text(answer, 'model')} = {_text(answer, 'repository')}")
+        write_line(f"{text_of(answer, 'model')} = {text_of(answer, 'repository')}")
         talk(f"Nothing was changed at the Hub. See what would be: gatehouse hub plan {args.model}")
     return 0
 
@@ -76,7 +80,7 @@ def apply(args: Namespace) -> int:
     if not settled:
         mirror = answer.member("mirror")
         raise ClientError(
-            f"the Hub is not in line yet: {_text(mirror, 'trouble_words')}; it is tried again by itself"
+            f"the Hub is not in line yet: {text_of(mirror, 'trouble_words')}; it is tried again by itself"
         )
     return 0
 
@@ -90,7 +94,7 @@ def status(args: Namespace) -> int:
         write_json(answer.value)
         return 0
     rows = [
-        (label, _text(answer, field) or "-")
+        (label, text_of(answer, field) or "-")
         for label, field in (
             ("repository", "repository"),
             ("group", "group"),
@@ -116,27 +120,17 @@ def unlink(args: Namespace) -> int:
     if args.json:
         write_json(answer.value)
     else:
-        write_line(f"{_text(answer, 'model')} != {_text(answer, 'repository')}")
+        write_line(f"{text_of(answer, 'model')} != {text_of(answer, 'repository')}")
         talk(
             "The repository stays as it is; who is let in there is for its owners to look after from now on."
         )
     return 0
 
 
-def _read_token() -> str:
-    """Return the token from a prompt without echo or from stdin; never from an argument, which others can see."""
-    if sys.stdin.isatty():
-        found = getpass.getpass("Token of the Hub (not shown): ", stream=sys.stderr)
-    else:
-        found = sys.stdin.readline()
-    if not found.strip():
-        raise ClientError("no token was given; type it at the prompt, or send it to stdin")
-    return found.strip()
-
-
 def _write_actions(answer: Fields, field: str) -> None:
     rows = [
-        [_text(one, name) for name in ("deed", "user", "request_id", "why")] for one in answer.members(field)
+        [text_of(one, name) for name in ("deed", "user", "request_id", "why")]
+        for one in answer.members(field)
     ]
     if rows:
         write_columns(("deed", "account", "request", "why"), rows)
@@ -144,7 +138,7 @@ def _write_actions(answer: Fields, field: str) -> None:
 
 def _write_drifts(answer: Fields) -> None:
     for one in answer.members("drifts"):
-        talk(f"{_text(one, 'drift')}: {_text(one, 'words')}")
+        talk(f"{text_of(one, 'drift')}: {text_of(one, 'words')}")
 
 
 def _write_card(card: Fields, model: str) -> None:
@@ -162,13 +156,9 @@ def _write_card(card: Fields, model: str) -> None:
         write_columns(("card", "part"), [(words, printable(part, limit=WORDS_MOST)) for words, part in rows])
     if any(words.startswith("changed") for words, _ in rows):
         talk(f"To say whose is taken: gatehouse hub apply {model} --card registry, or --card hub")
-    if trouble := _text(card, "trouble"):
+    if trouble := text_of(card, "trouble"):
         talk(f"The card was not brought in line: {trouble}")
 
 
 def _duration(seconds: int) -> str:
     return "It would be done at once." if not seconds else f"It would take about {seconds // 60 + 1} minutes."
-
-
-def _text(fields: Fields, name: str) -> str:
-    return printable(fields.maybe_text(name) or "", limit=WORDS_MOST)

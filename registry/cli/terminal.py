@@ -1,13 +1,17 @@
 """Data to stdout as JSON or as columns; talk to stderr, as a bar where somebody watches."""
 
+import getpass
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from registry.client.errors import ClientError
+from registry.client.errors import ClientError, printable
 from registry.client.progress import Bar, Lines, Progress, Silent
+from registry.client.wire import Fields
+
+WORDS_MOST = 400
 
 
 def write_json(value: object) -> None:
@@ -36,6 +40,23 @@ def talk(text: str) -> None:
     """Write one line for people."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def text_of(fields: Fields, name: str) -> str:
+    """Return a text that the registry sent, so that it can be written to a terminal; empty where it is null."""
+    return printable(fields.maybe_text(name) or "", limit=WORDS_MOST)
+
+
+def read_secret(prompt: str) -> str:
+    """Return a secret from a prompt without echo or from stdin; never from an argument, which others can see.
+
+    Raises:
+        ClientError: there is none.
+    """
+    found = getpass.getpass(prompt, stream=sys.stderr) if sys.stdin.isatty() else sys.stdin.readline()
+    if not found.strip():
+        raise ClientError("no secret was given; type it at the prompt, or send it to stdin")
+    return found.strip()
 
 
 def make_progress(*, quiet: bool) -> Progress:

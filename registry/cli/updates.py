@@ -5,9 +5,9 @@ from argparse import Namespace
 from urllib.parse import urlencode
 
 from registry.cli.connection import choose_registry, connected
-from registry.cli.terminal import talk, write_columns, write_json, write_line
+from registry.cli.terminal import talk, text_of, write_columns, write_json, write_line
 from registry.client.api import parse_model_id
-from registry.client.errors import NotFound, printable
+from registry.client.errors import NotFound
 from registry.client.wire import Fields
 
 PAGE = "/updates"
@@ -23,7 +23,9 @@ def list_updates(args: Namespace) -> int:
         write_json([item.value for item in items])
         return 0
     columns = ("id", "model", "release", "instead", "by", "you said", "reason")
-    write_columns(columns, [[*_about(item), _text(item, "state"), _text(item, "reason")] for item in items])
+    write_columns(
+        columns, [[*_about(item), text_of(item, "state"), text_of(item, "reason")] for item in items]
+    )
     if items:
         talk("Say that you have read it: gatehouse updates acknowledge ID")
         talk(f"That your copies are deleted you say in a browser: {choice.endpoint}{PAGE}")
@@ -40,7 +42,7 @@ def acknowledge(args: Namespace) -> int:
     if args.json:
         write_json(answer.value)
     else:
-        write_line(_text(answer, "state"))
+        write_line(text_of(answer, "state"))
         talk(f"When your copies are deleted, say so in a browser: {choice.endpoint}{PAGE}")
     return 0
 
@@ -101,9 +103,5 @@ def mark(args: Namespace) -> int:
 
 
 def _about(mark: Fields) -> list[str]:
-    commits = [_text(mark, name)[:COMMIT_SHOWN_CHARACTERS] for name in ("release", "replacement")]
-    return [_text(mark, "id"), _text(mark, "model"), *commits, _text(mark, "update_by")]
-
-
-def _text(fields: Fields, name: str) -> str:
-    return printable(fields.text(name), limit=400)
+    commits = [text_of(mark, name)[:COMMIT_SHOWN_CHARACTERS] for name in ("release", "replacement")]
+    return [text_of(mark, "id"), text_of(mark, "model"), *commits, text_of(mark, "update_by")]

@@ -17,6 +17,7 @@ from registry.client.errors import Malformed, UsageProblem, printable
 from registry.client.keys import PublicKey, parse_key_set
 from registry.client.release import SignedManifest
 from registry.client.transport import Redirect, Session, safe_path
+from registry.client.webhooks import Webhooks
 from registry.client.wire import Fields, JsonObject
 
 INLINE_MAX_BYTES = 8 << 20
@@ -202,6 +203,10 @@ class Registry:
         """End the pairing."""
         path = f"/api/v1/models/{safe_path(publisher, name)}/hub/unlink"
         return self.session.post_json(path, {}, idempotent=False)
+
+    def webhooks(self, publisher: str) -> Webhooks:
+        """Return the webhooks of a publisher."""
+        return Webhooks(self.session, publisher)
 
     # Publishing
 

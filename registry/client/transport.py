@@ -125,6 +125,10 @@ class Session:
         """Post `body` and return the JSON answer; tried again only where that does no harm."""
         return self._read_json("POST", path, body=body, idempotent=idempotent)
 
+    def put_json(self, path: str, body: JsonObject) -> Fields:
+        """Put `body` and return the JSON answer; tried again on 429 and 5xx."""
+        return self._read_json("PUT", path, body=body, idempotent=True)
+
     def get_bytes(self, path: str, *, accept: str = "*/*", limit: int = ANSWER_MAX_BYTES) -> bytes:
         """Return the exact bytes at `path`; tried again on 429 and 5xx, and where they break off."""
         return self._read("GET", path, headers={"Accept": accept}, idempotent=True, limit=limit)
@@ -143,7 +147,7 @@ class Session:
 
     def _read(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "PUT"],
         path: str,
         *,
         query: Mapping[str, str] | None = None,
@@ -167,7 +171,7 @@ class Session:
 
     def _read_json(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "PUT"],
         path: str,
         *,
         query: Mapping[str, str] | None = None,
@@ -187,7 +191,7 @@ class Session:
     @contextmanager
     def opened(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "PUT"],
         path: str,
         *,
         query: Mapping[str, str] | None = None,
