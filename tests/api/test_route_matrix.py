@@ -40,7 +40,7 @@ def rows_of_models() -> list[Row]:
 
 
 def names_model(row: Row) -> bool:
-    return "{model}" in row.path or "/models/{publisher}/{name}" in row.path
+    return "{model}" in row.path or ("{name}" in row.path and "/models/" in row.path)
 
 
 def expected(row: Row, caller: str, state: str) -> bool:
