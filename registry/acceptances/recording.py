@@ -14,7 +14,9 @@ from registry.acceptances.sd_jwt import Sign
 from registry.acceptances.service import disclosures_context, summarise_new
 from registry.acceptances.statement import Evidence, receipt_letter, sign_statement
 from registry.kernel import mail
+from registry.kernel.announcing import announce
 from registry.kernel.inserting import in_one_trip
+from registry.kernel.news import Event, News
 from registry.kernel.sealing import Sealer, SubjectKey
 
 
@@ -50,8 +52,12 @@ def record(session: Session, drafted: Sequence[Drafted], *, sealer: Sealer) -> l
             session, [_row(item, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
         )
         mail.queue_all(session, letters, sealer=sealer)
+    now = drafted[-1].evidence.accepted_at
     for gate_id in {item.evidence.offer.gate_id for item in drafted}:
-        catalog.tell_followers_of_gate(session, gate_id, now=drafted[-1].evidence.accepted_at)
+        catalog.tell_followers_of_gate(session, gate_id, now=now)
+        at_gate = (one.evidence.acceptance_id for one in drafted if one.evidence.offer.gate_id == gate_id)
+        told = News(event=Event.ACCEPTANCE_RECORDED, at=now, gate=gate_id, acceptances=tuple(at_gate))
+        announce(session, told)
     upgrades.link_accepted(session, [item.evidence for item in drafted], sealer=sealer)
     return [summarise_new(item.evidence, entry_id) for item, entry_id in zip(drafted, entry_ids, strict=True)]
 

@@ -24,6 +24,8 @@ from registry.acceptances.tables import Acceptance, Withdrawal
 from registry.catalog.domain import ModelView
 from registry.identity.domain import Principal
 from registry.identity.organisation_domain import MEMBERS_GRACE
+from registry.kernel.announcing import announce
+from registry.kernel.news import Event, News
 from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer, SubjectKey
 from registry.licenses.domain import Version
@@ -145,15 +147,19 @@ def withdraw(
     if not recorded:
         return already_withdrawn(now)
     catalog.tell_followers_of_gate(session, acceptance.gate_id, now=now)
+    told = News(
+        event=Event.ACCEPTANCE_WITHDRAWN, at=now, gate=acceptance.gate_id, acceptances=(acceptance.id,)
+    )
+    announce(session, told)
     summary = summarise(session, [(acceptance, withdrawal)])[0]
     if acceptance.organisation_id is not None and until is not None:
-        told = identity.CoverWithdrawn(
+        ended = identity.CoverWithdrawn(
             organisation_id=acceptance.organisation_id,
             license=f"{summary.title} {summary.number}",
             until=until,
             by=principal.person_id or acceptance.person_id,
         )
-        identity.put_cover_withdrawn(session, told, now=now)
+        identity.put_cover_withdrawn(session, ended, now=now)
     return summary
 
 

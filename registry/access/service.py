@@ -19,9 +19,11 @@ from registry.access.reading import read_span
 from registry.access.tables import Block, BlockLift
 from registry.catalog.domain import Command, Role
 from registry.identity.domain import Principal, invalid_email, normalise_email
+from registry.kernel.announcing import announce
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id
+from registry.kernel.news import Event, News
 from registry.kernel.outcomes import Refusal
 from registry.kernel.sealing import Sealer
 
@@ -82,6 +84,7 @@ def block_person(
     block.entry_id = ledger.append(session, kind="block", leaf=leaf, now=now)
     store.insert_block(session, block)
     catalog.tell_followers_of_publisher(session, found.id, now=now)
+    announce(session, News(event=Event.BLOCKS_CHANGED, at=now, publisher=found.id))
     return BlockSummary(
         id=block.id,
         person_id=person_id,
@@ -142,6 +145,7 @@ def lift_block(
     lift = BlockLift(block_id=block.id, lifted_by=principal.person_id, lifted_at=now, entry_id=entry_id)
     store.insert_lift(session, lift)
     catalog.tell_followers_of_publisher(session, found.id, now=now)
+    announce(session, News(event=Event.BLOCKS_CHANGED, at=now, publisher=found.id))
     return _summary(block, lift)
 
 

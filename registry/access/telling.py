@@ -10,7 +10,7 @@ from registry.access.request_views import Office, RequestView
 from registry.access.transitions import CAUSE_WORDS, STATE_WORDS, Move, RequestEvent, Transition
 from registry.catalog.domain import Command
 from registry.identity.domain import Message
-from registry.kernel import news, outbox
+from registry.kernel import announcing
 from registry.kernel.news import Event, News
 
 _TO_REVIEWERS = frozenset({RequestEvent.SUBMIT, RequestEvent.RESUBMIT, RequestEvent.APPEAL})
@@ -29,9 +29,11 @@ _NEWS = {
     RequestEvent.LAPSE: Event.REQUEST_LAPSED,
     RequestEvent.CLOSE: Event.ACCESS_ENDED,
     RequestEvent.RELINQUISH: Event.ACCESS_ENDED,
+    RequestEvent.PROPOSE_REVOCATION: Event.REVOCATION_PROPOSED,
+    RequestEvent.DROP_REVOCATION: Event.REVOCATION_DROPPED,
     RequestEvent.REVOKE: Event.ACCESS_REVOKED,
 }
-"""What programs of the publisher hear of; the other steps are drafts, or what reviewers settle among themselves."""
+"""What programs of the publisher hear of; the other steps are drafts, or what a reviewer does alone."""
 
 
 def announce(session: Session, request: RequestView, taken: Transition, *, office: Office) -> None:
@@ -46,7 +48,7 @@ def announce(session: Session, request: RequestView, taken: Transition, *, offic
         request=request.id,
         status=request.state.value,
     )
-    outbox.put(session, news.TOPIC, news.encode(item), now=office.now)
+    announcing.announce(session, item)
 
 
 def tell(session: Session, request: RequestView, taken: Transition, wanted: Move, *, office: Office) -> None:

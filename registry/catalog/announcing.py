@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from registry.catalog.domain import ReleaseView
-from registry.kernel import news, outbox
+from registry.kernel.announcing import announce
 from registry.kernel.news import Event, News
 
 
@@ -21,7 +21,7 @@ def announce_release(
 ) -> None:
     """Let it be heard that a branch leads to a new release, after that its model is there where it is new."""
     if new:
-        _put(session, News(event=Event.MODEL_CREATED, at=now, model=release.model_id))
+        announce(session, News(event=Event.MODEL_CREATED, at=now, model=release.model_id))
     published = News(
         event=Event.RELEASE_PUBLISHED,
         at=now,
@@ -30,18 +30,14 @@ def announce_release(
         old_commit=head.commit if head else None,
         new_commit=release.commit,
     )
-    _put(session, published)
+    announce(session, published)
 
 
 def announce_gate(session: Session, gate_id: UUID, *, now: datetime) -> None:
     """Let it be heard of each model behind a gate that it asks for something else."""
-    _put(session, News(event=Event.GATE_CHANGED, at=now, gate=gate_id))
+    announce(session, News(event=Event.GATE_CHANGED, at=now, gate=gate_id))
 
 
 def announce_move(session: Session, model_id: UUID, *, now: datetime) -> None:
     """Let it be heard that a model went behind another gate."""
-    _put(session, News(event=Event.MODEL_MOVED, at=now, model=model_id))
-
-
-def _put(session: Session, item: News) -> None:
-    outbox.put(session, news.TOPIC, news.encode(item), now=item.at)
+    announce(session, News(event=Event.MODEL_MOVED, at=now, model=model_id))

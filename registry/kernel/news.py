@@ -28,6 +28,15 @@ class Event(StrEnum):
     ACCESS_ENDED = "access.ended"
     """A grant was ended without blame, or given back."""
     ACCESS_REVOKED = "access.revoked"
+    REVOCATION_PROPOSED = "access.revocation-proposed"
+    """A reviewer wants a grant revoked, and a second person is to say so, too."""
+    REVOCATION_DROPPED = "access.revocation-dropped"
+    """It was proposed, and comes to nothing."""
+    ACCEPTANCE_RECORDED = "acceptance.recorded"
+    """At a gate that lets in whoever has accepted."""
+    ACCEPTANCE_WITHDRAWN = "acceptance.withdrawn"
+    BLOCKS_CHANGED = "blocks.changed"
+    """Somebody was blocked at a publisher, or a block was lifted."""
     MODEL_CREATED = "model.created"
     RELEASE_PUBLISHED = "release.published"
     GATE_CHANGED = "gate.changed"
@@ -45,6 +54,10 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: UUID | None = None
     gate: UUID | None = None
     """It concerns every model behind this gate."""
+    publisher: UUID | None = None
+    """It concerns every model of this publisher."""
+    acceptances: tuple[UUID, ...] = ()
+    """Each of them is told; they are at `gate`."""
     license_version: UUID | None = None
     """It concerns the models that ask for another version of this license."""
     request: UUID | None = None

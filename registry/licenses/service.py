@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from registry import ledger
-from registry.kernel import news, outbox
+from registry.kernel import outbox
+from registry.kernel.announcing import announce
 from registry.kernel.identifiers import new_id
 from registry.kernel.news import Event, News
 from registry.kernel.outcomes import CorruptRecord, GatehouseError, Refusal
@@ -143,7 +144,7 @@ def _record(
         outbox.put(session, CLASS_PROPOSED, json.dumps({"version": str(version.id)}).encode(), now=now)
     if published:  # No gate asks for another version of a license that is new.
         item = News(event=Event.LICENSE_VERSION_PUBLISHED, at=now, license_version=version.id)
-        outbox.put(session, news.TOPIC, news.encode(item), now=now)
+        announce(session, item)
     return version
 
 

@@ -162,6 +162,10 @@ def judge_failure(answer: Answer, *, failing_since: datetime, now: datetime) -> 
     return OffReason.FAILING if now - failing_since >= DISABLE_AFTER else None
 
 
-def wants(event: str, models: Sequence[str], *, events: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether a webhook that asked for these events and models (none: all) hears of one about any of `models`."""
-    return (not events or event in events) and (not wanted or not set(wanted).isdisjoint(models))
+def wants(event: str, models: Sequence[str] | None, *, events: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a webhook that asked for these events and models (none: all) hears of one about any of `models`.
+
+    None as `models` is whatever the publisher has.
+    """
+    about = models is None or not wanted or not set(wanted).isdisjoint(models)
+    return about and (not events or event in events)

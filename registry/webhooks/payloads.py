@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from registry.acceptances.domain import AcceptanceSummary
 from registry.catalog.domain import GateMode, ModelView
 from registry.kernel.clock import iso
 from registry.kernel.news import Event, News
@@ -23,6 +24,9 @@ _SCOPES: dict[Event, tuple[str, str]] = {
     Event.REQUEST_MADE: ("create", "access.request"),
     Event.ACCESS_ENDED: ("delete", "access"),
     Event.ACCESS_REVOKED: ("delete", "access"),
+    Event.ACCEPTANCE_RECORDED: ("create", "acceptance"),
+    Event.ACCEPTANCE_WITHDRAWN: ("delete", "acceptance"),
+    Event.BLOCKS_CHANGED: ("update", "publisher.blocks"),
     Event.MODEL_CREATED: ("create", "repo"),
     Event.RELEASE_PUBLISHED: ("update", "repo.content"),
     Event.GATE_CHANGED: ("update", "repo.config"),
@@ -93,6 +97,33 @@ def compose_license(
         },
     }
     body["models"] = list(models[:MODELS_NAMED_MOST])
+    return _finish(body, webhook_id)
+
+
+def compose_acceptance(
+    news: News, acceptance: AcceptanceSummary, *, webhook_id: UUID, models: Sequence[str], base_url: str
+) -> bytes:
+    """Return the body that tells one webhook of an acceptance; `models` are behind the gate that it is for."""
+    body = _begin(news)
+    body["acceptance"] = {
+        "id": str(acceptance.id),
+        "license": f"{acceptance.slug}@{acceptance.number}",
+        "url": {"web": f"{base_url}/records/{acceptance.id}"},
+    }
+    body["models"] = list(models[:MODELS_NAMED_MOST])
+    return _finish(body, webhook_id)
+
+
+def compose_blocks(news: News, publisher: str, *, webhook_id: UUID, base_url: str) -> bytes:
+    """Return the body that tells one webhook that others are kept out of a publisher's gates than before."""
+    body = _begin(news)
+    body["publisher"] = publisher
+    body["blocks"] = {
+        "url": {
+            "web": f"{base_url}/manage/{publisher}/blocks",
+            "api": f"{base_url}/api/v1/publishers/{publisher}/blocks",
+        }
+    }
     return _finish(body, webhook_id)
 
 

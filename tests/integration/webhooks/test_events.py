@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import WebhookPayload
+from sqlmodel import select
 
-from registry import catalog
+from registry import access, catalog
 from registry.access import requesting
 from registry.access.transitions import Move, RequestEvent
 from registry.catalog.domain import GateMode, Role
+from registry.kernel import news, outbox
 from registry.kernel.news import Event
 from registry.kernel.outcomes import Refusal
 from tests.integration.webhooks.receiving import Publisher, Receiver
-from tests.world import TEXT_11, TEXT_101
+from tests.world import ANSWERS, BASE_URL, TEXT_11, TEXT_101
 
 AS_THE_HUB_DOES = {
     "model.created": ("create", "repo"),
@@ -140,7 +142,12 @@ def test_every_step_of_a_request_that_concerns_others_is_told_and_drafts_are_not
         ("access-request.appealed", "update", "in-review")
     ]
     assert step(request, RequestEvent.APPROVE, ben) == [("access-request.accepted", "update", "approved")]
-    assert step(request, RequestEvent.PROPOSE_REVOCATION) == []
+    proposed = ("access.revocation-proposed", "update", "approved")
+    assert step(request, RequestEvent.PROPOSE_REVOCATION) == [proposed]
+    assert step(request, RequestEvent.DROP_REVOCATION, ben) == [
+        ("access.revocation-dropped", "update", "approved")
+    ]
+    assert step(request, RequestEvent.PROPOSE_REVOCATION) == [proposed]
     assert step(request, RequestEvent.REVOKE, ben) == [("access.revoked", "delete", "revoked")]
 
     again = quarry.ask()
@@ -160,6 +167,84 @@ def test_every_step_of_a_request_that_concerns_others_is_told_and_drafts_are_not
     quarry.announce()
     assert [view.row.event for view in quarry.log(quarry.webhook)][:1] == ["access-request.lapsed"]
     assert fourth.id != third.id
+
+
+def test_an_acceptance_is_told_where_it_alone_opens_the_gate_and_its_withdrawal_everywhere(
+    quarry: Publisher, receiver: Receiver
+) -> None:
+    world = quarry.world
+    quarry.listen(receiver)
+    reviewed = world.accept(world.person("ben@uni.example"), world.model(quarry.owner))
+    assert told(quarry, receiver) == [], "the request that follows is what is told"
+    world.withdraw(world.person("ben@uni.example"), reviewed.id)
+    (withdrawn,) = told(quarry, receiver)
+    assert withdrawn["type"] == "acceptance.withdrawn"
+    assert withdrawn["event"] == {"action": "delete", "scope": "acceptance"}
+
+    change_gate(quarry, "quarry-15b", GateMode.AUTO, "sample-openrail-m@1.0")
+    told(quarry, receiver)
+    cara = world.person("cara@uni.example")
+    made = world.accept(cara, world.model(quarry.owner))
+    (recorded,) = told(quarry, receiver)
+    assert recorded["type"] == "acceptance.recorded"
+    assert recorded["acceptance"] == {
+        "id": str(made.id),
+        "license": "sample-openrail-m@1.0",
+        "url": {"web": f"{BASE_URL}/records/{made.id}"},
+    }
+    assert recorded["models"] == ["quarry/quarry-15b"]
+    world.withdraw(cara, made.id)
+    assert [one["acceptance"]["id"] for one in told(quarry, receiver)] == [str(made.id)]
+
+
+def test_blocks_are_told_to_every_webhook_without_whom_they_are_about(
+    quarry: Publisher, receiver: Receiver
+) -> None:
+    world = quarry.world
+    quarry.add(receiver.url, models=["quarry-15b"])
+    given: dict[str, Any] = {"publisher": "quarry", "principal": quarry.owner, "now": world.now}
+    barred = {"person_id": quarry.anna.person_id, "reason": "Resold the weights.", "until": None}
+    block = done(world.write(access.block_person, **barred, **given))
+    (first,) = told(quarry, receiver)
+    assert first["publisher"] == "quarry"
+    assert first["blocks"]["url"]["web"] == f"{BASE_URL}/manage/quarry/blocks"
+    done(world.write(access.lift_block, block_id=block.id, **given))
+    (second,) = told(quarry, receiver)
+    assert (first["type"], second["type"]) == ("blocks.changed", "blocks.changed")
+
+
+def test_no_message_and_no_news_holds_anything_about_a_person(quarry: Publisher) -> None:
+    world, anna = quarry.world, quarry.anna
+    webhook = quarry.add("http://127.0.0.1:9")
+    people = [anna, quarry.owner, world.person("ben@quarry.example"), world.person("cara@uni.example")]
+    role: dict[str, Any] = {"publisher": "quarry", "person_id": people[2].person_id, "role": Role.REVIEWER}
+    done(world.write(catalog.add_role, **role, principal=quarry.owner, now=world.now))
+    request = quarry.ask()
+    for event, by in (
+        (RequestEvent.APPROVE, None),
+        (RequestEvent.PROPOSE_REVOCATION, None),
+        (RequestEvent.REVOKE, people[2]),
+    ):
+        quarry.move(request, event, by)
+    given: dict[str, Any] = {"publisher": "quarry", "principal": quarry.owner, "now": world.now}
+    barred = {"person_id": anna.person_id, "reason": "Resold the weights.", "until": None}
+    done(world.write(access.block_person, **barred, **given))
+    change_gate(quarry, "quarry-15b", GateMode.AUTO, "sample-openrail-m@1.0")
+    made = world.accept(people[3], world.model(quarry.owner), typed_name="Cara Privata")
+    world.withdraw(people[3], made.id)
+    waiting = world.read(lambda session: session.exec(select(outbox.OutboxMessage)).all())
+    payloads = [one.payload for one in waiting if one.topic == news.TOPIC]
+    quarry.announce()
+    log = quarry.log(webhook)
+    assert {view.row.event for view in log} >= {
+        *("access-request.made", "access-request.accepted", "access.revocation-proposed", "access.revoked"),
+        *("blocks.changed", "gate.changed", "acceptance.recorded", "acceptance.withdrawn"),
+    }
+    words = ["uni.example", "Privata", "thesis", "Resold", "out-of-scope"]
+    words += [str(one.person_id) for one in people] + [str(one) for one in ANSWERS.values()]
+    said = [*payloads, *(view.row.body for view in log)]
+    assert [(word, text) for text in said for word in words if word.encode() in text] == []
+    assert [text for text in said if b"@" in text.replace(b"sample-openrail-m@1.0", b"")] == []
 
 
 def test_a_draft_that_was_never_sent_is_no_news(quarry: Publisher, receiver: Receiver) -> None:
