@@ -33,7 +33,7 @@ GROUPS = (
               "Sign again with gatehouse accept.", by=YOU),
         _code("holder-key-not-proven", 422, "The key that the acceptance is bound to was not shown to be at hand",
               "A receipt can be bound to a key that is made for it alone. That key signs the declaration too, and did not.",
-              "Accept again with gatehouse accept, which makes the keys.", by=YOU),
+              "Accept again from the beginning: your browser, or gatehouse accept, makes new keys.", by=YOU),
         _code("own-key-unknown", 403, "The key that signed is not registered for you",
               "What accepts is the signature by a key that you registered in a browser.",
               "Register its public part on the page of your SSH keys, then sign again.", by=YOU),

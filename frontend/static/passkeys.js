@@ -1,4 +1,7 @@
 // Loaded by pages that ask for a passkey. The form carries the options; the browser's answer goes back in it.
+// Where an acceptance is signed, the keys that its receipts are bound to sign the declaration, too.
+import { findKey, proveAtHand } from "./holder-keys.js";
+
 function explain(form, text) {
   const place = form.querySelector("[data-passkey-trouble]");
   place.textContent = text;
@@ -12,6 +15,12 @@ async function answer(form) {
     return navigator.credentials.create({ publicKey });
   }
   return navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(given) });
+}
+
+async function bindKeys(form) {
+  for (const place of form.querySelectorAll("[data-proof-of]")) {
+    place.value = await proveAtHand(await findKey(place.dataset.proofOf), form.dataset.declaration);
+  }
 }
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
@@ -30,6 +39,12 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
           ? "This device has a passkey for your account already."
           : "No passkey was used: you stopped, or this device has none for this registry.",
       );
+      return;
+    }
+    try {
+      await bindKeys(form);
+    } catch {
+      explain(form, "This browser has lost the key that it made for your receipt. Go back and begin again.");
       return;
     }
     form.submit();

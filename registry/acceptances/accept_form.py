@@ -1,5 +1,6 @@
 """The form of the acceptance page, as it is sent."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from registry.acceptances.declaration import OwnAct, read_challenge
 from registry.acceptances.domain import AcceptLicense, Capacity, Context, Ticket, read_ticket
+from registry.acceptances.holder_key import KEY_PATTERN, SIGNATURE_PATTERN
 from registry.acceptances.own_signature import check_passkey
 from registry.acceptances.together import TEXTS_MAX_AT_ONCE, Question, answers_for, merge_questions
 from registry.acceptances.views import answer_name, field_name
@@ -39,8 +41,13 @@ def read_answers(form: Form, questions: Sequence[Question]) -> Mapping[str, str]
     }
 
 
-def read_commands(form: Form, asking: Sequence[ModelView], request: AnyRequest) -> Sequence[AcceptLicense]:
-    """Return the acts that a posted form states: one for each text, at the gate of the model beside it."""
+def read_commands(
+    form: Form, asking: Sequence[ModelView], request: AnyRequest, *, signed: bool
+) -> Sequence[AcceptLicense]:
+    """Return the acts that a posted form states: one for each text, at the gate of the model beside it.
+
+    A key that the browser has made for a text counts only where the person signs: the signature names it.
+    """
     questions = merge_questions(asking)
     answers = read_answers(form, questions)
     return [
@@ -58,9 +65,16 @@ def read_commands(form: Form, asking: Sequence[ModelView], request: AnyRequest) 
             capacity=read_capacity(form),
             end_reached_ms=_milliseconds(form.text(field_name("end_reached_ms", index))),
             client_at=_moment(form.text("client_at")),
+            holder_key=read_holder_key(form, index) if signed else None,
+            possession=_matching(form, "possession", index, SIGNATURE_PATTERN) if signed else None,
         )
         for index, model in enumerate(asking)
     ]
+
+
+def read_holder_key(form: Form, index: int) -> str | None:
+    """Return the key that the browser has made for a text; None where it has made none, or sent something else."""
+    return _matching(form, "holder_key", index, KEY_PATTERN)
 
 
 def read_own_act(form: Form, secret: bytes, webauthn: WebAuthn) -> OwnAct | None:
@@ -85,6 +99,11 @@ def read_capacity(form: Form) -> Capacity | None:
         authorised=form.text("authorised") == "on",
         title=form.text("officer_title"),
     )
+
+
+def _matching(form: Form, name: str, index: int, pattern: str) -> str | None:
+    sent = form.text(field_name(name, index))
+    return sent if re.fullmatch(pattern, sent) else None
 
 
 def _milliseconds(text: str) -> int | None:

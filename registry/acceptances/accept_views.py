@@ -190,6 +190,7 @@ def _hidden(
             Input(name=field_name("text_sha256", index), value=one.version.sha256),
             Input(name=field_name("form_digest", index), value=one.model.gate.form_digest),
             Input(name=field_name("end_reached_ms", index), value="", end_of=ends[one.version.path]),
+            Input(name=field_name("holder_key", index), value="", holds_key=True),
         ]
     return hidden
 

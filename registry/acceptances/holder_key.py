@@ -38,6 +38,8 @@ def holder_key_not_proven() -> Refusal:
         status=422,
         title="The key that the acceptance is bound to was not shown to be at hand",
         detail="Each text has a key of its own, which signs the declaration too. Nothing was accepted.",
-        remedy=Remedy(text="Accept again with gatehouse accept, which makes the keys"),
+        remedy=Remedy(
+            text="Accept again from the beginning: your browser, or gatehouse accept, makes new keys"
+        ),
         decider="You do",
     )

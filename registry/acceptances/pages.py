@@ -104,11 +104,12 @@ class AcceptPages(Controller):
         if isinstance(form, Refusal):
             return refuse(request, form)
         reviewed = False
+        own = read_own_act(form, desk.sealer.derive_secret(CHALLENGE_SECRET), webauthn)
 
         def read(found: ModelView, asking: Sequence[ModelView]) -> Sequence[AcceptLicense]:
             nonlocal reviewed
             reviewed = found.gate.mode is GateMode.MANUAL
-            return read_commands(form, asking, request)
+            return read_commands(form, asking, request, signed=own is not None)
 
         tickets = read_tickets(form, desk.sealer.derive_secret(service.TICKET_SECRET))
 
@@ -120,7 +121,7 @@ class AcceptPages(Controller):
                 sign=lambda payload: keys.sign_jws(payload, {"typ": TYP}),
                 read=read,
                 tickets=tickets,
-                own=read_own_act(form, desk.sealer.derive_secret(CHALLENGE_SECRET), webauthn),
+                own=own,
             )
         )
         if isinstance(outcome, Refusal):

@@ -99,8 +99,17 @@ def share_view(
         sentence=_sentence(summary, payload, shown),
         hidden=hidden,
         file_name=f"proof-{summary.slug}-{summary.number}.json",
+        holder_key=_holder_key(payload),
         download_url=f"/api/v1/receipts/{summary.id}?{_query(shown)}",
     )
+
+
+def _holder_key(payload: Mapping[str, Json]) -> str | None:
+    """Return the public part of the key that the statement names, as in `cnf.jwk.x`."""
+    match payload.get("cnf"):
+        case {"jwk": {"x": str(x)}}:
+            return x
+    return None
 
 
 def label_of(name: str) -> str:

@@ -1,6 +1,7 @@
 """Between the acceptance page and the act: what the person is about to sign with a passkey. Nothing is recorded here."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from litestar.params import FromPath
 from sqlmodel import Session
 
 from registry import identity, ledger
-from registry.acceptances.accept_form import FORM_MAX_FIELDS, read_commands, read_tickets
+from registry.acceptances.accept_form import FORM_MAX_FIELDS, read_commands, read_holder_key, read_tickets
 from registry.acceptances.accepting import Declared
 from registry.acceptances.acceptor import Acceptor, PostedForm
 from registry.acceptances.declaration import CHALLENGE_SECRET, OwnAct, write_challenge
@@ -18,7 +19,8 @@ from registry.acceptances.own_signature import challenge_of
 from registry.acceptances.pages import show_again
 from registry.acceptances.sd_jwt import TYP
 from registry.acceptances.service import TICKET_SECRET
-from registry.acceptances.views import Input, LicenseName, ModelName, SignView
+from registry.acceptances.together import TEXTS_MAX_AT_ONCE
+from registry.acceptances.views import Input, LicenseName, ModelName, SignView, field_name
 from registry.acceptances.words import Way
 from registry.catalog.domain import model_url
 from registry.identity.domain import not_signed_in
@@ -28,7 +30,7 @@ from registry.kernel.outcomes import Refusal
 from registry.kernel.pages import respond
 from registry.kernel.problems import AnyRequest, refuse
 
-NOT_CARRIED = frozenset({"_csrf", "credential", "challenge"})
+NOT_CARRIED = re.compile(r"_csrf|credential|challenge|possession(-[0-9]+)?")
 
 
 class SignPages(Controller):
@@ -61,7 +63,7 @@ class SignPages(Controller):
                 model=model,
                 principal=visit.principal,
                 sign=lambda payload: keys.sign_jws(payload, {"typ": TYP}),
-                read=lambda _, asking: read_commands(form, asking, request),
+                read=lambda _, asking: read_commands(form, asking, request, signed=True),
                 tickets=tickets,
                 own=OwnAct(way=Way.PASSKEY),
             )
@@ -94,7 +96,7 @@ def _view(
     said: Any = json.loads(declared.declaration)
     licenses = [one["license"] for one in said["acceptances"]]
     challenge = write_challenge(declared.challenge, desk.sealer.derive_secret(CHALLENGE_SECRET))
-    carried = {name: value for name, value in form.fields.items() if name not in NOT_CARRIED}
+    carried = {name: value for name, value in form.fields.items() if not NOT_CARRIED.fullmatch(name)}
     page = f"{model_url(publisher, model)}/accept"
     names = {one["version_id"]: _license_name(one) for one in licenses}
     return SignView(
@@ -108,10 +110,16 @@ def _view(
         statements=[one["closing"] for one in said["acceptances"]],
         declaration=said["sentence"],
         button_label=said["affirmation"],
+        signed=declared.declaration.decode(),
         options=webauthn.request_options(challenge_of(declared.declaration), allowed=allowed),
         fields=[
             *(Input(name=name, value=value) for name, value in carried.items()),
             Input(name="challenge", value=challenge),
+            *(
+                Input(name=field_name("possession", index), value="", proof_of=key)
+                for index in range(TEXTS_MAX_AT_ONCE)
+                if (key := read_holder_key(form, index)) is not None
+            ),
         ],
         post_url=page,
         back_url=page,

@@ -95,6 +95,10 @@ class Input:
     value: str
     end_of: str | None = None
     """The element whose sight the browser's script notes in it."""
+    holds_key: bool = False
+    """Whether the script puts a key there that it has made for this text."""
+    proof_of: str | None = None
+    """The key that was made so, whose signature over the declaration the script puts there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +186,8 @@ class SignView:
     declaration: str
     button_label: str
     options: str
+    signed: str
+    """The declaration's bytes."""
     fields: Sequence[Input]
     post_url: str
     back_url: str

@@ -1,11 +1,15 @@
 """Accepting with a passkey's signature, in real Chromium with its virtual authenticator, over the running service."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from registry.client.key_binding import Asked
 from registry.client.verify import verify_receipt
 from tests.e2e.test_passkeys_in_a_browser import Device, Site, add_passkey, device, sign_in, site, violations
 from tests.world import ANSWERS
@@ -63,6 +67,40 @@ async def test_passkey_signs_what_the_page_showed_and_anybody_can_verify_it(
     assert device.troubles == []
 
 
+async def test_receipt_is_bound_to_a_key_of_the_browser_that_shows_it_to_one_reader(
+    site: Site, device: Device, tmp_path: Path
+) -> None:
+    page = device.page
+    await sign_in(site, page, "bound@nordlab.example")
+    await add_passkey(site, page, "laptop")
+    await fill_in(site, page)
+    await page.get_by_role("button", name="Sign it with a passkey, too").click()
+    await page.get_by_role("button", name=SIGN).click()
+    receipt = await receipt_of(site, page)
+    statement: Any = verify_receipt(json.dumps(receipt).encode()).statement
+    assert statement["cnf"]["jwk"]["crv"] == "Ed25519"
+    share = f"{page.url.split('?')[0]}/share"
+    await page.goto(share)
+    assert await violations(page) == []
+    await page.get_by_label("Name of the reader").fill("audit.example.org")
+    await page.get_by_label("Their word").fill("blue heron")
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Download proof for them").click()
+    file = tmp_path / "proof.json"
+    await (await saving.value).save_as(file)
+    asked = Asked(audience="audit.example.org", nonce="blue heron", now=datetime.now(UTC))
+    outcome = verify_receipt(file.read_bytes(), asked=asked)
+    assert outcome.failure is None, outcome.failure
+    assert outcome.disclosed == ("email_domain",)
+    assert not verify_receipt(file.read_bytes(), asked=replace(asked, nonce="grey heron")).is_verified
+    # In another browser the page says where the key is.
+    await page.evaluate("indexedDB.deleteDatabase('gatehouse')")
+    await page.goto(share)
+    await page.get_by_text("The key is not in this browser").wait_for()
+    assert not await page.get_by_label("Their word").is_visible()
+    assert device.troubles == []
+
+
 async def test_signature_counts_for_that_form_alone(site: Site, device: Device) -> None:
     page = device.page
     await sign_in(site, page, "bent@nordlab.example")
@@ -99,6 +137,10 @@ async def test_signature_counts_for_that_form_alone(site: Site, device: Device) 
         ({"challenge": "x.y"}, 409, "The declaration was not made for you"),
         ({"credential": "{}"}, 403, "/problems/passkey-refused"),
         ({"declaration": ""}, 422, "Tick the box"),
+        ({"holder_key": ""}, 409, "The form is not the one that the declaration was made for"),
+        ({"possession": ""}, 422, "was not shown to be at hand"),
+        ({"possession": "A" * 86}, 422, "was not shown to be at hand"),
+        ({"possession": "%00" * 40}, 422, "was not shown to be at hand"),
     ):
         got, text = await post(**changes)
         assert (got, said in text) == (status, True), (changes, got, text[:3000])

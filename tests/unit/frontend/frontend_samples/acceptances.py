@@ -51,10 +51,11 @@ _TEXT: dict[str, Any] = {"id": "text", "end_id": "text-end", "license": _LICENSE
 
 def _hidden(texts: int) -> list[dict[str, Any]]:
     return [
-        {"name": f"{name}{mark}", "value": value, "end_of": f"text{mark}-end" if not value else None}
+        {"name": f"{name}{mark}", "value": value, "holds_key": name == "holder_key",
+         "end_of": f"text{mark}-end" if name == "end_reached_ms" else None}
         for mark in ("", *(f"-{number}" for number in range(2, texts + 1)))
         for name, value in (("ticket", "t-0195"), ("text_sha256", digest("text 1.1")),
-                            ("form_digest", digest("form")), ("end_reached_ms", ""))
+                            ("form_digest", digest("form")), ("end_reached_ms", ""), ("holder_key", ""))
     ]  # fmt: skip
 
 
@@ -102,7 +103,11 @@ _SIGN: dict[str, Any] = {
     "declaration": FORM["act"]["declaration"],
     "button_label": f"Accept {TITLE} 1.1 and sign with a passkey",
     "options": "{}",
-    "fields": [{"name": "typed_name", "value": RTL}],
+    "signed": '{"format": "gatehouse-declaration/1"}',
+    "fields": [
+        {"name": "typed_name", "value": RTL, "proof_of": None},
+        {"name": "possession", "value": "", "proof_of": "x" * 43},
+    ],
     "post_url": "/kelp/frond-1b/accept",
     "back_url": "/kelp/frond-1b/accept",
 }
@@ -261,7 +266,7 @@ CASES = [
                            Option(value="own_signature", label="Your own signature, with your public key and your name")],
                "sentence": "Someone at b.example accepted Kelp OpenRAIL-M 1.2 for kelp/frond-1b on 23 November 2026, 12:00:00 UTC.",
                "hidden": ["Name", "E-mail address"], "file_name": "proof-kelp-1.2.json",
-               "download_url": "/api/v1/receipts/0195a8f2?only=email_domain"}),
+               "download_url": "/api/v1/receipts/0195a8f2?only=email_domain", "holder_key": "x" * 43}),
     Case(name="receipt", template="acceptances/receipt.html", page=MEMBER, view=RECEIPT),
     Case(name="receipt-withdrawn", template="acceptances/receipt.html", page=MAINTAINER, view=_STOPPED),
     Case(name="receipt-unsigned-in", template="acceptances/receipt.html", page=ANONYMOUS,
