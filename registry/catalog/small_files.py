@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from registry.catalog import upload_store
 from registry.catalog.domain import blob_key
-from registry.catalog.inspection import CONTENT_MAX_BYTES, Inspector
+from registry.catalog.inspection import CONTENT_MAX_BYTES, Inspector, inspection_json
 from registry.catalog.manifests import GitBlobHasher
 from registry.catalog.storage import ObjectStore, ask
 from registry.catalog.uploads import Measured, record_blob
@@ -57,7 +59,24 @@ async def keep(
             await ask(objects, objects.put, blob_key(file.measured.sha256), file.content)
 
     def record(session: Session) -> None:
-        for file in files:
-            record_blob(session, publisher_id, file.measured, now=now)
+        try:
+            with session.begin_nested():
+                rows = [_row(file.measured) for file in {one.measured.sha256: one for one in files}.values()]
+                upload_store.insert_blobs(session, rows, publisher_id=publisher_id, now=now)
+        except IntegrityError:
+            # Somebody records the same bytes at the same time: one by one, each of them waits for the other.
+            for file in files:
+                record_blob(session, publisher_id, file.measured, now=now)
 
     await database.write(record)
+
+
+def _row(measured: Measured) -> dict[str, object]:
+    return {
+        "sha256": measured.sha256,
+        "size": measured.size,
+        "git_oid": measured.git_oid,
+        "storage_key": blob_key(measured.sha256),
+        "content": measured.content,
+        "inspection": inspection_json(measured.inspection),
+    }

@@ -21,6 +21,7 @@ from registry.catalog.inspection import Inspection, inspection_json
 from registry.catalog.release_store import IN_MAX_COUNT
 from registry.catalog.tables import Blob, BlobPossession, Model, Upload
 from registry.kernel.identifiers import new_id
+from registry.kernel.inserting import insert_many
 
 _LIVE = (UploadState.OPEN, UploadState.VERIFYING)
 
@@ -268,6 +269,30 @@ def insert_possession(session: Session, *, publisher_id: UUID, sha256: str, now:
             session.exec(insert(BlobPossession).values(publisher_id=publisher_id, sha256=sha256, since=now))
     except IntegrityError:
         return
+
+
+def insert_blobs(
+    session: Session, blobs: Sequence[Mapping[str, object]], *, publisher_id: UUID, now: datetime
+) -> None:
+    """Record verified bytes, each once, and that the publisher has them; raise IntegrityError if others do so now."""
+    digests = [str(blob["sha256"]) for blob in blobs]
+    held = find_held(session, publisher_id=publisher_id, digests=digests)
+    known = {
+        digest
+        for start in range(0, len(digests), IN_MAX_COUNT)
+        for digest in session.exec(
+            select(Blob.sha256).where(col(Blob.sha256).in_(digests[start : start + IN_MAX_COUNT]))
+        )
+    }
+    insert_many(
+        session, Blob, [{**blob, "verified_at": now} for blob in blobs if blob["sha256"] not in known]
+    )
+    possessed = [
+        {"publisher_id": publisher_id, "sha256": digest, "since": now}
+        for digest in digests
+        if digest not in held
+    ]
+    insert_many(session, BlobPossession, possessed)
 
 
 def finish(

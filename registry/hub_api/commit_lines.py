@@ -5,6 +5,7 @@ The form is that of huggingface_hub `_prepare_commit_payload`: a header, then on
 
 import base64
 import binascii
+import hashlib
 from typing import Annotated, BinaryIO, Literal
 
 import msgspec
@@ -20,6 +21,8 @@ COMMIT_MAX_BYTES = 192 * 1024 * 1024
 OPERATIONS_MAX_COUNT = FILES_MAX_COUNT
 LINE_MAX_BYTES = SMALL_MAX_BYTES * 4 // 3 + 16 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
+BATCH_FILES = 1_000
+"""Small files that are recorded in one transaction, which others wait for."""
 
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=PATH_MAX_BYTES)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -81,6 +84,7 @@ class CommitLines:
         self._number = 0
         self.header: HeaderIn | None = None
         self.changes: list[Change] = []
+        self._kept: set[str] = set()
         self.large: dict[str, str] = {}
         """A path of each large file, by digest."""
 
@@ -88,7 +92,11 @@ class CommitLines:
         """Return small files, some MiB at once; empty at the end of the commit."""
         batch: list[SmallFile] = []
         size = 0
-        while size < BATCH_BYTES and (line := self._body.readline(LINE_MAX_BYTES + 1)):
+        while (
+            size < BATCH_BYTES
+            and len(batch) < BATCH_FILES
+            and (line := self._body.readline(LINE_MAX_BYTES + 1))
+        ):
             self._number += 1
             small = self._read(line)
             if isinstance(small, Refusal):
@@ -130,7 +138,8 @@ class CommitLines:
                 return self._unreadable(f"one of {', '.join(_KINDS)}")
         return None
 
-    def _read_file(self, value: FileIn) -> SmallFile | Refusal:
+    def _read_file(self, value: FileIn) -> SmallFile | Refusal | None:
+        """Return the file; None where the same bytes have come before."""
         if value.encoding == "base64":
             try:
                 content = base64.b64decode(value.content, validate=True)
@@ -140,9 +149,12 @@ class CommitLines:
             content = value.content.encode()
         if len(content) > SMALL_MAX_BYTES:
             return self._unreadable(f"a file of at most {SMALL_MAX_BYTES:,} bytes; larger files go by LFS")
-        small = SmallFile.of(content)
-        self.changes.append(Put(path=value.path, sha256=small.measured.sha256, size=len(content)))
-        return small
+        digest = hashlib.sha256(content).hexdigest()
+        self.changes.append(Put(path=value.path, sha256=digest, size=len(content)))
+        if digest in self._kept:
+            return None
+        self._kept.add(digest)
+        return SmallFile.of(content)
 
     def _unreadable(self, expected: str) -> Refusal:
         return malformed_query(f"line {self._number:,} of the commit", expected)

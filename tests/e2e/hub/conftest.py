@@ -214,6 +214,8 @@ class HubClient:
         finally:
             process.kill()
             process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
 
     def blobs(self, repo: str) -> Path:
         return self.cache / f"models--{repo.replace('/', '--')}" / "blobs"

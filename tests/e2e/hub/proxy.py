@@ -41,6 +41,8 @@ class Fault:
     method: str | None = None
     answer: bytes = b""
     """Sent instead of asking the server."""
+    before_asking: bool = False
+    """Whether it happens before the server is asked, which then is not."""
     cut_after_bytes: int = 0
     then: Callable[[], object] = field(default=lambda: None)
 
@@ -101,6 +103,9 @@ class Proxy:
                     answered, fault = 0, self._find_fault(heads)
                     if fault is not None and fault.answer and self._take_fault(fault):
                         client.sendall(fault.answer)
+                        return
+                    if fault is not None and fault.before_asking and self._take_fault(fault):
+                        fault.then()
                         return
                     server.sendall(self._turned(data, heads))
                 if server in readable:

@@ -163,6 +163,7 @@ IMPOSSIBLE: list[tuple[list[Any], int, str | None]] = [
 async def test_a_commit_that_cannot_stand_changes_nothing(
     world: HubWorld, client: Client, token: str
 ) -> None:
+    """Paths that lead out or differ in case alone, wrong sizes, bytes that never came (threat C4)."""
     before = head(world)
     for lines, status, code in IMPOSSIBLE:
         answer = await commit(client, token, small("good.txt", b"good"), *lines)
@@ -175,6 +176,7 @@ async def test_a_commit_that_cannot_stand_changes_nothing(
 
 
 async def test_bytes_of_other_publishers_cannot_be_named(world: HubWorld, client: Client, token: str) -> None:
+    """Threat G10."""
     other = world.publisher(world.person("rival@fell.example"), "fell")
     theirs = world.blob(other.id, WEIGHTS[:-9], text=False)
     answer = await commit(client, token, large("theirs.bin", theirs.sha256, size=theirs.size))

@@ -156,6 +156,7 @@ async def test_links_of_a_completion_end(
 async def test_other_bytes_than_stated_are_published_by_nobody(
     world: HubWorld, client: Client, token: str
 ) -> None:
+    """Threat C4."""
     before = head(world)
     (offered,) = await batch(client, token, (oid(SMALL), len(SMALL)))
     await put(offered["actions"]["upload"]["href"], SMALL[::-1])

@@ -101,12 +101,21 @@ def test_what_cannot_be_read_is_refused(lines: tuple[Any, ...]) -> None:
 
 def test_small_files_come_in_batches_that_fit_in_memory() -> None:
     content = bytes(range(256)) * 4096
-    commit = CommitLines(body(HEADER, *(file(f"{number}", content) for number in range(6))))
+    commit = CommitLines(
+        body(HEADER, *(file(f"{number}", content[number:] + content[:number]) for number in range(6)))
+    )
     first = commit.next_batch()
     assert isinstance(first, list)
     assert sum(small.measured.size for small in first) == BATCH_BYTES
     assert len(commit.next_batch()) == 2  # type: ignore[arg-type]
     assert commit.next_batch() == []
+
+
+def test_many_small_files_come_in_batches_and_the_same_bytes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_lines, "BATCH_FILES", 2)
+    commit = CommitLines(body(HEADER, *(file(f"{n}", b"%d" % (n % 3)) for n in range(9))))
+    assert [len(commit.next_batch()) for _ in range(3)] == [2, 1, 0]  # type: ignore[arg-type]
+    assert len(commit.changes) == 9
 
 
 def test_operations_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
