@@ -6,7 +6,16 @@ from collections.abc import Iterator
 import pytest
 from frontend_samples import CASES, Case, every_page
 from frontend_samples.shared import REPOSITORY
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from registry.kernel.pages import SECURITY_HEADERS
 from tests.servers import browser as chromium
@@ -55,24 +64,36 @@ def context(browser: Browser, rendered: dict[str, str]) -> Iterator[BrowserConte
     context.close()
 
 
+@pytest.fixture(scope="module")
+def tab(context: BrowserContext) -> Page:
+    """A page that all samples are opened in: one for each would be a process for each, and take twice the time."""
+    return context.new_page()
+
+
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    page = context.new_page()
-    yield page
-    page.close()
+def page(tab: Page) -> Page:
+    tab.set_viewport_size(DESKTOP)
+    tab.emulate_media(color_scheme="light")
+    return tab
 
 
 def _open(page: Page, name: str) -> list[str]:
     """Open a sample and give what the browser complains about, broken content policy included."""
     said: list[str] = []
-    page.on("console", lambda message: said.append(_worth_telling(message)))
-    page.on("pageerror", lambda error: said.append(str(error)))
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            said.append(message.text)
+
+    def fail(error: Error) -> None:
+        said.append(str(error))
+
+    page.on("console", hear)
+    page.on("pageerror", fail)
     page.goto(f"{ORIGIN}/sample/{name}", wait_until="load")
-    return [line for line in said if line]
-
-
-def _worth_telling(message: ConsoleMessage) -> str:
-    return message.text if message.type in {"error", "warning"} else ""
+    page.remove_listener("console", hear)
+    page.remove_listener("pageerror", fail)
+    return said
 
 
 def _too_wide(page: Page) -> list[str]:
