@@ -39,7 +39,18 @@ PAGES = (
     "/verify",
 )
 MODEL_PARTS = ("", "/files", "/releases", "/license", "/accept", "/gate", "/must-updates")
-MANAGE_PARTS = ("", "/acceptances", "/downloads", "/roles", "/blocks", "/requests", "/looks", "/decisions")
+MANAGE_PARTS = (
+    "",
+    "/acceptances",
+    "/downloads",
+    "/roles",
+    "/blocks",
+    "/requests",
+    "/looks",
+    "/decisions",
+    "/webhooks",
+)
+LOOKS = (("light", 1280), ("dark", 1280), ("dark", 390))
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -146,14 +157,11 @@ async def test_without_scripts_the_acceptance_works_the_same(demo: DemoInfo, bro
     await context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
 async def test_axe_finds_nothing_on_the_real_pages(
-    demo: DemoInfo, browser_page: Any, troubles: list[str], scheme: str, width: int
+    demo: DemoInfo, browser_page: Any, troubles: list[str]
 ) -> None:
+    """In light and dark, and as wide as a phone: each page is opened once."""
     page = browser_page
-    await page.emulate_media(color_scheme=scheme)
-    await page.set_viewport_size({"width": width, "height": 900})
     await sign_in(page, demo.maintainer.sign_in_url)
     model, publisher = demo.models[1], demo.models[1].partition("/")[0]
     manage = [f"/manage/{publisher}{part}" for part in MANAGE_PARTS]
@@ -161,13 +169,16 @@ async def test_axe_finds_nothing_on_the_real_pages(
     for path in (*PAGES, *(f"/{model}{part}" for part in MODEL_PARTS), *manage):
         answer = await page.goto(demo.base_url + path)
         assert answer.status == 200, path
-        if problems := await violations(page):
-            found[path] = problems
+        for scheme, width in LOOKS:
+            await page.emulate_media(color_scheme=scheme)
+            await page.set_viewport_size({"width": width, "height": 900})
+            if problems := await violations(page):
+                found[path, scheme, width] = problems
     await page.goto(f"{demo.base_url}/{model}/gate")
     await page.get_by_label("Model whose gate this one is to share").select_option(demo.models[0])
     await page.get_by_role("button", name="Share its gate").click()
     assert await page.get_by_text("may download as before").count() == 1
     if problems := await violations(page):
-        found["what sharing a gate does"] = problems
+        found["what sharing a gate does", *LOOKS[-1]] = problems
     assert found == {}
     assert troubles == []
