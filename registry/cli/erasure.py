@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -18,6 +18,7 @@ from registry.client.errors import ClientError, UsageProblem
 from registry.delivery import erasing
 from registry.identity import erasures
 from registry.identity.erasure_domain import ErasureView
+from registry.identity.restriction_domain import RestrictionView
 from registry.kernel.clock import iso
 from registry.kernel.outcomes import GatehouseError, Refusal
 from registry.kernel.sealing import Sealer
@@ -25,6 +26,8 @@ from registry.settings import load_settings
 
 PER_READ = 200
 Done = TypeVar("Done")
+
+Row = TypeVar("Row", ErasureView, RestrictionView)
 
 
 def erase(args: Namespace) -> int:
@@ -41,8 +44,7 @@ def erase(args: Namespace) -> int:
 
 def refuse(args: Namespace) -> int:
     """Refuse a request, with words for the person."""
-    if not args.reason.strip():
-        raise UsageProblem("the person must be told why", advice=("Say --reason TEXT.",))
+    require_reason(args.reason)
     done = write_about(
         args.who,
         lambda session, desk, person_id: erasures.refuse_erasure(
@@ -55,25 +57,46 @@ def refuse(args: Namespace) -> int:
 
 def list_erasures(args: Namespace) -> int:
     """List who waits to be erased, the oldest request first."""
+    return show_each(
+        erasures.list_waiting,
+        lambda row: _show(
+            args,
+            row,
+            f"{row.person_id}  asked {iso(row.asked_at)}  erased {iso(row.due_at)}  "
+            f"answer owed by {iso(row.owed_by)}",
+        ),
+        nobody="Nobody waits to be erased.",
+    )
+
+
+def show_each(list_some: Callable[..., Sequence[Row]], show: Callable[[Row], None], *, nobody: str) -> int:
+    """Show all that `list_some` gives page by page; where there is nothing, `nobody` is said.
+
+    Raises:
+        ClientError: the database cannot be read.
+    """
     after: UUID | None = None
     try:
         with opened() as (database, sealer):
-            while rows := database.read_now(
-                partial(erasures.list_waiting, sealer=sealer, after=after, limit=PER_READ)
-            ):
+            while rows := database.read_now(partial(list_some, sealer=sealer, after=after, limit=PER_READ)):
                 for row in rows:
-                    _show(
-                        args,
-                        row,
-                        f"{row.person_id}  asked {iso(row.asked_at)}  erased {iso(row.due_at)}  "
-                        f"answer owed by {iso(row.owed_by)}",
-                    )
+                    show(row)
                 after = rows[-1].id
     except GatehouseError as error:
         raise ClientError(str(error)) from None
     if after is None:
-        talk("Nobody waits to be erased.")
+        talk(nobody)
     return 0
+
+
+def require_reason(reason: str) -> None:
+    """Refuse a reason without words.
+
+    Raises:
+        UsageProblem: it has none.
+    """
+    if not reason.strip():
+        raise UsageProblem("the person must be told why", advice=("Say --reason TEXT.",))
 
 
 def write_about(who: str, work: Callable[[Session, erasures.Desk, UUID], Done | Refusal]) -> Done:

@@ -2,17 +2,11 @@
 
 import json
 from argparse import Namespace
-from functools import partial
-from uuid import UUID
 
-from registry.cli.erasure import PER_READ, write_about
-from registry.cli.installation import opened
-from registry.cli.terminal import talk
-from registry.client.errors import ClientError, UsageProblem
+from registry.cli.erasure import require_reason, show_each, write_about
 from registry.identity import restrictions
 from registry.identity.restriction_domain import RestrictionState, RestrictionView
 from registry.kernel.clock import iso
-from registry.kernel.outcomes import GatehouseError
 
 
 def restrict(args: Namespace) -> int:
@@ -28,7 +22,7 @@ def restrict(args: Namespace) -> int:
 
 def lift(args: Namespace) -> int:
     """Announce the end of a restriction, with words for the person."""
-    _require_reason(args.reason)
+    require_reason(args.reason)
     done = write_about(
         args.who,
         lambda session, desk, person_id: restrictions.announce_lifting(
@@ -42,7 +36,7 @@ def lift(args: Namespace) -> int:
 
 def refuse(args: Namespace) -> int:
     """Refuse a request, with words for the person."""
-    _require_reason(args.reason)
+    require_reason(args.reason)
     done = write_about(
         args.who,
         lambda session, desk, person_id: restrictions.refuse_restriction(
@@ -55,25 +49,11 @@ def refuse(args: Namespace) -> int:
 
 def list_restrictions(args: Namespace) -> int:
     """List what waits and what stands, the oldest first."""
-    after: UUID | None = None
-    try:
-        with opened() as (database, sealer):
-            while rows := database.read_now(
-                partial(restrictions.list_open, sealer=sealer, after=after, limit=PER_READ)
-            ):
-                for row in rows:
-                    _show(args, row, _line(row))
-                after = rows[-1].id
-    except GatehouseError as error:
-        raise ClientError(str(error)) from None
-    if after is None:
-        talk("Nobody has asked for a restriction, and none stands.")
-    return 0
-
-
-def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        raise UsageProblem("the person must be told why", advice=("Say --reason TEXT.",))
+    return show_each(
+        restrictions.list_open,
+        lambda row: _show(args, row, _line(row)),
+        nobody="Nobody has asked for a restriction, and none stands.",
+    )
 
 
 def _line(row: RestrictionView) -> str:

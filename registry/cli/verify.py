@@ -6,24 +6,23 @@ from datetime import UTC, datetime, timedelta
 from registry.cli import verify_bundle, verify_download
 from registry.cli.connection import credential_file
 from registry.cli.receipt import asked_for
-from registry.cli.terminal import read_file, talk, write_json, write_line
+from registry.cli.terminal import read_file, write_json, write_line
+from registry.cli.verdict import conclude, steps_as_json, write_steps
 from registry.client.bundle import BUNDLE_MAX_BYTES, START
 from registry.client.cosignatures import COSIGNATURE_TYPE, parse_verifier_key
 from registry.client.credentials import normal_endpoint
 from registry.client.download_proof import is_download_proof
-from registry.client.errors import ClientError, ExitCode, UsageProblem
+from registry.client.errors import ClientError, UsageProblem
 from registry.client.key_binding import DEFAULT_MAX_AGE, Asked
 from registry.client.keys import parse_key_set, parse_keys
 from registry.client.others import Others
 from registry.client.receipt import parse_receipt
 from registry.client.said import sentence_of
-from registry.client.steps import State
 from registry.client.timestamps import parse_roots
 from registry.client.verify import Trust, TrustedKeys, Verification, verify_receipt
 from registry.client.wire import parse_json
 
 KEYS_MAX_BYTES = 4 << 20
-MARKS = {State.PASSED: "ok  ", State.FAILED: "FAIL", State.NOT_REACHED: "-   "}
 
 
 def run(args: Namespace) -> int:
@@ -54,18 +53,11 @@ def run(args: Namespace) -> int:
         others=_others(args),
         asked=asked,
     )
-    is_good = outcome.is_verified and not (args.require_trusted and outcome.trust is Trust.EMBEDDED)
     if args.json:
         write_json(_as_json(outcome))
     else:
         _write(outcome)
-    if outcome.failure is not None:
-        talk(
-            f"gatehouse: the receipt does not verify: step {outcome.failure.step} failed: {outcome.failure.text}"
-        )
-    elif outcome.trust is Trust.EMBEDDED:
-        _say_untrusted(outcome)
-    return ExitCode.OK if is_good else ExitCode.VERIFICATION_FAILED
+    return conclude(args, outcome, "receipt", registry=str(outcome.issuer))
 
 
 def _asked(args: Namespace) -> Asked | None:
@@ -116,17 +108,9 @@ def _write(outcome: Verification) -> None:
     if sentence := sentence_of(outcome):
         by_itself = " (by the receipt's own keys)" if outcome.trust is Trust.EMBEDDED else ""
         write_line(f"{sentence}{by_itself}")
-    for number, result in enumerate(outcome.steps, start=1):
-        write_line(f"{number:2}. {MARKS[result.state]} {result.step:<12} {result.text}")
+    write_steps(outcome, "receipt")
     if not outcome.is_verified:
-        write_line("NOT VERIFIED")
         return
-    trust = {
-        Trust.GIVEN: "VERIFIED with the keys you gave",
-        Trust.PINNED: "VERIFIED with keys kept since you signed in to this registry",
-        Trust.EMBEDDED: "CONSISTENT, but the keys are known from the receipt only",
-    }[outcome.trust]
-    write_line(trust)
     write_line(f"license: {outcome.license_title}")
     write_line(f"issuer: {outcome.issuer}")
     write_line(
@@ -134,27 +118,10 @@ def _write(outcome: Verification) -> None:
     )
 
 
-def _say_untrusted(outcome: Verification) -> None:
-    talk(
-        "gatehouse: the receipt fits together, but its keys were not compared with anything: anybody could "
-        "have made it."
-    )
-    talk(
-        f"  Get the keys from the registry itself, {outcome.issuer}/api/v1/keys, and give them with --keys FILE,"
-    )
-    talk("  or sign in to that registry once with gatehouse login.")
-
-
 def _as_json(outcome: Verification) -> dict[str, object]:
     ledger = outcome.ledger
     return {
-        "verified": outcome.is_verified,
-        "trust": outcome.trust.value,
-        "failed_step": None if outcome.failure is None else outcome.failure.step,
-        "steps": [
-            {"step": result.step, "state": result.state.value, "text": result.text}
-            for result in outcome.steps
-        ],
+        **steps_as_json(outcome),
         "says": sentence_of(outcome),
         "issuer": outcome.issuer,
         "signed_with": outcome.signer,

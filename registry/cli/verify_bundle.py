@@ -2,15 +2,13 @@
 
 from argparse import Namespace
 
-from registry.cli.terminal import talk, write_json, write_line
+from registry.cli.terminal import write_json, write_line
+from registry.cli.verdict import conclude, steps_as_json, write_steps
 from registry.client.bundle import read_archive, read_index
-from registry.client.errors import ClientError, ExitCode, printable
+from registry.client.errors import ClientError, printable
 from registry.client.others import Others
-from registry.client.steps import State
-from registry.client.verify import Trust, TrustedKeys
+from registry.client.verify import TrustedKeys
 from registry.client.verify_bundle import BundleVerification, verify_bundle
-
-MARKS = {State.PASSED: "ok  ", State.FAILED: "FAIL", State.NOT_REACHED: "-   "}
 
 
 def read_registry(data: bytes) -> str | None:
@@ -24,41 +22,13 @@ def read_registry(data: bytes) -> str | None:
 def run(args: Namespace, data: bytes, *, trusted: TrustedKeys | None, others: Others) -> int:
     """Verify, step by step; 0 only if every step passed."""
     outcome = verify_bundle(data, trusted=trusted, others=others)
-    is_good = outcome.failure is None and not (args.require_trusted and outcome.trust is Trust.EMBEDDED)
     if args.json:
         write_json(_as_json(outcome))
     else:
-        _write(outcome)
-    if outcome.failure is not None:
-        talk(
-            f"gatehouse: the bundle does not verify: step {outcome.failure.step} failed: {outcome.failure.text}"
-        )
-    elif outcome.trust is Trust.EMBEDDED:
-        talk(
-            "gatehouse: the bundle fits together, but its keys were not compared with anything: anybody could have made it."
-        )
-        talk(
-            f"  Get the keys from the registry itself, {_registry(outcome)}/api/v1/keys, and give them with --keys FILE,"
-        )
-        talk("  or sign in to that registry once with gatehouse login.")
-    return ExitCode.OK if is_good else ExitCode.VERIFICATION_FAILED
-
-
-def _write(outcome: BundleVerification) -> None:
-    if said := _sentence(outcome):
-        write_line(said)
-    for number, result in enumerate(outcome.steps, start=1):
-        write_line(f"{number:2}. {MARKS[result.state]} {result.step:<12} {result.text}")
-    if outcome.failure is not None:
-        write_line("NOT VERIFIED")
-        return
-    write_line(
-        {
-            Trust.GIVEN: "VERIFIED with the keys you gave",
-            Trust.PINNED: "VERIFIED with keys kept since you signed in to this registry",
-            Trust.EMBEDDED: "CONSISTENT, but the keys are known from the bundle only",
-        }[outcome.trust]
-    )
+        if said := _sentence(outcome):
+            write_line(said)
+        write_steps(outcome, "bundle")
+    return conclude(args, outcome, "bundle", registry=_registry(outcome))
 
 
 def _sentence(outcome: BundleVerification) -> str | None:
@@ -91,13 +61,7 @@ def _registry(outcome: BundleVerification) -> str:
 
 def _as_json(outcome: BundleVerification) -> dict[str, object]:
     return {
-        "verified": outcome.failure is None,
-        "trust": outcome.trust.value,
-        "failed_step": None if outcome.failure is None else outcome.failure.step,
-        "steps": [
-            {"step": result.step, "state": result.state.value, "text": result.text}
-            for result in outcome.steps
-        ],
+        **steps_as_json(outcome),
         "says": _sentence(outcome),
         "statements": list(outcome.statements),
         "withdrawn": sorted(outcome.withdrawn),

@@ -25,7 +25,7 @@ from registry.client.notes import check_checkpoint, find_signers, parse_checkpoi
 from registry.client.others import NOBODY_ELSE, Others, check_timestamps, check_witnesses
 from registry.client.receipt import LedgerProof, parse_proof
 from registry.client.steps import StepResult, find_failure, run_steps
-from registry.client.verify import Trust, TrustedKeys
+from registry.client.verify import Trust, TrustedKeys, check_tree_head
 from registry.client.wire import Fields, JsonObject, parse_json
 
 FORMAT = "gatehouse-download/1"
@@ -206,15 +206,7 @@ def _check_inclusion(evidence: _Evidence) -> str:
 def _check_checkpoint(evidence: _Evidence) -> str:
     proof = evidence.known_proof()
     checkpoint = parse_checkpoint(proof.checkpoint)
-    for name, found, expected in (
-        ("origin", checkpoint.origin, proof.origin),
-        ("tree size", str(checkpoint.tree_size), str(proof.tree_size)),
-        ("root", checkpoint.root.hex(), evidence.root.hex()),
-    ):
-        if found != expected:
-            raise VerificationFailed(
-                f"{name} differs: the checkpoint has {printable(found)}, the proof {printable(expected)}"
-            )
+    check_tree_head(checkpoint, proof, evidence.root, what="proof")
     signer = check_checkpoint(checkpoint, evidence.keys)
     at = Fields(evidence.entry, where="entry").moment("at")
     if signer.valid_until is not None and signer.valid_until <= at:

@@ -334,7 +334,7 @@ def _check_inclusion(evidence: _Evidence) -> str:
 def _check_checkpoint(evidence: _Evidence) -> str:
     proof = evidence.known_proof()
     checkpoint = parse_checkpoint(proof.checkpoint)
-    _check_tree_head(checkpoint, proof, evidence.root)
+    check_tree_head(checkpoint, proof, evidence.root, what="receipt")
     remark = ""
     if evidence.trust is Trust.PINNED and not find_signers(checkpoint, evidence.keys):
         # The log's key has changed since the sign-in: the whole is only as trusted as its weaker part.
@@ -345,11 +345,16 @@ def _check_checkpoint(evidence: _Evidence) -> str:
     return f"{origin} has signed that root for {checkpoint.tree_size} leaves{remark}"
 
 
-def _check_tree_head(checkpoint: Checkpoint, proof: LedgerProof, root: bytes) -> None:
+def check_tree_head(checkpoint: Checkpoint, proof: LedgerProof, root: bytes, *, what: str) -> None:
+    """Hold the checkpoint to the log, the size and the root that a receipt or another proof leads to.
+
+    Raises:
+        VerificationFailed: one of them differs.
+    """
     if checkpoint.origin != proof.origin:
         raise VerificationFailed(
             f"origin differs: the checkpoint is of {printable(checkpoint.origin, limit=200)}, "
-            f"the receipt says {printable(proof.origin, limit=200)}"
+            f"the {what} says {printable(proof.origin, limit=200)}"
         )
     if checkpoint.tree_size != proof.tree_size:
         raise VerificationFailed(
