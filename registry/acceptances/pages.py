@@ -209,12 +209,9 @@ class ReceiptPages(Controller):
         acceptance_id: FromPath[UUID],
     ) -> Response[Any]:
         """End the right that rests on the acceptance, at once."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
+        visit, form = await desk.visits.read_own_form(request, back_to=f"/records/{acceptance_id}")
         if isinstance(form, Refusal):
             return refuse(request, form)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(f"/records/{acceptance_id}"))
         now = desk.clock.now()
         outcome = await desk.database.write(
             lambda session: service.withdraw(

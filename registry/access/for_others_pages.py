@@ -47,12 +47,9 @@ class AskingPages(Controller):
         self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str]
     ) -> Response[Any]:
         """Record the look, then show what the person is told."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
+        visit, form = await desk.visits.read_own_form(request, back_to=f"/manage/{publisher}/decisions")
         if isinstance(form, Refusal):
             return refuse(request, form)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(f"/manage/{publisher}/decisions"))
         model, email = form.text("model").strip(), form.text("person").strip()
         now = desk.clock.now()
 

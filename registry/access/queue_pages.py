@@ -57,12 +57,9 @@ class QueuePages(Controller):
         self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str]
     ) -> Response[Any]:
         """Keep a text for answers."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
+        visit, form = await desk.visits.read_own_form(request, back_to=f"/manage/{publisher}/requests")
         if isinstance(form, Refusal):
             return refuse(request, form)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(f"/manage/{publisher}/requests"))
         office = office_of(desk, visit.principal)
         outcome = await desk.database.write(
             lambda session: templates.add_template(
@@ -84,12 +81,9 @@ class QueuePages(Controller):
         template_id: FromPath[UUID],
     ) -> Response[Any]:
         """Remove a kept text."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
+        visit, form = await desk.visits.read_own_form(request, back_to=f"/manage/{publisher}/requests")
         if isinstance(form, Refusal):
             return refuse(request, form)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(f"/manage/{publisher}/requests"))
         office = office_of(desk, visit.principal)
         outcome = await desk.database.write(
             lambda session: templates.remove_template(

@@ -170,12 +170,9 @@ class RequestPages(Controller):
         event: FromPath[str],
     ) -> Response[Any]:
         """Do with the request what its table allows, and show it again."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
+        visit, form = await desk.visits.read_own_form(request, back_to=f"/requests/{request_id}")
         if isinstance(form, Refusal):
             return refuse(request, form)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(f"/requests/{request_id}"))
         wanted = read_move(event, form.fields)
         if wanted is None:
             return refuse(request, no_such_request())

@@ -126,11 +126,8 @@ class ImportPages(Controller):
         report_id: FromPath[UUID],
     ) -> Response[Any]:
         """Have a report imported, or discard it."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
         page = f"/manage/{publisher}/imports"
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(page))
+        visit, form = await desk.visits.read_own_form(request, back_to=page)
         if isinstance(form, Refusal):
             return refuse(request, form)
         work: Callable[[Session], Refusal | None]
@@ -160,10 +157,7 @@ class ImportPages(Controller):
         self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str]
     ) -> Response[Any]:
         """Have everybody invited who was imported for a model without an invitation."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(f"/manage/{publisher}/imports"))
+        visit, form = await desk.visits.read_own_form(request, back_to=f"/manage/{publisher}/imports")
         if isinstance(form, Refusal):
             return refuse(request, form)
         outcome = await inviting.ask_to_invite_all(

@@ -38,14 +38,11 @@ class ErasurePages(Controller):
     @post("/", operation_id="ask_erasure", status_code=303)
     async def ask(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Ask to be erased."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(PAGE))
-        if refusal := _judge_age(desk, visit.principal):
-            return refuse(request, refusal)
+        visit, form = await desk.visits.read_own_form(request, back_to=PAGE)
         if isinstance(form, Refusal):
             return refuse(request, form)
+        if refusal := _judge_age(desk, visit.principal):
+            return refuse(request, refusal)
         if form.text("sure") != "yes":
             return await _show(desk, visit, error=not_confirmed().errors["sure"])
         person_id, office = visit.principal.person_id, _desk(desk)
@@ -65,10 +62,7 @@ class ErasurePages(Controller):
     @post("/back", operation_id="take_back_erasure", status_code=303)
     async def back(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Take the request back; that takes no fresh sign-in."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(PAGE))
+        visit, form = await desk.visits.read_own_form(request, back_to=PAGE)
         if isinstance(form, Refusal):
             return refuse(request, form)
         person_id, office = visit.principal.person_id, _desk(desk)

@@ -91,10 +91,7 @@ class ManagePages(Controller):
     @post("/manage", operation_id="create_publisher_by_form", status_code=303)
     async def create(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Create a publisher; who creates it owns it."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in("/manage"))
+        visit, form = await desk.visits.read_own_form(request, back_to="/manage")
         if isinstance(form, Refusal):
             return refuse(request, form)
         created = await desk.database.write(

@@ -59,10 +59,7 @@ class UpdatePages(Controller):
     @post("/", operation_id="answer_update_by_form", status_code=303)
     async def answer(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Record what the holder says."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(UPDATES))
+        visit, form = await desk.visits.read_own_form(request, back_to=UPDATES)
         if isinstance(form, Refusal):
             return refuse(request, form)
         mark_id, state = _read_id(form.text("mark")), form.text("state")

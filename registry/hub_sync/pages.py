@@ -62,10 +62,7 @@ class HubManagePages(Controller):
         act: FromPath[str],
     ) -> Response[Any]:
         """Pair, look at the plan, apply it, or end the pairing."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(visit.page.path))
+        visit, form = await desk.visits.read_own_form(request)
         if isinstance(form, Refusal):
             return refuse(request, form)
         outcome = await _do(desk, visit.principal, publisher, name, act, form)

@@ -42,14 +42,11 @@ class RestrictionPages(Controller):
     @post("/", operation_id="ask_restriction", status_code=303)
     async def ask(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Ask for it."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(PAGE))
-        if refusal := _judge_age(desk, visit.principal):
-            return refuse(request, refusal)
+        visit, form = await desk.visits.read_own_form(request, back_to=PAGE)
         if isinstance(form, Refusal):
             return refuse(request, form)
+        if refusal := _judge_age(desk, visit.principal):
+            return refuse(request, refusal)
         person_id, office = visit.principal.person_id, _desk(desk)
         assert person_id is not None  # noqa: S101 - a web session has one
         ground, words = form.text("ground"), form.text("words")
@@ -65,14 +62,11 @@ class RestrictionPages(Controller):
     @post("/back", operation_id="take_back_restriction", status_code=303)
     async def back(self, request: AnyRequest, desk: NamedDependency[Desk]) -> Response[Any]:
         """Take it back: the request, or the restriction itself."""
-        visit = await desk.visits.begin(request)
-        form = await desk.visits.read_form(request, visit)
-        if visit.principal.session_id is None:
-            return refuse(request, not_signed_in(PAGE))
-        if refusal := _judge_age(desk, visit.principal):
-            return refuse(request, refusal)
+        visit, form = await desk.visits.read_own_form(request, back_to=PAGE)
         if isinstance(form, Refusal):
             return refuse(request, form)
+        if refusal := _judge_age(desk, visit.principal):
+            return refuse(request, refusal)
         person_id, office = visit.principal.person_id, _desk(desk)
         assert person_id is not None  # noqa: S101 - a web session has one
         # Where nothing stands any more, the page says so.

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from registry import ledger
 from registry.identity import linking, service
 from registry.identity.authentication import Cookies, principal_of
-from registry.identity.domain import Principal, digest_of, safe_next
+from registry.identity.domain import Principal, digest_of, not_signed_in, safe_next
 from registry.identity.notices import count_unread
 from registry.identity.standing_domain import Reach
 from registry.kernel.clock import Clock
@@ -145,6 +145,16 @@ class Visits:
         if not check_csrf(self._secret, visit.browser, fields.get(CSRF_FIELD, "")):
             return _form_refusal("form-not-yours", 403, "The form was not made for this sign-in")
         return Form(fields=fields, lists=lists)
+
+    async def read_own_form(
+        self, request: AnyRequest, *, back_to: str | None = None
+    ) -> tuple[Visit, Form | Refusal]:
+        """Return the visit and its form; a refusal of who is not signed in, which leads `back_to` a page afterwards."""
+        visit = await self.begin(request)
+        form = await self.read_form(request, visit)
+        if visit.principal.session_id is None:
+            return visit, not_signed_in(back_to or visit.page.path)
+        return visit, form
 
     async def read_upload(self, request: AnyRequest, visit: Visit, *, file: str) -> Upload | Refusal:
         """Return the posted form with the file in its field `file`, or the refusal of one that is not from our page.

@@ -1,6 +1,7 @@
 """A publisher's webhooks over the JSON API, for its maintainers."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from litestar import Controller, Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from sqlmodel import Session
 
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
@@ -21,6 +23,7 @@ _PROBLEM = ResponseSpec(
 _REFUSED = {401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM, 422: _PROBLEM}
 _PRIVATE = {"Cache-Control": "private, no-store"}
 T = TypeVar("T")
+Work = Callable[[Session, service.Desk], T | Refusal]
 Limit = Annotated[int, QueryParameter(ge=1, le=service.PAGE_MOST)]
 
 
@@ -39,15 +42,8 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.WebhooksOut]:
         """List the publisher's webhooks, without their secrets."""
-        given = _given(desk, principal)
-        found = await desk.database.read(
-            lambda session: service.list_webhooks(session, given, publisher=publisher)
-        )
-        return _answer(
-            request,
-            found,
-            lambda items: schemas.WebhooksOut(items=[schemas.view_webhook(one) for one in items]),
-        )
+        work = partial(service.list_webhooks, publisher=publisher)
+        return await _read(request, desk, principal, work, schemas.view_webhooks)
 
     @post("/", operation_id="add_webhook", responses=_REFUSED)
     async def add(
@@ -59,11 +55,8 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.WebhookOut]:
         """Add a webhook; the answer holds its secret, which is never shown again."""
-        given = _given(desk, principal)
-        made = await desk.database.write(
-            lambda session: service.add_webhook(session, given, publisher=publisher, wish=data.wish)
-        )
-        return _answer(request, made, schemas.view_webhook, status_code=201)
+        work = partial(service.add_webhook, publisher=publisher, wish=data.wish)
+        return await _write(request, desk, principal, work, schemas.view_webhook, status_code=201)
 
     @get("/{webhook_id:uuid}", operation_id="get_webhook", responses=_REFUSED)
     async def show(
@@ -75,11 +68,8 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.WebhookOut]:
         """Say how a webhook stands."""
-        given = _given(desk, principal)
-        found = await desk.database.read(
-            lambda session: service.find_webhook(session, given, publisher=publisher, webhook_id=webhook_id)
-        )
-        return _answer(request, found, schemas.view_webhook)
+        work = partial(service.find_webhook, publisher=publisher, webhook_id=webhook_id)
+        return await _read(request, desk, principal, work, schemas.view_webhook)
 
     @put("/{webhook_id:uuid}", operation_id="change_webhook", responses=_REFUSED)
     async def change(
@@ -92,13 +82,8 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.WebhookOut]:
         """Change parts of a webhook, or switch it off and on."""
-        given = _given(desk, principal)
-        changed = await desk.database.write(
-            lambda session: service.change_webhook(
-                session, given, publisher=publisher, webhook_id=webhook_id, wish=data.wish
-            )
-        )
-        return _answer(request, changed, schemas.view_webhook)
+        work = partial(service.change_webhook, publisher=publisher, webhook_id=webhook_id, wish=data.wish)
+        return await _write(request, desk, principal, work, schemas.view_webhook)
 
     @post("/{webhook_id:uuid}/end", operation_id="end_webhook", status_code=200, responses=_REFUSED)
     async def end(
@@ -110,11 +95,8 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.WebhookOut]:
         """Delete a webhook; what waits for it is dropped, its address and secrets are forgotten."""
-        given = _given(desk, principal)
-        ended = await desk.database.write(
-            lambda session: service.end_webhook(session, given, publisher=publisher, webhook_id=webhook_id)
-        )
-        return _answer(request, ended, schemas.view_webhook)
+        work = partial(service.end_webhook, publisher=publisher, webhook_id=webhook_id)
+        return await _write(request, desk, principal, work, schemas.view_webhook)
 
     @post("/{webhook_id:uuid}/rotate", operation_id="rotate_webhook", status_code=200, responses=_REFUSED)
     async def rotate(
@@ -127,17 +109,13 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.WebhookOut]:
         """Make a new secret, in the answer and never again; the one before signs as well for a while."""
-        given = _given(desk, principal)
-        rotated = await desk.database.write(
-            lambda session: service.rotate_secret(
-                session,
-                given,
-                publisher=publisher,
-                webhook_id=webhook_id,
-                overlap_hours=data.overlap_hours,
-            )
+        work = partial(
+            service.rotate_secret,
+            publisher=publisher,
+            webhook_id=webhook_id,
+            overlap_hours=data.overlap_hours,
         )
-        return _answer(request, rotated, schemas.view_webhook)
+        return await _write(request, desk, principal, work, schemas.view_webhook)
 
     @post("/{webhook_id:uuid}/test", operation_id="test_webhook", status_code=202, responses=_REFUSED)
     async def test(
@@ -149,11 +127,8 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.DeliveryOut]:
         """Queue a message that says nothing but that it arrives."""
-        given = _given(desk, principal)
-        queued = await desk.database.write(
-            lambda session: service.try_webhook(session, given, publisher=publisher, webhook_id=webhook_id)
-        )
-        return _answer(request, queued, schemas.view_delivery, status_code=202)
+        work = partial(service.try_webhook, publisher=publisher, webhook_id=webhook_id)
+        return await _write(request, desk, principal, work, schemas.view_delivery, status_code=202)
 
     @get("/{webhook_id:uuid}/deliveries", operation_id="list_webhook_deliveries", responses=_REFUSED)
     async def deliveries(
@@ -167,13 +142,10 @@ class WebhooksApi(Controller):
         limit: Limit = service.PAGE_MOST,
     ) -> Response[schemas.DeliveriesOut]:
         """List what was sent in the last 30 days and what came of it, newest first."""
-        given = _given(desk, principal)
-        found = await desk.database.read(
-            lambda session: service.list_deliveries(
-                session, given, publisher=publisher, webhook_id=webhook_id, after=after, limit=limit
-            )
+        work = partial(
+            service.list_deliveries, publisher=publisher, webhook_id=webhook_id, after=after, limit=limit
         )
-        return _answer(request, found, lambda page: schemas.view_page(page, limit=limit))
+        return await _read(request, desk, principal, work, partial(schemas.view_page, limit=limit))
 
     @post(
         "/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/replay",
@@ -191,13 +163,31 @@ class WebhooksApi(Controller):
         desk: NamedDependency[Desk],
     ) -> Response[schemas.DeliveryOut]:
         """Send a message anew under the same id."""
-        given = _given(desk, principal)
-        queued = await desk.database.write(
-            lambda session: service.replay(
-                session, given, publisher=publisher, webhook_id=webhook_id, delivery_id=delivery_id
-            )
-        )
-        return _answer(request, queued, schemas.view_delivery, status_code=202)
+        work = partial(service.replay, publisher=publisher, webhook_id=webhook_id, delivery_id=delivery_id)
+        return await _write(request, desk, principal, work, schemas.view_delivery, status_code=202)
+
+
+async def _read(
+    request: AnyRequest, desk: Desk, principal: Principal, work: Work[T], view: Callable[[T], Any]
+) -> Response[Any]:
+    """Answer with what a use case reads."""
+    given = _given(desk, principal)
+    return _answer(request, await desk.database.read(lambda session: work(session, given)), view)
+
+
+async def _write(
+    request: AnyRequest,
+    desk: Desk,
+    principal: Principal,
+    work: Work[T],
+    view: Callable[[T], Any],
+    *,
+    status_code: int = 200,
+) -> Response[Any]:
+    """Answer with what a use case has done, once it is durable."""
+    given = _given(desk, principal)
+    done = await desk.database.write(lambda session: work(session, given))
+    return _answer(request, done, view, status_code=status_code)
 
 
 def _given(desk: Desk, principal: Principal) -> service.Desk:

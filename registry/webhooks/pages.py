@@ -47,7 +47,7 @@ class WebhookPages(Controller):
         self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str]
     ) -> Response[Any]:
         """Add a webhook; the page that answers shows its secret, and no later one does."""
-        visit, form = await _begin(request, desk, _address(publisher))
+        visit, form = await desk.visits.read_own_form(request, back_to=_address(publisher))
         if isinstance(form, Refusal):
             return refuse(request, form)
         draft = _draft(form)
@@ -85,7 +85,7 @@ class WebhookPages(Controller):
     ) -> Response[Any]:
         """Change it, switch it on or off, make a new secret, send a test message, or delete it."""
         page = f"{_address(publisher)}/{webhook_id}"
-        visit, form = await _begin(request, desk, page)
+        visit, form = await desk.visits.read_own_form(request, back_to=page)
         if isinstance(form, Refusal):
             return refuse(request, form)
         work = _work(act, form)
@@ -119,7 +119,7 @@ class WebhookPages(Controller):
     ) -> Response[Any]:
         """Send a message again."""
         page = f"{_address(publisher)}/{webhook_id}"
-        visit, form = await _begin(request, desk, page)
+        visit, form = await desk.visits.read_own_form(request, back_to=page)
         if isinstance(form, Refusal):
             return refuse(request, form)
         given = _given(desk, visit)
@@ -137,13 +137,6 @@ def _address(publisher: str) -> str:
 
 def _given(desk: Desk, visit: Visit) -> service.Desk:
     return service.Desk.of(desk.settings, principal=visit.principal, sealer=desk.sealer, clock=desk.clock)
-
-
-async def _begin(request: AnyRequest, desk: Desk, page: str) -> tuple[Visit, Form | Refusal]:
-    """Return who sent a form and what it holds, or why it is not looked at."""
-    visit = await desk.visits.begin(request)
-    form = await desk.visits.read_form(request, visit)
-    return visit, not_signed_in(page) if visit.principal.session_id is None else form
 
 
 def _draft(form: Form) -> Draft:

@@ -162,6 +162,11 @@ def view_webhook(view: WebhookView) -> WebhookOut:
     )
 
 
+def view_webhooks(views: list[WebhookView]) -> WebhooksOut:
+    """Return a publisher's webhooks."""
+    return WebhooksOut(items=[view_webhook(one) for one in views])
+
+
 def view_delivery(view: DeliveryView) -> DeliveryOut:
     """Return a delivery as the keepers of its webhook are told of it."""
     row = view.row
