@@ -35,6 +35,16 @@ GROUPS = (
               "The answer says which: the token is not known there, may not manage the repository, the repository is gone, "
               "or the answer is not one that the Hub gives. Nobody was let in by it.",
               "Do what the answer names, then try again.", by=YOU),
+        _code("hub-import-model-here", 409, "There is a model of this name already",
+              "An import makes a model anew; one that is here is paired with a repository instead.",
+              "Pair them: gatehouse hub link PUBLISHER/MODEL HUB-ORG/HUB-MODEL. Or import it under another name.", by=MAINTAINERS),
+        _code("hub-import-license-unclear", 422, "Which license the repository is under is not clear",
+              "The text of its LICENSE is none that is published here, fits several, or there is none. "
+              "A model is not made under terms that nobody has named.",
+              "Publish the text here first, or name the license version, which is then compared with nothing.", by=YOU),
+        _code("hub-import-unfit", 422, "The repository cannot be imported",
+              "It has no gate, has another name by now, or holds no small text. The answer says which.",
+              "Do what the answer says, or publish the model here.", by=YOU),
     )),
     ProblemGroup(title="Webhooks", problems=(
         _code("webhook-unknown", 404, "The publisher has no such webhook",

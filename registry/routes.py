@@ -47,6 +47,7 @@ from registry.delivery.update_pages import MustUpdatePages, UpdatePages
 from registry.fixed_pages import LocalMailPages, ProblemPages, StaticFiles
 from registry.health import HealthApi
 from registry.hub_sync.api import HubTokensApi, MirrorsApi
+from registry.hub_sync.import_pages import HubImportPages
 from registry.hub_sync.pages import HubManagePages
 from registry.identity.ci_pages import CIPages
 from registry.identity.consent_pages import ConsentPages
@@ -125,6 +126,7 @@ ROUTES: tuple[Any, ...] = (
     ModelPages,
     MustUpdatePages,
     GatePages,
+    HubImportPages,
     HubManagePages,
     WebhookPages,
     SharingPages,

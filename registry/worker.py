@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypedDict
+from uuid import UUID
 
 import msgspec
 import structlog
 from sqlmodel import Session
 
-from registry import catalog, hub_sync, licenses
+from registry import access, catalog, hub_sync, licenses
 from registry.acceptances.copies import note_copy
 from registry.acceptances.domain import CopyEvent
 from registry.acceptances.jobs import run_importing, run_inviting
@@ -32,6 +33,7 @@ from registry.identity.notices import note_mail
 from registry.identity.organisation_domain import DOMAIN_PROVED
 from registry.identity.organisation_group_domain import GROUP_ENDED
 from registry.identity.organisation_telling import ORGANISATION_STOPPED
+from registry.identity.restriction_domain import STANDING_CHANGED
 from registry.kernel import mail, news, outbox
 from registry.kernel.outcomes import CorruptRecord, GatehouseError
 from registry.kernel.sealing import Sealer
@@ -81,6 +83,7 @@ class Worker:
             cover_telling.MEMBER_REMOVED: self._tell_removed,
             cover_telling.COVER_WITHDRAWN: self._tell_of_cover,
             catalog.PEOPLE_CHANGED: self._wake_mirrors,
+            STANDING_CHANGED: self._tell_followers,
             news.TOPIC: self._announce,
         }
 
@@ -349,6 +352,10 @@ class Worker:
 
     def _wake_mirrors(self, session: Session, payload: bytes, now: datetime) -> None:
         hub_sync.wake(session, msgspec.json.decode(payload, type=catalog.PeopleChanged), now=now)
+
+    def _tell_followers(self, session: Session, payload: bytes, now: datetime) -> None:
+        person_id = UUID(msgspec.json.decode(payload)["person"])
+        access.tell_followers_of_person(session, person_id, now=now)
 
     async def _send_mail(self, message: outbox.Message) -> None:
         """Hand the letter to the mail server; where that is not settled afterwards, it goes out once more."""

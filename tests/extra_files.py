@@ -212,7 +212,12 @@ EXTRA_FILES = {
         "applying": "one pass over a repository: read, plan, carry out, read again",
         "hub": "adapter",
         "facts": "what the registry says of the people whom the Hub shows",
+        "import_choice": "what of a repository becomes a model",
+        "importing": "the use case of making a model out of a repository",
+        "import_pages": "the page where it is done",
         "keeping": "passes over mirrors, between transactions",
+        "weight_keeping": "the large files there, listed and compared",
+        "weights": "where the weights lie, by their digests",
     },
     "identity": {
         "addresses": "an e-mail address for an account without one",

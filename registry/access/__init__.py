@@ -16,6 +16,7 @@ from registry.access.service import (
     list_blocks,
     list_blocks_of_person,
     roles_at,
+    tell_followers_of_person,
 )
 from registry.access.views import open_head, publisher_head
 
@@ -53,4 +54,5 @@ __all__ = [
     "publisher_head",
     "read_span",
     "roles_at",
+    "tell_followers_of_person",
 ]

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from registry.access import disclosure_store, request_store
 from registry.access.request_views import Office
 from registry.access.requesting import carry_out
+from registry.access.service import tell_followers_of_person
 from registry.access.tables import AccessRequest, Block, RequestStep
 from registry.access.transitions import OPEN, Move, RequestEvent, RequestState
 from registry.identity.domain import Channel, Principal
@@ -22,6 +23,7 @@ _BY_ERASURE = "erasure"
 def end_requests(session: Session, person_id: UUID, *, sealer: Sealer, base_url: str, now: datetime) -> None:
     """Withdraw the person's open requests and give up what they hold, and tell reviewers as for any withdrawal."""
     disclosure_store.end_disclosures(session, person_id=person_id, now=now)
+    tell_followers_of_person(session, person_id, now=now)
     principal = Principal(person_id=person_id, channel=Channel.SESSION, session_id=_BY_ERASURE)
     office = Office(principal=principal, sealer=sealer, base_url=base_url, now=now)
     after: UUID | None = None

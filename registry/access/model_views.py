@@ -150,6 +150,16 @@ def _notices(shown: ModelShown) -> Sequence[Notice]:
                 link=Link(label="Go to the newest release", url=shown.url),
             )
         )
+    if shown.model.hub_repository and shown.model.hub_weights and not shown.weights:
+        notices.append(
+            Notice(
+                tone=Tone.NOTE,
+                title="The weights are at the Hub",
+                text=f"They lie in {shown.model.hub_repository}. Access there follows acceptance here: who may download here is "
+                "let in there, once they have proved their account of the Hub.",
+                link=Link(label="Be let in at the Hub", url=f"{shown.url}/hub"),
+            )
+        )
     if shown.model.private:
         notices.append(
             Notice(

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from registry import catalog, identity, ledger
-from registry.access import facts, giving_up, store
+from registry import acceptances, catalog, identity, ledger
+from registry.access import facts, giving_up, request_store, store
 from registry.access.blocks import BlockSummary, block_unknown, judge_block
 from registry.access.domain import (
     Denial,
@@ -202,3 +202,13 @@ def _summary(block: Block, lift: BlockLift | None) -> BlockSummary:
         until=block.until,
         lifted_at=lift.lifted_at if lift else None,
     )
+
+
+def tell_followers_of_person(session: Session, person_id: UUID, *, now: datetime) -> None:
+    """Let it be known at the Hub that one person may be another there now, at each gate where they accepted or asked."""
+    gates = {
+        *acceptances.first_accepted(session, person_id=person_id),
+        *request_store.list_gates_asked_at(session, person_id=person_id),
+    }
+    for gate_id in sorted(gates):
+        catalog.tell_followers_of_gate(session, gate_id, now=now)

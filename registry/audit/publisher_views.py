@@ -64,6 +64,7 @@ def publishing_view(
         commands=publish_commands(publisher.name, base_url=base_url)
         if may_any(roles, Command.PUBLISH_RELEASE)
         else [],
+        import_url=f"{here}/hub" if may_any(roles, Command.KEEP_MIRROR) else None,
     )
 
 

@@ -27,6 +27,7 @@ from registry.catalog.domain import (
 from registry.catalog.followers import (
     PEOPLE_CHANGED,
     note_hub_repository,
+    note_hub_weights,
     tell_followers_of_gate,
     tell_followers_of_publisher,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "name_gate",
     "name_models",
     "note_hub_repository",
+    "note_hub_weights",
     "parse_card",
     "preview_gate",
     "preview_move",

@@ -232,6 +232,8 @@ class ModelView:
     """The roles of who asked, for the model's publisher."""
     hub_repository: str = ""
     """The repository of the Hub that is kept in step with the gate; empty: none is."""
+    hub_weights: bool = False
+    """Whether it holds weights, as it was last seen."""
 
     @property
     def repo_id(self) -> str:

@@ -23,7 +23,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def note_hub_repository(session: Session, model_id: UUID, repository: str) -> None:
     """Note which repository of the Hub follows the model's gate from now on; empty: none does."""
-    session.exec(update(Model).where(col(Model.id) == model_id).values(hub_repository=repository))
+    values: dict[str, object] = {"hub_repository": repository}
+    if not repository:
+        values["hub_weights"] = False
+    session.exec(update(Model).where(col(Model.id) == model_id).values(**values))
+
+
+def note_hub_weights(session: Session, model_id: UUID, *, there: bool) -> None:
+    """Note whether the repository that follows holds weights."""
+    changed = update(Model).where(col(Model.id) == model_id, col(Model.hub_weights) != there)
+    session.exec(changed.values(hub_weights=there))
 
 
 def tell_followers_of_gate(session: Session, gate_id: UUID, *, now: datetime) -> None:

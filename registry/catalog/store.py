@@ -391,6 +391,7 @@ def _model_view(
         gate=_gate_in_force(session, row.gate_id, revision),
         roles=roles_of(session, publisher_id=row.publisher_id, person_id=person_id),
         hub_repository=row.hub_repository,
+        hub_weights=row.hub_weights,
     )
 
 

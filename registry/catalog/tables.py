@@ -103,6 +103,8 @@ class Model(Table, table=True):
     private: bool = False
     created_at: datetime = Field(sa_type=UTCDateTime)
     hub_repository: str = Field(default="", max_length=96)
+    hub_weights: bool = False
+    """Whether that repository holds weights, as it was last seen."""
     """The repository of the Hub that is kept in step with the gate; empty: none is."""
 
 

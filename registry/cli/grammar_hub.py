@@ -29,6 +29,7 @@ def add_hub(commands: "Commands[argparse.ArgumentParser]") -> None:
     link.add_argument(
         "--group", metavar="NAME", help="name for repositories that the Hub gates as one collection"
     )
+    _add_import(hub)
     for name, text, more in (
         ("plan", "say what would be done at the Hub, and change nothing", "The look is recorded."),
         (
@@ -50,3 +51,28 @@ def add_hub(commands: "Commands[argparse.ArgumentParser]") -> None:
                 choices=("registry", "hub"),
                 help="whose README and LICENSE are taken where both sides changed them; without it nothing is overwritten",
             )
+
+
+def _add_import(hub: "Commands[argparse.ArgumentParser]") -> None:
+    parser = command(
+        hub,
+        "import",
+        "registry.cli.hub:import_repository",
+        "make a model out of a gated repository of the Hub, and pair the two",
+        more="Takes over the card, the license and other small texts, sets a gate as there is, and imports who was let in as\n"
+        "evidence of grade C, which opens nothing. Weights stay at the Hub. Nothing is changed there before\n"
+        "`gatehouse hub apply`. A second run changes nothing. Look first with --dry-run.",
+    )
+    parser.add_argument("repository", metavar="HUB-ORG/HUB-MODEL")
+    parser.add_argument("model", metavar="PUBLISHER/MODEL", nargs="?", help="its name here (the same)")
+    parser.add_argument(
+        "--license",
+        metavar="SLUG@NUMBER",
+        help="license version that it is under, compared with nothing; without it the text there is recognised by its digest",
+    )
+    parser.add_argument(
+        "--invite",
+        action="store_true",
+        help="send everybody who was let in one letter that invites them to the text here",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would come of it")

@@ -14,7 +14,7 @@ from registry.cli.terminal import (
 )
 from registry.client.api import parse_model_id
 from registry.client.errors import ClientError, printable
-from registry.client.wire import Fields
+from registry.client.wire import Fields, JsonObject
 
 
 def token(args: Namespace) -> int:
@@ -45,6 +45,34 @@ def link(args: Namespace) -> int:
     return 0
 
 
+def import_repository(args: Namespace) -> int:
+    """Make a model out of a repository, and pair the two."""
+    model = args.model or args.repository
+    publisher, name = parse_model_id(model)
+    body: JsonObject = {
+        "repository": args.repository,
+        "license": args.license or "",
+        "invite": args.invite,
+        "dry_run": args.dry_run,
+    }
+    with connected(choose_registry(args)) as registry:
+        answer = registry.import_hub_repository(publisher, name, body)
+    if args.json:
+        write_json(answer.value)
+        return 0
+    people = answer.member("people")
+    if answer.flag("created"):
+        _write_import(answer, dry_run=args.dry_run)
+    elif not people.number("added"):
+        write_line(f"{text_of(answer, 'model')} = {text_of(answer, 'repository')}")
+        talk("It was imported before. Nothing was changed.")
+        return 0
+    _talk_of_people(people, dry_run=args.dry_run)
+    if not args.dry_run:
+        talk(f"Nothing was changed at the Hub. See what would be: gatehouse hub plan {model}")
+    return 0
+
+
 def plan(args: Namespace) -> int:
     """Say what would be done at the Hub."""
     publisher, name = parse_model_id(args.model)
@@ -56,6 +84,7 @@ def plan(args: Namespace) -> int:
     _write_drifts(answer)
     _write_actions(answer, "actions")
     _write_card(answer.member("card"), args.model)
+    _talk_of_weights(answer.member("weights"))
     talk(
         f"{answer.number('granted')} are let in at the Hub as here, {answer.number('waiting')} wait there. "
         + ("Nothing is left to do." if not answer.members("actions") else _duration(answer.number("seconds")))
@@ -109,6 +138,7 @@ def status(args: Namespace) -> int:
     rows += [("let in", str(answer.number("granted"))), ("waiting", str(answer.number("waiting")))]
     rows += [(f"drift {drift}", str(count)) for drift, count in answer.member("drifts").value.items()]
     write_columns(("", ""), rows)
+    _talk_of_weights(answer.member("weights"))
     return 0
 
 
@@ -125,6 +155,47 @@ def unlink(args: Namespace) -> int:
             "The repository stays as it is; who is let in there is for its owners to look after from now on."
         )
     return 0
+
+
+def _write_import(answer: Fields, *, dry_run: bool) -> None:
+    """Say what becomes of the repository, in columns."""
+    how = {
+        "exact": "recognised, byte for byte",
+        "layout": "recognised, the same words in another layout",
+        "not-compared": "as you say; not compared with the text at the Hub",
+    }
+    files, left = answer.texts("files"), answer.texts("left")
+    rows = [
+        ("model", text_of(answer, "model") + (" (private)" if answer.flag("private") else "")),
+        ("repository", f"{text_of(answer, 'repository')} at {text_of(answer, 'revision')[:12]}"),
+        ("license", f"{text_of(answer, 'license')} ({how.get(text_of(answer, 'match'), 'not compared')})"),
+        ("gate", text_of(answer, "gate")),
+        *(("file", printable(one, limit=WORDS_MOST)) for one in files),
+        *(("stays at the Hub", printable(one, limit=WORDS_MOST)) for one in left),
+    ]
+    write_columns(("", ""), rows)
+    if answer.number("left_count") > len(left):
+        talk(f"{answer.number('left_count') - len(left)} more files stay at the Hub.")
+    if unexplained := answer.texts("unexplained"):
+        asked = ", ".join(printable(one, limit=60) for one in unexplained)
+        talk(f"The form asks without saying why: {asked}. Say it on the page of the gate.")
+    talk("This is what would be made; nothing was." if dry_run else "The model is made, and paired.")
+
+
+def _talk_of_people(people: Fields, *, dry_run: bool) -> None:
+    accepted, added = people.number("accepted"), people.number("added")
+    if dry_run:
+        talk(f"{accepted} are let in there, and would be imported with grade C; they get no access by it.")
+        return
+    talk(f"{added} of {accepted} who are let in there were imported with grade C; they get no access by it.")
+    for name, words in (
+        ("known", "were on record for this model already"),
+        ("linked", "have accepted here already, and are linked to that"),
+        ("forgotten", "were left out: they had what was imported of them deleted"),
+        ("unreadable", "were left out: the Hub tells neither an account nor an address of them"),
+    ):
+        if count := people.number(name):
+            talk(f"{count} {words}")
 
 
 def _write_actions(answer: Fields, field: str) -> None:
@@ -158,6 +229,32 @@ def _write_card(card: Fields, model: str) -> None:
         talk(f"To say whose is taken: gatehouse hub apply {model} --card registry, or --card hub")
     if trouble := text_of(card, "trouble"):
         talk(f"The card was not brought in line: {trouble}")
+
+
+def _talk_of_weights(weights: Fields) -> None:
+    """Say where the weights lie, and which of them differ."""
+    place = {
+        "here": "Weights: served from here alone.",
+        "hub": "Weights: at the Hub alone; who is let in there is decided here.",
+        "both": "Weights: here and at the Hub.",
+        "nowhere": "Weights: neither here nor at the Hub.",
+    }.get(text_of(weights, "place"))
+    if place:
+        counts = [
+            f"{weights.member(kind).number('count')} {words}"
+            for kind, words in (
+                ("equal", "equal"),
+                ("different", "different"),
+                ("only_here", "only here"),
+                ("only_there", "only at the Hub"),
+            )
+            if weights.member(kind).number("count")
+        ]
+        talk(" ".join([place, *([f"Files: {', '.join(counts)}."] if counts else [])]))
+    for path in weights.member("different").texts("named"):
+        talk(f"weights-differ: {printable(path, limit=WORDS_MOST)} has other bytes there than here")
+    if trouble := text_of(weights, "trouble"):
+        talk(f"The files at the Hub were not compared: {trouble}")
 
 
 def _duration(seconds: int) -> str:

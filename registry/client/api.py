@@ -190,6 +190,11 @@ class Registry:
             f"/api/v1/models/{safe_path(publisher, name)}/hub", body, idempotent=False
         )
 
+    def import_hub_repository(self, publisher: str, name: str, body: JsonObject) -> Fields:
+        """Make a model out of a gated repository and pair the two; a second time nothing is changed."""
+        path = f"/api/v1/models/{safe_path(publisher, name)}/hub/import"
+        return self.session.post_json(path, body, idempotent=True)
+
     def plan_mirror(self, publisher: str, name: str) -> Fields:
         """Return what would be done at the Hub."""
         return self.session.get_json(f"/api/v1/models/{safe_path(publisher, name)}/hub/plan")

@@ -11,9 +11,11 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from registry.acceptances.reports import NAME_MOST, Row
 from registry.hub_sync.applying import Failed, Trouble
 from registry.hub_sync.domain import Action, Applicant, Deed, HubGate, HubState
-from registry.kernel.identifiers import REPO_ID_MAX_CHARACTERS, is_name
+from registry.hub_sync.weights import PATH_MOST, HubFile
+from registry.kernel.identifiers import REPO_ID_MAX_CHARACTERS, is_name, is_sha256_hex
 
 QUOTA = 1_000
 """Requests to the API that a free account of the Hub has in a window."""
@@ -25,6 +27,7 @@ _POLICY = re.compile(r"q\s*=\s*(?P<quota>\d{1,9}).*?w\s*=\s*(?P<window>\d{1,9})"
 _NEXT = re.compile(r'<([^<>]{1,4000})>\s*;\s*rel="?next"?')
 _GATES: Mapping[object, HubGate] = {"manual": HubGate.MANUAL, "auto": HubGate.AUTO, False: HubGate.OPEN}
 _TEXT_MOST = 200
+_CELL_MOST = 320
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +141,28 @@ class RepositoryAnswer(msgspec.Struct, frozen=True):
 class _User(msgspec.Struct, frozen=True):
     id: str = msgspec.field(name="_id", default="")
     user: str = ""
+    fullname: str | None = None
+    email: str | None = None
 
 
 class _Entry(msgspec.Struct, frozen=True):
     status: str = ""
     user: _User | None = None
     request_id: str = msgspec.field(name="requestId", default="")
+    timestamp: str = ""
+
+
+class _Lfs(msgspec.Struct, frozen=True):
+    oid: str
+    size: int
+
+
+class _TreeEntry(msgspec.Struct, frozen=True):
+    type: str
+    path: str
+    oid: str = ""
+    size: int = 0
+    lfs: _Lfs | None = None
 
 
 class AccountAnswer(msgspec.Struct, frozen=True):
@@ -192,6 +211,57 @@ def parse_list(body: bytes, state: HubState) -> list[Applicant] | Failed:
         if not (user.user or user.id or one.request_id) or not _are_fit(user.user, user.id, one.request_id):
             return unreadable(f"an entry of the list of {state.value} requests")
         found.append(Applicant(state=state, user_id=user.id, name=user.user, request_id=one.request_id))
+    return found
+
+
+def parse_acceptors(body: bytes) -> list[Row] | Failed:
+    """Return one page of who is let in, as rows of the Hub's report; what a row says is judged like any report's."""
+    what = "the list of accepted requests"
+    try:
+        entries = msgspec.json.decode(body, type=list[_Entry])
+    except (msgspec.DecodeError, RecursionError):
+        return unreadable(what)
+    found = []
+    for number, one in enumerate(entries, start=1):
+        user = one.user or _User()
+        if one.status and one.status != HubState.ACCEPTED.value:
+            return unreadable(what)
+        cells = (user.user, user.email or "", one.timestamp)
+        if any(len(cell) > _CELL_MOST for cell in cells):
+            return unreadable(what)
+        name = (user.fullname or "")[:NAME_MOST]
+        found.append(
+            Row(
+                line=number,
+                account=user.user,
+                name=name,
+                email=user.email or "",
+                status=HubState.ACCEPTED.value,
+                time=one.timestamp,
+            )
+        )
+    return found
+
+
+def parse_tree(body: bytes) -> list[HubFile] | Failed:
+    """Return the files of one page of a commit's list."""
+    try:
+        entries = msgspec.json.decode(body, type=list[_TreeEntry])
+    except (msgspec.DecodeError, RecursionError):
+        return unreadable("the list of files")
+    found = []
+    for one in entries:
+        if one.type != "file":
+            continue
+        digest = one.lfs.oid if one.lfs else None
+        size = one.lfs.size if one.lfs else one.size
+        if (
+            not 0 < len(one.path) <= PATH_MOST
+            or size < 0
+            or (digest is not None and not is_sha256_hex(digest))
+        ):
+            return unreadable("an entry of the list of files")
+        found.append(HubFile(path=one.path, size=size, git_oid=one.oid, sha256=digest))
     return found
 
 

@@ -5,8 +5,12 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from registry import ledger
+from registry.acceptances.import_statement import IMPORT_TYP
+from registry.catalog.api import MANIFEST_TYPE
 from registry.hub_sync import schemas, service
 from registry.hub_sync.cards import Side
+from registry.hub_sync.importing import Importer, ImportOrder
 from registry.hub_sync.keeping import Keeper
 from registry.identity.domain import Principal
 from registry.identity.visits import Desk
@@ -87,6 +91,30 @@ class MirrorsApi(Controller):
             return refuse(request, outcome)
         return Response(schemas.view_mirror(outcome), headers=_PRIVATE)
 
+    @post("/import", operation_id="import_hub_repository", status_code=200, responses=_REFUSED)
+    async def import_repository(
+        self,
+        request: AnyRequest,
+        publisher: FromPath[str],
+        name: FromPath[str],
+        data: JSONBody[schemas.ImportInput],
+        principal: NamedDependency[Principal],
+        desk: NamedDependency[Desk],
+        keys: NamedDependency[ledger.KeyRing],
+    ) -> Response[schemas.ImportedOut]:
+        """Make the model out of a gated repository and pair the two; nothing is changed at the Hub."""
+        order = ImportOrder(
+            publisher=publisher,
+            name=name,
+            repository=data.repository,
+            license=data.license,
+            invite=data.invite,
+        )
+        outcome = await importer(desk, keys).run(order, principal=principal, dry_run=data.dry_run)
+        if isinstance(outcome, Refusal):
+            return refuse(request, outcome)
+        return Response(schemas.view_import(outcome, dry_run=data.dry_run), headers=_PRIVATE)
+
     @get("/plan", operation_id="plan_mirror", responses=_REFUSED)
     async def plan(
         self,
@@ -140,3 +168,12 @@ class MirrorsApi(Controller):
 
 def _keeper(desk: Desk) -> Keeper:
     return Keeper.of(desk.settings, database=desk.database, sealer=desk.sealer, clock=desk.clock)
+
+
+def importer(desk: Desk, keys: ledger.KeyRing) -> Importer:
+    """Return who imports repositories of the Hub of the settings."""
+    return Importer(
+        keeper=_keeper(desk),
+        sign_release=lambda manifest: keys.sign_jws(manifest, {"typ": MANIFEST_TYPE}),
+        sign_import=lambda payload: keys.sign_jws(payload, {"typ": IMPORT_TYP}),
+    )

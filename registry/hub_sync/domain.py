@@ -75,6 +75,8 @@ class Drift(StrEnum):
     REPO_GONE = "repo-gone"
     REPO_RENAMED = "repo-renamed"
     TOKEN_REVOKED = "token-revoked"  # noqa: S105 - a kind of drift
+    WEIGHTS_DIFFER = "weights-differ"
+    """A large file has other bytes there than in the release here."""
     UNREADABLE = "unreadable"
     REFUSED = "refused"
     """The Hub refuses something about one person, such as a name that is not theirs any more."""

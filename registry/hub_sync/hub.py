@@ -10,16 +10,19 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx2
 import msgspec
 from huggingface_hub import CommitOperationAdd, HfApi, get_session, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError
 
+from registry.acceptances.reports import Row
 from registry.hub_sync import answers
 from registry.hub_sync.answers import AccountAnswer, Budget, CommitAnswer, RepositoryAnswer, WhoamiAnswer
 from registry.hub_sync.applying import Answered, Failed, Trouble
 from registry.hub_sync.domain import Action, Actual, Applicant, Deed, HubState, is_hub_id
+from registry.hub_sync.weights import HubFile
 from registry.kernel.identifiers import is_name
 from registry.kernel.outbound import OutboundRefused, reach_of
 from registry.kernel.outbound_blocking import OneOriginTransport, timeouts
@@ -32,7 +35,11 @@ PAGE_ENTRIES = 1_000
 PAGES_MOST = 500
 """Pages of one list; a list that goes on after them is not one of the Hub."""
 
+TREE_PAGES_MOST = 20
+"""Pages of the list of files; 1,000 files a page."""
+
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 _last = threading.local()
 
 
@@ -60,17 +67,34 @@ class HubSession:
 
     def may_manage(self, repo_id: str) -> Failed | None:
         """Return why the account cannot manage access at the repository; None if it can."""
-        found = self._page(self._list_address(repo_id, HubState.PENDING, limit=10), HubState.PENDING)
+        address = self._list_address(repo_id, HubState.PENDING, limit=10)
+        found = self._page(address, lambda body: answers.parse_list(body, HubState.PENDING))
         return found if isinstance(found, Failed) else None
+
+    def describe(self, repo_id: str) -> RepositoryAnswer | Failed:
+        """Return name, gate and head of the repository; one that was renamed answers with its present name."""
+        found = self._read_repository(repo_id)
+        if not isinstance(found, Failed) and (found.gate is None or not answers.is_repo_id(found.id)):
+            return answers.unreadable("the repository")
+        return found
+
+    def list_files(self, repo_id: str, revision: str) -> list[HubFile] | Failed:
+        """Return all files of a commit, without their bytes."""
+        address = f"{self._endpoint}/api/models/{repo_id}/tree/{quote(revision, safe='')}?recursive=true"
+        return self._pages(address, "the list of files", answers.parse_tree, most=TREE_PAGES_MOST)
+
+    def list_acceptors(self, repo_id: str) -> list[Row] | Failed:
+        """Return who is let in, as the Hub's report says it."""
+        address = self._list_address(repo_id, HubState.ACCEPTED, limit=PAGE_ENTRIES)
+        return self._pages(address, "the list of accepted requests", answers.parse_acceptors, most=PAGES_MOST)
 
     def read(self, repo_id: str) -> Actual | Failed:
         """Return the gate, the revision and all applicants, or why they were not all read."""
-        found = self._read_repository(repo_id)
+        found = self.describe(repo_id)
         if isinstance(found, Failed):
             return found
         gate = found.gate
-        if gate is None or not answers.is_repo_id(found.id):
-            return answers.unreadable("the repository")
+        assert gate is not None  # noqa: S101 - `describe` has seen to it
         applicants: list[Applicant] = []
         for state in HubState:
             listed = self._list(found.id, state)
@@ -110,7 +134,7 @@ class HubSession:
 
     def read_file(self, repo_id: str, revision: str, path: str) -> bytes | Failed | None:
         """Return a small file of a commit; None where the commit has none of that name."""
-        address = f"{self._endpoint}/{repo_id}/raw/{revision}/{path}"
+        address = f"{self._endpoint}/{repo_id}/raw/{revision}/{quote(path)}"
         response = self._send(lambda: get_session().get(address, headers=self._headers))
         if isinstance(response, Failed):
             return response
@@ -176,31 +200,39 @@ class HubSession:
         return found
 
     def _list(self, repo_id: str, state: HubState) -> list[Applicant] | Failed:
-        found: list[Applicant] = []
-        address: str | None = self._list_address(repo_id, state, limit=PAGE_ENTRIES)
+        address = self._list_address(repo_id, state, limit=PAGE_ENTRIES)
+        what = f"the list of {state.value} requests"
+        return self._pages(address, what, lambda body: answers.parse_list(body, state), most=PAGES_MOST)
+
+    def _pages(
+        self, address: str, what: str, read: Callable[[bytes], list[Item] | Failed], *, most: int
+    ) -> list[Item] | Failed:
+        found: list[Item] = []
+        following: str | None = address
         seen: set[str] = set()
-        while address is not None:
-            if address in seen or len(seen) >= PAGES_MOST:
-                return answers.unreadable(f"the list of {state.value} requests does not end")
-            seen.add(address)
-            page = self._page(address, state)
+        while following is not None:
+            if following in seen or len(seen) >= most:
+                return answers.unreadable(f"{what} does not end")
+            seen.add(following)
+            page = self._page(following, read)
             if isinstance(page, Failed):
                 return page
             entries, following = page
             found += entries
-            address = following
         return found
 
     def _list_address(self, repo_id: str, state: HubState, *, limit: int) -> str:
         return f"{self._endpoint}/api/models/{repo_id}/user-access-request/{state.value}?limit={limit}"
 
-    def _page(self, address: str, state: HubState) -> tuple[list[Applicant], str | None] | Failed:
+    def _page(
+        self, address: str, read: Callable[[bytes], list[Item] | Failed]
+    ) -> tuple[list[Item], str | None] | Failed:
         response = self._send(lambda: get_session().get(address, headers=self._headers))
         if isinstance(response, Failed):
             return response
         if failed := answers.judge(response.status_code, response.headers, None):
             return failed
-        entries = answers.parse_list(response.content, state)
+        entries = read(response.content)
         if isinstance(entries, Failed):
             return entries
         following = answers.find_next(response.headers.get("link", ""), address)

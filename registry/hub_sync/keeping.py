@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,15 @@ from registry.hub_sync.card_keeping import look as look_at_card
 from registry.hub_sync.cards import Side
 from registry.hub_sync.domain import Action, Actual, Deed, Desired, Drift, Plan, Wish, plan
 from registry.hub_sync.service import MirrorView
+from registry.hub_sync.weight_keeping import (
+    Listing,
+    WeightsSeen,
+    compare_listing,
+    find_listing,
+    keep_weights,
+    notice,
+    read_listing,
+)
 from registry.identity.domain import Principal
 from registry.kernel.clock import Clock
 from registry.kernel.database import Database
@@ -43,6 +52,7 @@ class Outlook:
     seconds: int
     """How long it would take within our share of the account's requests."""
     card: CardReport
+    weights: WeightsSeen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,7 @@ class Keeper:
         )
         if isinstance(found, Refusal):
             return found
-        who = await asyncio.to_thread(lambda: self._session(token).who())
+        who = await asyncio.to_thread(lambda: self.open_session(token).who())
         if isinstance(who, Failed):
             return refusals.hub_said_no(who)
         if who.role == READ_ONLY_ROLE:
@@ -113,7 +123,7 @@ class Keeper:
         token = await self._read(prepare)
         if isinstance(token, Refusal):
             return token
-        failed = await asyncio.to_thread(lambda: self._session(token).may_manage(repository))
+        failed = await asyncio.to_thread(lambda: self.open_session(token).may_manage(repository))
         if failed is not None:
             return refusals.hub_said_no(failed)
         return await self.database.write(
@@ -149,13 +159,15 @@ class Keeper:
         if isinstance(access, Refusal):
             return access
 
-        def read() -> tuple[Actual | Failed, Budget, CardReport]:
-            session = self._session(access.token)
+        def read() -> tuple[Actual | Failed, Budget, CardReport, Listing]:
+            session = self.open_session(access.token)
             actual = session.read(access.mirror.repository)
-            card = CardReport() if isinstance(actual, Failed) else self._look_at_card(session, access, actual)
-            return actual, session.budget, card
+            if isinstance(actual, Failed):
+                return actual, session.budget, CardReport(), Listing()
+            card = self._look_at_card(session, access, actual)
+            return actual, session.budget, card, self._look_at_weights(session, access, actual)
 
-        actual, budget, card = await asyncio.to_thread(read)
+        actual, budget, card, listing = await asyncio.to_thread(read)
         if isinstance(actual, Failed):
             return refusals.hub_said_no(actual)
 
@@ -164,8 +176,15 @@ class Keeper:
             if isinstance(view, Refusal):
                 return view
             found = plan(self._desire(session, view.row.id, actual), actual)
-            seconds = estimate_seconds(len(found.actions), budget)
-            return Outlook(mirror=view, actual=actual, plan=found, seconds=seconds, card=card)
+            weights = compare_listing(session, view.model.id, listing)
+            return Outlook(
+                mirror=view,
+                actual=actual,
+                plan=replace(found, noticed=(*found.noticed, *notice(weights))),
+                seconds=estimate_seconds(len(found.actions), budget),
+                card=card,
+                weights=weights,
+            )
 
         return await self._read(judge)
 
@@ -213,7 +232,7 @@ class Keeper:
             words = "no token of the Hub is stored"
             result = Pass(failure=Failed(trouble=Trouble.TOKEN_REFUSED, words=words))
         else:
-            hub = self._session(token)
+            hub = self.open_session(token)
             result = run_pass(hub, _Book(keeper=self, mirror_id=mirror_id), repository)
             if result.is_settled and not any(one.drift is Drift.REPO_RENAMED for one in result.noticed):
                 result.revision = keep_card(
@@ -224,6 +243,14 @@ class Keeper:
                     revision=result.revision,
                     prefer=prefer,
                     base_url=self.base_url,
+                    clock=self.clock,
+                )
+                result.noticed += keep_weights(
+                    hub,
+                    self.database,
+                    mirror_id,
+                    repo_id=repository,
+                    revision=result.revision,
                     clock=self.clock,
                 )
         self.database.write_now(
@@ -243,6 +270,15 @@ class Keeper:
             CardReport(trouble=f"{found.trouble.value}: {found.words}")
             if isinstance(found, Failed)
             else found.report
+        )
+
+    def _look_at_weights(self, hub: "HubSession", access: service.Access, actual: Actual) -> Listing:
+        """Return the Hub's list of large files of this commit, read if it was not before."""
+        found = self.database.read_now(lambda session: find_listing(session, access.mirror.id))
+        if found.revision == actual.revision:
+            return found
+        return read_listing(
+            hub, repo_id=actual.repo_id, revision=actual.revision, known=found, now=self.clock.now()
         )
 
     def claim_due(self) -> list[UUID]:
@@ -266,7 +302,8 @@ class Keeper:
             now=self.clock.now(),
         )
 
-    def _session(self, token: str) -> "HubSession":
+    def open_session(self, token: str) -> "HubSession":
+        """Return the account of the token at the Hub; used from one thread at a time."""
         # Most processes never speak to the Hub, and its library takes a third of a second to load.
         from registry.hub_sync.hub import HubSession  # noqa: PLC0415
 

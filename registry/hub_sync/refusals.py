@@ -91,3 +91,43 @@ def not_a_repository() -> Refusal:
         remedy=Remedy(text="Write the repository as organisation/name, as the Hub does"),
         errors={"repository": "expected organisation/name"},
     )
+
+
+def model_here(repo_id: str, repository: str) -> Refusal:
+    """Return the refusal to import into a model that is here already."""
+    return Refusal(
+        code="hub-import-model-here",
+        status=409,
+        title="There is a model of this name already",
+        detail=f"An import makes a model anew, and {repo_id} is here. Nothing was changed.",
+        remedy=Remedy(
+            text=f"Pair them: gatehouse hub link {repo_id} {repository}; or import it under another name"
+        ),
+    )
+
+
+def license_unclear(repo_id: str, repository: str, why: str) -> Refusal:
+    """Return the refusal where it is not known by which license version the repository is had."""
+    return Refusal(
+        code="hub-import-license-unclear",
+        status=422,
+        title="Which license the repository is under is not clear",
+        detail=f"{repository}: {why}. Nothing was changed.",
+        remedy=Remedy(
+            text="Publish the text here first (gatehouse license add SLUG@NUMBER FILE), or name the license, which is then "
+            f"compared with nothing: gatehouse hub import {repository} {repo_id} --license SLUG@NUMBER"
+        ),
+        errors={"license": why},
+    )
+
+
+def not_importable(repository: str, why: str) -> Refusal:
+    """Return the refusal of a repository that cannot become a gated model."""
+    return Refusal(
+        code="hub-import-unfit",
+        status=422,
+        title="The repository cannot be imported",
+        detail=f"{repository}: {why}. Nothing was changed.",
+        remedy=Remedy(text="Do what the detail says, or publish the model with gatehouse publish"),
+        errors={"repository": why},
+    )

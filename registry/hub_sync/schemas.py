@@ -7,11 +7,15 @@ import msgspec
 
 from registry.hub_sync.applying import Pass
 from registry.hub_sync.card_keeping import CardReport
+from registry.hub_sync.importing import HubImport
 from registry.hub_sync.keeping import Outlook
 from registry.hub_sync.service import TOKEN_MOST_CHARACTERS, MirrorView
 from registry.hub_sync.tables import HubCard
+from registry.hub_sync.weight_keeping import WeightsSeen
+from registry.hub_sync.weights import Kind
 from registry.kernel.clock import iso
 
+LEFT_SHOWN = 100
 PRINTABLE = r"^[\x21-\x7e]+$"
 
 
@@ -32,6 +36,54 @@ class LinkInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`organisation/name`, as the Hub writes it."""
     group: Annotated[str, msgspec.Meta(max_length=60)] = ""
     """Name for repositories that the Hub gates as one collection; one decision counts for all of them."""
+
+
+class ImportInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A gated repository of the Hub that is to become the model of the address."""
+
+    repository: Annotated[str, msgspec.Meta(min_length=3, max_length=96)]
+    """`organisation/name`, as the Hub writes it."""
+    license: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    """`slug@number`, which is then compared with nothing; empty: the text at the Hub is recognised by its digest."""
+    invite: bool = False
+    """Whether everybody who was let in at the Hub is sent one letter that invites them to accept here."""
+    dry_run: bool = False
+    """Only say what would come of it."""
+
+
+class PeopleOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was let in at the Hub, and what came of them here: grade C, which text is not known, and no right."""
+
+    accepted: int
+    added: int
+    known: int
+    forgotten: int
+    linked: int
+    unreadable: int
+    """The Hub tells neither an account nor an address of them."""
+
+
+class ImportedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import did, or would do. Nothing is changed at the Hub."""
+
+    model: str
+    repository: str
+    created: bool
+    """False: the model was made and paired by an earlier run."""
+    license: str
+    match: str
+    """`exact`, `layout` (the same words in another layout), `not-compared`; empty where nothing was created."""
+    gate: str
+    private: bool
+    revision: str
+    files: list[str]
+    left: list[str]
+    """Files that stay at the Hub: weights, and what is large or no text; the first 100."""
+    left_count: int
+    unexplained: list[str]
+    """Questions of the form that do not say why they are asked."""
+    people: PeopleOut
+    dry_run: bool
 
 
 class TokenOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +119,28 @@ class CardOut(msgspec.Struct, frozen=True, kw_only=True):
     committed_at: str | None
 
 
+class KindOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Large files of a kind; the first 20 are named."""
+
+    count: int
+    named: list[str]
+
+
+class WeightsOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the weights lie, by the digests of the current release and of the Hub's list."""
+
+    place: str
+    """`here`, `hub`, `both`, `nowhere`; empty while the Hub's list was not read."""
+    equal: KindOut
+    different: KindOut
+    only_here: KindOut
+    only_there: KindOut
+    there_bytes: int
+    revision: str
+    """The commit whose list was read."""
+    trouble: str
+
+
 class MirrorOut(msgspec.Struct, frozen=True, kw_only=True):
     """How a mirror stands."""
 
@@ -95,6 +169,7 @@ class MirrorOut(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last pass: what somebody else had changed."""
     calls: list[CallOut]
     card: CardOut
+    weights: WeightsOut
 
 
 class ActionOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +205,7 @@ class PlanOut(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
     """How long it would take within half of the account's requests."""
     card: CardOut
+    weights: WeightsOut
 
 
 class AppliedOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +252,7 @@ def view_mirror(view: MirrorView) -> MirrorOut:
         card=_card(
             msgspec.json.decode(view.card.report, type=CardReport) if view.card else CardReport(), view.card
         ),
+        weights=_weights(view.weights),
     )
 
 
@@ -202,6 +279,7 @@ def view_plan(outlook: Outlook) -> PlanOut:
         waiting=outlook.plan.waiting,
         seconds=outlook.seconds,
         card=_card(outlook.card, outlook.mirror.card),
+        weights=_weights(outlook.weights),
     )
 
 
@@ -222,6 +300,52 @@ def view_pass(view: MirrorView, result: Pass) -> AppliedOut:
         drifts=[DriftOut(drift=one.drift.value, words=one.words) for one in result.noticed],
         mirror=view_mirror(view),
     )
+
+
+def view_import(found: HubImport, *, dry_run: bool) -> ImportedOut:
+    """Return what an import did, or would do."""
+    people, imported = found.people, found.people.imported
+    return ImportedOut(
+        model=found.repo_id,
+        repository=found.repository,
+        created=found.is_new,
+        license=found.license,
+        match=found.match,
+        gate=found.mode.value if found.mode else "",
+        private=found.private,
+        revision=found.revision,
+        files=list(found.files),
+        left=list(found.left[:LEFT_SHOWN]),
+        left_count=len(found.left),
+        unexplained=list(found.unexplained),
+        people=PeopleOut(
+            accepted=people.accepted,
+            added=imported.added,
+            known=imported.known,
+            forgotten=imported.forgotten,
+            linked=imported.linked,
+            unreadable=people.unreadable,
+        ),
+        dry_run=dry_run,
+    )
+
+
+def _weights(seen: WeightsSeen) -> WeightsOut:
+    found = seen.weights
+    return WeightsOut(
+        place=found.place.value if found else "",
+        equal=_kind(found.equal if found else Kind()),
+        different=_kind(found.different if found else Kind()),
+        only_here=_kind(found.only_here if found else Kind()),
+        only_there=_kind(found.only_there if found else Kind()),
+        there_bytes=found.there_bytes if found else 0,
+        revision=seen.revision,
+        trouble=seen.trouble,
+    )
+
+
+def _kind(kind: Kind) -> KindOut:
+    return KindOut(count=kind.count, named=list(kind.named))
 
 
 def _card(report: CardReport, row: HubCard | None) -> CardOut:

@@ -18,6 +18,7 @@ from registry.hub_sync.answers import is_repo_id
 from registry.hub_sync.applying import Answered, Failed, Pass, Trouble
 from registry.hub_sync.domain import Deed
 from registry.hub_sync.tables import HubCard, HubCredential, HubIntent, HubMirror, IntentOutcome
+from registry.hub_sync.weight_keeping import WeightsSeen, find_weights
 from registry.identity.domain import Principal
 from registry.kernel.identifiers import new_id
 from registry.kernel.outbox import pause_after
@@ -54,6 +55,7 @@ class MirrorView:
     """Whose token is used; None: none is stored."""
     intents: tuple[HubIntent, ...]
     card: HubCard | None
+    weights: WeightsSeen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,4 +311,5 @@ def _view(session: Session, model: ModelView, row: HubMirror) -> MirrorView:
         account=credential.account if credential else None,
         intents=tuple(store.list_intents(session, row.id, limit=INTENTS_SHOWN)),
         card=store.find_card(session, row.id),
+        weights=find_weights(session, row.id),
     )

@@ -11,7 +11,14 @@ from sqlmodel import Session, col, select
 
 from registry import catalog
 from registry.hub_sync.domain import Deed
-from registry.hub_sync.tables import HubCard, HubCredential, HubIntent, HubMirror, IntentOutcome
+from registry.hub_sync.tables import (
+    HubCard,
+    HubCredential,
+    HubIntent,
+    HubMirror,
+    HubWeights,
+    IntentOutcome,
+)
 from registry.kernel.among import is_among
 from registry.kernel.identifiers import new_id
 
@@ -48,6 +55,14 @@ def find_mirror(session: Session, model_id: UUID) -> HubMirror | None:
     return session.exec(
         select(HubMirror).where(HubMirror.model_id == model_id, col(HubMirror.ended_at).is_(None))
     ).one_or_none()
+
+
+def is_repository_taken(session: Session, repository_key: str) -> bool:
+    """Whether a mirror of this repository stands."""
+    found = select(HubMirror.id).where(
+        HubMirror.repository_key == repository_key, col(HubMirror.ended_at).is_(None)
+    )
+    return session.exec(found).first() is not None
 
 
 def get_mirror(session: Session, mirror_id: UUID) -> HubMirror:
@@ -137,6 +152,18 @@ def change_card(session: Session, mirror_id: UUID, **values: object) -> None:
     result = session.exec(update(HubCard).where(col(HubCard.mirror_id) == mirror_id).values(**values))
     if result.rowcount == 0:
         session.exec(insert(HubCard).values(HubCard(mirror_id=mirror_id).model_dump() | values))
+
+
+def find_weights(session: Session, mirror_id: UUID) -> HubWeights | None:
+    """Return what is known of the large files of a repository."""
+    return session.exec(select(HubWeights).where(HubWeights.mirror_id == mirror_id)).one_or_none()
+
+
+def change_weights(session: Session, mirror_id: UUID, **values: object) -> None:
+    """Note something about the large files of a repository; whoever does so has the mirror for a pass."""
+    result = session.exec(update(HubWeights).where(col(HubWeights.mirror_id) == mirror_id).values(**values))
+    if result.rowcount == 0:
+        session.exec(insert(HubWeights).values(HubWeights(mirror_id=mirror_id).model_dump() | values))
 
 
 def insert_intent(session: Session, mirror_id: UUID, deed: Deed, *, now: datetime) -> UUID:

@@ -111,6 +111,19 @@ class HubIntent(Table, table=True):
     hub_request_id: str = Field(default="", max_length=100)
 
 
+class HubWeights(Table, table=True):
+    """The large files of a repository that follows, as the Hub's list of one commit states them."""
+
+    mirror_id: UUID = Field(primary_key=True, foreign_key="hub_mirror.id")
+    revision: str = Field(default="", max_length=64)
+    """The commit whose list was read last; empty: none was."""
+    listing: bytes = b"[]"
+    """Path, size and digest of each, as JSON."""
+    trouble: str = Field(default="", max_length=300)
+    """Why the list of a newer commit could not be read."""
+    looked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
 class HubCard(Table, table=True):
     """README and LICENSE of a repository that follows: what both sides were last seen to agree on."""
 

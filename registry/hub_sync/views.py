@@ -7,9 +7,15 @@ import msgspec
 
 from registry.catalog.domain import ModelView, model_url
 from registry.hub_sync.card_keeping import CardReport
+from registry.hub_sync.importing import NOT_COMPARED, HubImport, ImportOrder
 from registry.hub_sync.keeping import Outlook
 from registry.hub_sync.service import MirrorView
-from registry.kernel.page_parts import Command, Notice, Tone
+from registry.hub_sync.weight_keeping import WeightsSeen
+from registry.hub_sync.weights import Place
+from registry.kernel.page_parts import Command, FormField, Notice, Tone
+from registry.licenses import Match
+
+LEFT_SHOWN = 20
 
 DRIFT_WORDS = {
     "mode-flipped": "The gate was set to auto or opened at the Hub; it was set to manual again",
@@ -19,6 +25,7 @@ DRIFT_WORDS = {
     "repo-gone": "There is no such repository, or the token does not see it",
     "repo-renamed": "The Hub answers with another name; nobody is let in until it is linked anew",
     "token-revoked": "The token is not known at the Hub, or may not manage the repository",
+    "weights-differ": "Weights of one name have other bytes there than here; publish them here or there",
     "unreadable": "The answer is not one that the Hub gives",
     "refused": "The Hub refuses something about one person",
 }
@@ -40,6 +47,75 @@ def hub_view(
         token_command=Command(
             label="Store a token of the Hub first", text=f"gatehouse hub token {model.publisher} < token.txt"
         ),
+    )
+
+
+def import_view(head: SimpleNamespace, order: ImportOrder, found: HubImport | None) -> SimpleNamespace:
+    """Return the page on which a repository of the Hub is imported."""
+    page = f"/manage/{quote(head.name)}/hub"
+    return SimpleNamespace(
+        publisher=head,
+        fields=[
+            FormField(
+                name="repository",
+                label="Repository of the Hub",
+                value=order.repository,
+                why="organisation/name, as the Hub writes it. It must have a gate there.",
+                max_characters=96,
+            ),
+            FormField(
+                name="name",
+                label="Name of the model here",
+                value=order.name,
+                required=False,
+                why="Without it, the name is the same.",
+                max_characters=96,
+            ),
+            FormField(
+                name="license",
+                label="License version",
+                value=order.license,
+                required=False,
+                why="slug@number; it is compared with nothing then. Without it, the text at the Hub is recognised by its digest.",
+                max_characters=100,
+            ),
+        ],
+        invite=order.invite,
+        found=_found(order, found) if found else None,
+        urls=SimpleNamespace(look=f"{page}/look", do=f"{page}/import"),
+    )
+
+
+def _found(order: ImportOrder, found: HubImport) -> SimpleNamespace:
+    how = {
+        Match.EXACT.value: "recognised, byte for byte",
+        Match.LAYOUT.value: "recognised, the same words in another layout",
+        NOT_COMPARED: "as you say; not compared with the text at the Hub",
+    }
+    facts = [("Model", found.repo_id), ("Repository", found.repository)]
+    if found.is_new:
+        facts += [
+            ("License", f"{found.license} ({how[found.match]})"),
+            ("Gate", found.mode.value if found.mode else ""),
+            ("Seen by", "its publisher alone" if found.private else "everybody"),
+        ]
+    else:
+        facts.append(("State", "imported before, and paired"))
+    return SimpleNamespace(
+        is_new=found.is_new,
+        facts=[SimpleNamespace(label=label, value=value) for label, value in facts],
+        files=list(found.files),
+        left=list(found.left[:LEFT_SHOWN]),
+        more=max(0, len(found.left) - LEFT_SHOWN),
+        people=found.people.accepted,
+        hidden=[
+            SimpleNamespace(name=name, value=value)
+            for name, value in (
+                ("repository", order.repository),
+                ("name", order.name),
+                ("license", order.license),
+            )
+        ],
     )
 
 
@@ -74,6 +150,7 @@ def _mirror(mirror: MirrorView) -> SimpleNamespace:
             for kind, count in found.drifts.items()
         ],
         card=_card(card),
+        weights=_weights(mirror.weights),
         calls=[
             SimpleNamespace(
                 deed=one.deed.value,
@@ -96,6 +173,38 @@ def _plan(outlook: Outlook) -> SimpleNamespace:
         waiting=outlook.plan.waiting,
         minutes=outlook.seconds // 60 + 1 if outlook.seconds else None,
         card=_card(outlook.card),
+        weights=_weights(outlook.weights),
+    )
+
+
+_PLACES = {
+    Place.HERE: "Served from here alone",
+    Place.HUB: "At the Hub, with this register in front",
+    Place.BOTH: "Here and at the Hub",
+    Place.NOWHERE: "Nowhere: neither side has a large file",
+}
+
+
+def _weights(seen: WeightsSeen) -> SimpleNamespace | None:
+    found = seen.weights
+    if found is None:
+        return SimpleNamespace(place=None, kinds=[], trouble=seen.trouble) if seen.trouble else None
+    kinds = (
+        ("Equal in both places", found.equal),
+        ("Other bytes there than here", found.different),
+        ("Here alone", found.only_here),
+        ("At the Hub alone", found.only_there),
+    )
+    return SimpleNamespace(
+        place=_PLACES[found.place],
+        kinds=[
+            SimpleNamespace(
+                words=words, count=kind.count, paths=list(kind.named), more=kind.count - len(kind.named)
+            )
+            for words, kind in kinds
+            if kind.count
+        ],
+        trouble=seen.trouble or None,
     )
 
 

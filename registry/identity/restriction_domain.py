@@ -11,6 +11,8 @@ from registry.kernel.outcomes import Refusal, Remedy
 PAGE = "/records/restriction"
 ANSWERED_WITHIN = timedelta(days=30)
 """An answer is owed within a month (GDPR article 12(3))."""
+STANDING_CHANGED = "person.standing-changed"
+"""Outbox topic: a restriction of somebody's data began or ended, so that they may download no more, or again."""
 LIFTED_AFTER = timedelta(days=7)
 """How long before operators lift a restriction the person is told (GDPR article 18(3))."""
 WORDS_MAX_CHARACTERS = 500

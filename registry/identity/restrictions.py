@@ -4,6 +4,7 @@ While one stands, what is kept about the person is stored and not used otherwise
 pseudonym, and nothing goes by itself. The person is told each step, before the last one too.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +21,7 @@ from registry.identity.restriction_domain import (
     LIFTED_AFTER,
     PAGE,
     RESTRICTS,
+    STANDING_CHANGED,
     WORDS_MAX_CHARACTERS,
     Ground,
     RestrictionState,
@@ -29,6 +31,7 @@ from registry.identity.restriction_domain import (
     nothing_open,
 )
 from registry.identity.restriction_tables import Restriction
+from registry.kernel import outbox
 from registry.kernel.canonical import canonical_bytes
 from registry.kernel.clock import iso
 from registry.kernel.identifiers import new_id
@@ -98,6 +101,7 @@ def place_restriction(session: Session, desk: Desk, *, person_id: UUID) -> Restr
         placed = {"state": RestrictionState.STANDING, "placed_at": desk.now, "entry_id": entry_id}
         store.change(session, row.id, placed)
         store.mark_person(session, person_id, desk.now)
+        _note_standing(session, person_id, now=desk.now)
     _tell(
         session,
         desk,
@@ -233,7 +237,12 @@ def _end(session: Session, desk: Desk, row: Restriction, state: RestrictionState
         leaf = restriction_leaf(UNRESTRICTED, row.id, row.person_id, at=desk.now)
         values["end_entry_id"] = ledger.append(session, kind=UNRESTRICTED, leaf=leaf, now=desk.now)
         store.mark_person(session, row.person_id, None)
+        _note_standing(session, row.person_id, now=desk.now)
     store.change(session, row.id, values)
+
+
+def _note_standing(session: Session, person_id: UUID, *, now: datetime) -> None:
+    outbox.put(session, STANDING_CHANGED, json.dumps({"person": str(person_id)}).encode(), now=now)
 
 
 def _lock(session: Session, desk: Desk, person_id: UUID) -> SubjectKey | None:

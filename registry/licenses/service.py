@@ -35,11 +35,13 @@ from registry.licenses.domain import (
     is_number,
     series_of,
 )
-from registry.licenses.known import KnownIndex, Recognition, known_index
+from registry.licenses.known import KnownIndex, Match, Recognition, known_index
 from registry.licenses.leaves import leaf_of
 from registry.licenses.structure import Structure, parse
 from registry.licenses.texts import check_text, decode, exact_digest, normalised_digest
 
+SAME_TEXT_MOST = 10
+"""Versions with one text that are told apart; more than one is enough to ask which is meant."""
 _ATTEMPTS = 3
 """Somebody else may take the same number meanwhile; then the rules are asked again with what is there now."""
 
@@ -261,6 +263,16 @@ def list_versions(session: Session, slug: str) -> list[VersionSummary]:
 def list_versions_of_text(session: Session, sha256: str) -> list[VersionSummary]:
     """Return the versions whose text is these bytes, by their digest (`sha256:<hex>`)."""
     return store.list_versions_of_text(session, sha256)
+
+
+def find_versions_by_text(session: Session, text: bytes) -> list[tuple[VersionSummary, Match]]:
+    """Return the versions that stand and are these bytes; where there are none, those of the same words in another layout."""
+    sha256 = exact_digest(text)
+    found = store.list_versions_by_digest(
+        session, sha256=sha256, normalised=normalised_digest(text), limit=SAME_TEXT_MOST
+    )
+    exact = [(one, Match.EXACT) for one in found if one.sha256 == sha256]
+    return exact or [(one, Match.LAYOUT) for one in found]
 
 
 def list_licenses(

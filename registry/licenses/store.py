@@ -120,6 +120,17 @@ def latest_version(session: Session, slug: str) -> Version | None:
     return _one_version(session, statement)
 
 
+def list_versions_by_digest(
+    session: Session, *, sha256: str, normalised: str, limit: int
+) -> list[VersionSummary]:
+    """Return the versions that stand with these bytes, or with these words in another layout."""
+    same = or_(col(LicenseVersion.sha256) == sha256, col(LicenseVersion.normalised_digest) == normalised)
+    confirmed = col(LicenseVerdict.outcome) == Outcome.CONFIRMED
+    stands = or_(col(LicenseVersion.asks_second).is_(False), confirmed)
+    statement = _summaries().where(same, stands).order_by(License.slug, LicenseVersion.ordinal).limit(limit)
+    return [_summary(row) for row in session.exec(statement)]
+
+
 def list_versions(session: Session, slug: str) -> list[VersionSummary]:
     """Return the versions of a license, the first one first; none if there is no such license."""
     statement = (

@@ -93,6 +93,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/models/{publisher}/{name}/releases": lambda _: {"files": FILES},
     "POST /api/v1/models/{publisher}/{name}/uploads": lambda _: {"files": [{"sha256": "0" * 64, "size": 1}]},
     "POST /api/v1/models/{publisher}/{name}/hub": lambda _: {"repository": "hf-org/hf-model"},
+    "POST /api/v1/models/{publisher}/{name}/hub/import": lambda _: {"repository": "hf-org/hf-model"},
     "POST /api/v1/publishers/{publisher}/hub-token": lambda _: {"token": "hf_" + "t" * 34},
     "POST /api/v1/publishers/{publisher}/webhooks": lambda _: {"url": "https://hooks.example/other"},
     "PUT /api/v1/publishers/{publisher}/webhooks/{webhook_id}": lambda _: {"on": False},

@@ -119,6 +119,7 @@ GET    /api/v1/models/{publisher}/{name}/hub                    maintainer or to
 POST   /api/v1/models/{publisher}/{name}/hub                    maintainer or token
 POST   /api/v1/models/{publisher}/{name}/hub/apply              maintainer or token
 GET    /api/v1/models/{publisher}/{name}/hub/plan               maintainer or token
+POST   /api/v1/models/{publisher}/{name}/hub/import             maintainer or token +creates
 POST   /api/v1/models/{publisher}/{name}/hub/unlink             maintainer or token
 POST   /api/v1/publishers/{publisher}/hub-token                 maintainer or token
 GET    /api/v1/publishers/{publisher}/webhooks                  maintainer or token
@@ -230,6 +231,8 @@ POST   /manage/{publisher}/imports/invitations                  maintainer +quie
 GET    /manage/{publisher}/imports/{report_id}                  maintainer
 POST   /manage/{publisher}/imports/{report_id}                  maintainer
 GET    /manage/{publisher}/looks                                looks
+GET    /manage/{publisher}/hub                                  maintainer
+POST   /manage/{publisher}/hub/{act}                            maintainer with act=look +quiet
 GET    /manage/{publisher}/models/{name}/hub                    maintainer
 POST   /manage/{publisher}/models/{name}/hub/{act}              maintainer with act=unlink +quiet
 GET    /manage/{publisher}/requests                             reviewer in a browser +record

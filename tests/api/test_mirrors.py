@@ -128,7 +128,17 @@ CARD = {
     "committed": "",
     "committed_at": None,
 }
+NONE = {"count": 0, "named": []}
+WEIGHTS = {
+    "place": "both",
+    "equal": {"count": 2, "named": ["a", "b"]},
+    "different": {"count": 1, "named": ["model.safetensors"]},
+    "only_here": NONE,
+    "only_there": NONE,
+    "trouble": "",
+}
 MIRROR = {
+    "weights": WEIGHTS,
     "card": CARD,
     "model": "quarry/quarry-15b",
     "repository": "hf-org/hf-model",
@@ -219,6 +229,8 @@ def test_commands_say_in_words_what_the_api_answers(capsys: pytest.CaptureFixtur
     assert "drift mode-flipped" in said.out
     assert "changed on both sides, left as the Hub has it\tthe text of the card" in said.out
     assert "--card registry" in said.err
+    assert "Weights: here and at the Hub. Files: 2 equal, 1 different." in said.err
+    assert "weights-differ: model.safetensors" in said.err
     with pytest.raises(ClientError, match="the Hub answered 500"):
         commands.apply(given())
     capsys.readouterr()

@@ -24,12 +24,14 @@ from registry.catalog.must_updates import Demand
 from registry.delivery import updates
 from registry.identity import (
     cover_telling,
+    erasures,
     group_membership,
     list_notices,
     membership,
     organisation_groups,
     organisation_telling,
     organisations,
+    restrictions,
 )
 from registry.identity.domain import Principal
 from registry.identity.organisation_domain import DOMAIN_PROVED, Act, Source
@@ -37,6 +39,7 @@ from registry.identity.organisation_ending import change_organisation
 from registry.identity.organisation_group_domain import GROUP_ENDED
 from registry.identity.organisation_tables import OrganisationGroup, OrganisationMember
 from registry.identity.organisation_telling import ORGANISATION_STOPPED
+from registry.identity.restriction_domain import STANDING_CHANGED
 from registry.identity.tables import Person
 from registry.kernel import news, outbox
 from registry.kernel.database import Database
@@ -51,7 +54,7 @@ from tests.integration.access.test_lost_models import worker_of
 from tests.integration.catalog import derived
 from tests.integration.catalog.test_second_persons import CONFIRM, MENDED
 from tests.integration.catalog.test_second_persons import Scene as SecondPersons
-from tests.world import TEXT_11, World, run
+from tests.world import BASE_URL, TEXT_11, World, run
 
 People = list[Principal]
 
@@ -229,6 +232,13 @@ def a_followed_gate_has_one_more(world: World) -> People:
     return []
 
 
+def the_use_of_somebodys_data_is_restricted(world: World) -> People:
+    desk = erasures.Desk(sealer=world.sealer, base_url=BASE_URL, now=world.now)
+    person = world.person("anna@uni.example")
+    world.write(restrictions.place_restriction, desk=desk, person_id=person.person_id)
+    return []
+
+
 CAUSES: dict[str, tuple[Callable[[World], People], str]] = {
     catalog.TERMS_CHANGED: (terms_change, "terms-material"),
     catalog.MODEL_MOVED: (a_model_moves, "model-moved"),
@@ -243,6 +253,7 @@ CAUSES: dict[str, tuple[Callable[[World], People], str]] = {
     cover_telling.MEMBER_REMOVED: (a_member_is_removed, "organisation-left"),
     cover_telling.COVER_WITHDRAWN: (a_cover_is_taken_back, "cover-withdrawn"),
     catalog.PEOPLE_CHANGED: (a_followed_gate_has_one_more, "nobody is told"),
+    STANDING_CHANGED: (the_use_of_somebodys_data_is_restricted, "nobody is told"),
 }
 """For each topic that the worker handles: what brings it about, and what the people are told."""
 ON_ONE_PAGE = {
@@ -251,6 +262,7 @@ ON_ONE_PAGE = {
     licenses.CLASS_JUDGED,
     cover_telling.MEMBER_REMOVED,
     catalog.PEOPLE_CHANGED,
+    STANDING_CHANGED,
 }
 """Topics that tell a bounded number of people."""
 

@@ -16,6 +16,7 @@ from tests.servers.fake_hub.state import Commit, Model, State, Token, stamp
 FREE_FILES = frozenset({"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"})
 """Readable through `resolve` without access; exactly these, at the root."""
 PREUPLOAD_MOST = 256
+TREE_PAGE = 1_000
 
 
 def info(call: Call, name: str, revision: str = "main") -> Answer:
@@ -50,15 +51,25 @@ def info(call: Call, name: str, revision: str = "main") -> Answer:
 
 
 def tree(call: Call, name: str, revision: str) -> Answer:
-    """`GET …/tree/{rev}`: every file; there are no large ones here."""
-    call.query_of("recursive", "expand")
+    """`GET …/tree/{rev}`: every file by its path, 1,000 a page; of large ones the digest."""
+    query = call.query_of("recursive", "expand", "cursor")
     commit = _commit(call.model(name), revision)
-    return as_json(
-        [
-            {"type": "file", "path": path, "size": len(content), "oid": _blob_id(content)}
-            for path, content in sorted(commit.files.items())
-        ]
-    )
+    paths = [path for path in sorted(commit.files) if path > query.get("cursor", "")]
+    page, headers = paths[:TREE_PAGE], {}
+    if len(paths) > len(page):
+        keep = "&".join(f"{key}={value}" for key, value in query.items() if key != "cursor")
+        address = f"{call.url}{call.path}?{keep}&cursor={quote(page[-1], safe='')}"
+        headers["Link"] = f'<{address}>; rel="next"'
+    return as_json([_entry(commit, path) for path in page], headers=headers)
+
+
+def _entry(commit: Commit, path: str) -> dict[str, Any]:
+    content, large = commit.files[path], commit.large.get(path)
+    found: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": _blob_id(content)}
+    if large is not None:
+        found["size"] = large.size
+        found["lfs"] = {"oid": large.sha256, "size": large.size, "pointerSize": len(content)}
+    return found
 
 
 def commits(call: Call, name: str, revision: str) -> Answer:

@@ -14,7 +14,7 @@ from tests.servers.fake_hub import gates, repositories
 from tests.servers.fake_hub.exchange import WRONG_TOKEN, Answer, Call, No, Violation, as_json
 from tests.servers.fake_hub.faults import UNDONE, Fault, Limits, Trouble, bucket_of
 from tests.servers.fake_hub.routes import find_route
-from tests.servers.fake_hub.state import Gate, Model, Organisation, State, Token, User, stamp
+from tests.servers.fake_hub.state import Gate, Large, Model, Organisation, State, Token, User, stamp
 from tests.servers.fake_hub.wire import Listener, post
 
 CONTROL = "/-/"
@@ -135,6 +135,13 @@ class FakeHub:
             found = self.model(model)
             files = {**found.head.files, path: content}
             self.state.commit(found, title=f"Upload {path}", message="", author=found.namespace, files=files)
+
+    def put_large(self, model: str, path: str, *, sha256: str, size: int) -> None:
+        """A commit by somebody else, of a file whose bytes are in the storage for large ones."""
+        with self._lock:
+            large = Large(sha256=sha256, size=size)
+            self.put_file(model, path, large.pointer)
+            self.model(model).head.large[path] = large
 
     def ask(self, model: str, user: str, **fields: str) -> None:
         """Let the person send the form of the gate."""

@@ -73,6 +73,22 @@ class Commit:
     date: datetime
     author: str
     files: dict[str, bytes]
+    """Small files, and the pointers of large ones."""
+    large: dict[str, "Large"] = field(default_factory=dict)
+    """What the pointers stand for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Large:
+    """A file in the storage for large ones; its bytes are not here."""
+
+    sha256: str
+    size: int
+
+    @property
+    def pointer(self) -> bytes:
+        """What Git has in its place."""
+        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {self.size}\n".encode()
 
 
 @dataclass(kw_only=True)
@@ -192,7 +208,9 @@ class State:
         seed = f"{model.id}/{len(model.commits)}/{title}".encode() + b"".join(
             path.encode() + hashlib.sha256(content).digest() for path, content in sorted(files.items())
         )
+        before = model.commits[-1].large if model.commits else {}
         made = Commit(
+            large={path: one for path, one in before.items() if files.get(path) == one.pointer},
             id=hashlib.sha1(seed, usedforsecurity=False).hexdigest(),
             title=title,
             message=message,

@@ -178,7 +178,7 @@ _STATUS: dict[str, Any] = {
                 "problem": "The card’s front matter could not be read."}],
     "uploads": [_upload(_VERIFYING, 1_100_000_000, None),
                 _upload(_FAILED, 2_300_000_000, "The stored bytes have another SHA-256 than was stated.")],
-    "pager": NEWEST, "commands": _PUBLISH,
+    "pager": NEWEST, "commands": _PUBLISH, "import_url": "/manage/kelp/hub",
 }  # fmt: skip
 
 
@@ -263,7 +263,8 @@ CASES = [
     _case("manage-none", "index", _NEW_PUBLISHER | {"commands": [], "publishers": []}),
     _case("publish-status", "publish_status", _STATUS),
     _case("publish-status-none", "publish_status",
-          {"publisher": PUBLISHER, "models": [], "uploads": [], "pager": None, "commands": []}),
+          {"publisher": PUBLISHER, "models": [], "uploads": [], "pager": None, "commands": [],
+           "import_url": None}),
     _case("acceptances", "acceptances", _ACCEPTANCES),
     _case("acceptances-none", "acceptances", _ACCEPTANCES | {"publisher": _AUDITOR} | _NONE | _NONE_DRAWN),
     _case("acceptances-no-match", "acceptances", _ACCEPTANCES | {"rows": [], "query": "zz"}),
