@@ -1,7 +1,7 @@
 """large files of repositories of the Hub, as their lists state them, and whether a model's weights are there
 
 Revision: 0040
-Follows: 0039
+Follows: 0042
 Made: 2026-11-27 17:50:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0040"
-down_revision = "0039"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 

@@ -28,6 +28,12 @@ _NEXT = re.compile(r'<([^<>]{1,4000})>\s*;\s*rel="?next"?')
 _GATES: Mapping[object, HubGate] = {"manual": HubGate.MANUAL, "auto": HubGate.AUTO, False: HubGate.OPEN}
 _TEXT_MOST = 200
 _CELL_MOST = 320
+_WORDS_MOST = 180
+_ID_SHOWN = 8
+_ABOUT_THE_TOKEN = frozenset(
+    {"token-unknown", "not-signed-in", "sign-in-needed", "scope-missing", "role-missing", "rate-limited"}
+)
+"""Refusals of another registry that are about the account, not about one person or setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +75,49 @@ def estimate_seconds(calls: int, budget: Budget) -> int:
     return budget.reset_seconds + (windows - 1) * budget.window_seconds
 
 
-def judge(status: int, headers: Mapping[str, str], action: Action | None) -> Failed | None:
-    """Return why the answer is no yes; None if it is one. `action` is None while something is only read."""
+def judge(status: int, headers: Mapping[str, str], action: Action | None, body: bytes = b"") -> Failed | None:
+    """Return why the answer is no yes; None if it is one. `action` is None while something is only read.
+
+    Another registry says in the body which of its refusals it is, and by 202 that something is still needed.
+    """
+    if status == 202 and action is not None and (action.deed.gives or action.deed is Deed.REJECT):
+        words = f"it has no effect there yet{_said(headers)}"
+        return Failed(trouble=Trouble.REFUSED, words=words, hub_request_id=request_id_of(headers))
     if 200 <= status < 300:
         return None
     code = headers.get("x-error-code", "")
-    trouble, words = _judge(status, code, action)
+    own = _own_code(body)
+    if action is not None and own and own not in _ABOUT_THE_TOKEN and status in {400, 403, 409}:
+        trouble, words = Trouble.REFUSED, f"refused there, {own}{_said(headers)}"
+    else:
+        trouble, words = _judge(status, code, action)
+        words += _said(headers) if own else ""
     return Failed(
         trouble=trouble,
         words=words,
         retry_seconds=_wait(headers) if status in {429, 503} else 0.0,
         hub_request_id=request_id_of(headers),
     )
+
+
+class _OwnProblem(msgspec.Struct, frozen=True):
+    code: str = ""
+    type: str = ""
+
+
+def _own_code(body: bytes) -> str:
+    """Return the code of another registry's refusal; empty where the answer is none of those."""
+    try:
+        problem = msgspec.json.decode(body, type=_OwnProblem)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    return problem.code if problem.type and re.fullmatch(r"[a-z][a-z-]{1,60}", problem.code) else ""
+
+
+def _said(headers: Mapping[str, str]) -> str:
+    """Return what the answer says in words, as far as it can be shown."""
+    said = headers.get("x-error-message", "") or headers.get("x-hf-warning", "").partition("; ")[2]
+    return f": {said[:_WORDS_MOST]}" if said and said.isascii() and said.isprintable() else ""
 
 
 def _judge(status: int, code: str, action: Action | None) -> tuple[Trouble, str]:
@@ -190,6 +227,12 @@ class WhoamiAnswer(msgspec.Struct, frozen=True):
 
     name: str
     auth: _Auth = _Auth()
+    id: str = ""
+
+    @property
+    def label(self) -> str:
+        """How the account is called here; another registry calls people by their address, which is not kept."""
+        return self.name if "@" not in self.name else f"person {self.id[:_ID_SHOWN]} at the other registry"
 
     @property
     def role(self) -> str:

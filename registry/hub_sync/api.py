@@ -43,7 +43,7 @@ class HubTokensApi(Controller):
         outcome = await _keeper(desk).store_token(publisher=publisher, token=data.token, principal=principal)
         if isinstance(outcome, Refusal):
             return refuse(request, outcome)
-        return Response(schemas.TokenOut(account=outcome.name, role=outcome.role), headers=_PRIVATE)
+        return Response(schemas.TokenOut(account=outcome.label, role=outcome.role), headers=_PRIVATE)
 
 
 class MirrorsApi(Controller):

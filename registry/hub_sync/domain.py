@@ -15,6 +15,8 @@ REASON_MAX_CHARACTERS = 200
 """The Hub refuses longer reasons of a rejection or a reset."""
 HUB_ID_CHARACTERS = 24
 """Length of the Hub's ids of accounts, in hexadecimal digits; `sub` of its sign-in is one."""
+REGISTRY_ID_CHARACTERS = 32
+"""Length of the ids of people where the Hub is another registry of this kind."""
 
 
 class HubGate(StrEnum):
@@ -116,6 +118,12 @@ class Applicant:
     name: str = ""
     """Empty where the Hub hides who asks."""
     request_id: str = ""
+
+    @property
+    def address(self) -> str | None:
+        """The e-mail address that another registry has verified and calls the person by; None at the Hub itself."""
+        is_of_registry = len(self.user_id) == REGISTRY_ID_CHARACTERS and is_hub_id(self.user_id)
+        return self.name if is_of_registry and "@" in self.name else None
 
     @property
     def label(self) -> str:
@@ -254,8 +262,9 @@ def merge(units: Sequence[Mapping[UUID, Wish]]) -> Mapping[UUID, Wish]:
 
 
 def is_hub_id(text: str) -> bool:
-    """Whether `text` has the form of the Hub's ids of accounts."""
-    return len(text) == HUB_ID_CHARACTERS and all(digit in "0123456789abcdef" for digit in text)
+    """Whether `text` has the form of the ids of accounts, of the Hub or of another registry."""
+    is_long_enough = len(text) in {HUB_ID_CHARACTERS, REGISTRY_ID_CHARACTERS}
+    return is_long_enough and all(digit in "0123456789abcdef" for digit in text)
 
 
 class _Known:
@@ -302,6 +311,9 @@ def _act_on(applicant: Applicant, person: Person | None, page: str) -> Action | 
             return _about(applicant, person, Deed.RESET, why, f"You asked us to take you off. See {page}/hub")
         case Wish.PERMITTED if state is not HubState.ACCEPTED:
             return _about(applicant, person, Deed.ACCEPT, "the registry permits it")
+        case Wish.BARRED if state is HubState.ACCEPTED and applicant.address is not None:
+            # Another registry revokes with two people; ending the access takes one, and asking anew is rejected then.
+            return _about(applicant, person, Deed.RESET, "blocked here", f"Access is blocked. See {page}")
         case Wish.BARRED if state is not HubState.REJECTED:
             return _about(applicant, person, Deed.REJECT, "blocked here", f"Access is blocked. See {page}")
         case Wish.SUPERSEDED if state is HubState.ACCEPTED:

@@ -115,9 +115,25 @@ def _find_accounts(
     session: Session, model: ModelView, actual: Actual, *, issuer: str, sealer: Sealer, now: datetime
 ) -> Sequence[ProvedAccount]:
     subjects = {one.user_id for one in actual.applicants if is_hub_id(one.user_id)}
-    found = identity.find_proved_accounts(session, subjects, issuer=issuer, sealer=sealer)
+    found = [
+        *identity.find_proved_accounts(session, subjects, issuer=issuer, sealer=sealer),
+        *_find_by_address(session, actual, sealer=sealer),
+    ]
     if all(is_hub_id(one.user_id) for one in actual.applicants):
         return found
     crowd = crowds.list_crowd(session, model.gate.id, most=CROWD_MOST, now=now)
     others = identity.list_proved_accounts(session, sorted(crowd.people), issuer=issuer, sealer=sealer)
     return list({(one.person_id, one.subject): one for one in [*found, *others]}.values())
+
+
+def _find_by_address(session: Session, actual: Actual, *, sealer: Sealer) -> list[ProvedAccount]:
+    """Return the people here whose address is the one by which another registry calls somebody: both have verified it."""
+    found = []
+    for one in actual.applicants:
+        if one.address is None:
+            continue
+        person_id = identity.find_shown_by_email(session, email=one.address, sealer=sealer)
+        if person_id is not None:
+            account = ProvedAccount(id=person_id, person_id=person_id, subject=one.user_id, name=one.address)
+            found.append(account)
+    return found

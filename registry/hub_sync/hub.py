@@ -134,14 +134,22 @@ class HubSession:
 
     def read_file(self, repo_id: str, revision: str, path: str) -> bytes | Failed | None:
         """Return a small file of a commit; None where the commit has none of that name."""
-        address = f"{self._endpoint}/{repo_id}/raw/{revision}/{quote(path)}"
-        response = self._send(lambda: get_session().get(address, headers=self._headers))
+        response = self._get_file(repo_id, "raw", revision, path)
+        absent = {"EntryNotFound"}
+        if not isinstance(response, Failed) and response.status_code == 404 and not _code(response):
+            # Another registry has its texts at one address alone; a card or license that is behind its gate is not there.
+            response = self._get_file(repo_id, "resolve", revision, path)
+            absent = {"EntryNotFound", "GatedRepo"}
         if isinstance(response, Failed):
             return response
-        if response.status_code == 404 and response.headers.get("x-error-code") == "EntryNotFound":
+        if response.status_code in {403, 404} and _code(response) in absent:
             return None
-        failed = answers.judge(response.status_code, response.headers, None)
+        failed = answers.judge(response.status_code, response.headers, None, response.content)
         return failed or bytes(response.content)
+
+    def _get_file(self, repo_id: str, how: str, revision: str, path: str) -> httpx2.Response | Failed:
+        address = f"{self._endpoint}/{repo_id}/{how}/{revision}/{quote(path)}"
+        return self._send(lambda: get_session().get(address, headers=self._headers))
 
     def commit(
         self, repo_id: str, files: Mapping[str, bytes], *, parent: str, message: str
@@ -157,7 +165,7 @@ class HubSession:
             return response
         if response.status_code == 412:
             return Failed(trouble=Trouble.STALE, words="somebody has committed at the Hub since it was read")
-        if failed := answers.judge(response.status_code, response.headers, None):
+        if failed := answers.judge(response.status_code, response.headers, None, response.content):
             return failed
         try:
             made = msgspec.json.decode(response.content, type=CommitAnswer).commit_id
@@ -230,7 +238,7 @@ class HubSession:
         response = self._send(lambda: get_session().get(address, headers=self._headers))
         if isinstance(response, Failed):
             return response
-        if failed := answers.judge(response.status_code, response.headers, None):
+        if failed := answers.judge(response.status_code, response.headers, None, response.content):
             return failed
         entries = read(response.content)
         if isinstance(entries, Failed):
@@ -242,7 +250,7 @@ class HubSession:
         response = self._send(lambda: get_session().get(address, headers=self._headers))
         if isinstance(response, Failed):
             return response
-        if failed := answers.judge(response.status_code, response.headers, None):
+        if failed := answers.judge(response.status_code, response.headers, None, response.content):
             return failed
         try:
             return msgspec.json.decode(response.content, type=kind)
@@ -254,7 +262,7 @@ class HubSession:
         response = self._send(call)
         if isinstance(response, Failed):
             return response
-        failed = answers.judge(response.status_code, response.headers, action)
+        failed = answers.judge(response.status_code, response.headers, action, response.content)
         return failed or Answered(hub_request_id=answers.request_id_of(response.headers))
 
     def _send(self, call: Callable[[], object]) -> httpx2.Response | Failed:
@@ -283,6 +291,10 @@ class HubSession:
         words = "our share of the account's requests is used up for this window"
         # The Hub said so in its last answer; the next pass starts with what it says then.
         return Failed(trouble=Trouble.RATE_LIMITED, words=words, retry_seconds=wait)
+
+
+def _code(response: httpx2.Response) -> str:
+    return str(response.headers.get("x-error-code", ""))
 
 
 def _named(action: Action) -> Mapping[str, Any]:

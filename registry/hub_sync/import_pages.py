@@ -12,7 +12,6 @@ from registry import access, ledger
 from registry.hub_sync import service, views
 from registry.hub_sync.api import importer
 from registry.hub_sync.importing import HubImport, ImportOrder
-from registry.hub_sync.refusals import not_a_repository
 from registry.identity.domain import not_signed_in
 from registry.identity.visits import Desk, Form, Visit
 from registry.kernel.outcomes import Refusal
@@ -52,11 +51,7 @@ class HubImportPages(Controller):
         if isinstance(form, Refusal):
             return refuse(request, form)
         order = _order(publisher, form)
-        found = (
-            await importer(desk, keys).run(order, principal=visit.principal, dry_run=act != "import")
-            if order.name
-            else not_a_repository()
-        )
+        found = await importer(desk, keys).run(order, principal=visit.principal, dry_run=act != "import")
         if isinstance(found, Refusal):
             return refuse(request, found)
         if act == "import":

@@ -16,7 +16,6 @@ from sqlmodel import Session
 from registry import catalog, licenses
 from registry.acceptances.importing import ROWS_PER_IMPORT, Imported, ImportRows, import_acceptors
 from registry.acceptances.reports import Claimed, Row, Source, judge_row
-from registry.acceptances.sd_jwt import Sign
 from registry.catalog.domain import GateMode, Published, StatedFile
 from registry.catalog.small_files import SmallFile
 from registry.catalog.uploads import record_blob
@@ -121,7 +120,7 @@ class Importer:
 
     keeper: Keeper
     sign_release: Callable[[bytes], str]
-    sign_import: Sign
+    sign_import: Callable[[bytes], str]
 
     async def run(self, order: ImportOrder, *, principal: Principal, dry_run: bool) -> HubImport | Refusal:
         """Make the model, pair it and import the people; with `dry_run` say what would come of it, and change nothing."""

@@ -97,7 +97,7 @@ class Keeper:
                 session,
                 publisher=publisher,
                 token=token,
-                account=who.name,
+                account=who.label,
                 role=who.role,
                 principal=principal,
                 sealer=self.sealer,
