@@ -12,10 +12,12 @@ import httpx2
 import pytest
 
 from registry.access import disclosure_store
+from registry.delivery import erasing
 from registry.hub_sync import service
 from registry.hub_sync.applying import Pass
 from registry.hub_sync.jobs import keep_due
 from registry.hub_sync.keeping import Keeper
+from registry.identity import erasures, restrictions
 from registry.identity.domain import Principal, Scope
 from registry.worker import Worker
 from tests.api.conftest import Browser, Site
@@ -157,6 +159,29 @@ async def test_a_person_is_let_in_taken_out_and_an_outage_changes_nothing_for_go
     assert (await story.owner.get(API)).json()["failures"] == 0
     reset = story.hub.calls("POST", "/handle")[-1]
     assert f"Accept the license first at {BASE_URL}/quarry/quarry-15b" in reset.body.decode()
+
+
+async def test_a_restriction_and_an_erasure_reach_the_hub_by_the_news(story: Story, mara: Principal) -> None:
+    world, browser = story.site.world, story.site.browser(mara)
+    person = {"person_id": mara.person_id}
+
+    def desk() -> erasures.Desk:
+        return erasures.Desk(sealer=world.sealer, base_url=BASE_URL, now=world.now)
+
+    await prove(story, browser, "mara-at-hub")
+    await agree(browser)
+    world.accept(mara, world.model(mara))
+    await story.work_off()
+    assert story.at_hub == {"mara-at-hub": "accepted"}
+    world.write(restrictions.place_restriction, desk=desk(), **person)
+    assert await story.work_off() == 1
+    assert story.at_hub == {"mara-at-hub": "pending"}
+    world.write(restrictions.take_back, desk=desk(), **person)
+    assert await story.work_off() == 1
+    assert story.at_hub == {"mara-at-hub": "accepted"}
+    world.write(erasing.erase, desk=desk(), by_operator=True, **person)
+    assert await story.work_off() == 1
+    assert story.at_hub == {"mara-at-hub": "pending"}
 
 
 async def test_nobody_is_named_who_did_not_agree_or_took_it_back(story: Story, mara: Principal) -> None:

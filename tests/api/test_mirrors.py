@@ -13,26 +13,29 @@ import pytest
 from registry.cli import hub as commands
 from registry.client.errors import ClientError
 from registry.client.wire import Fields
-from registry.hub_sync.domain import HubGate
 from registry.hub_sync.schemas import TokenInput
 from registry.identity.domain import Scope
 from tests.api.conftest import Site
-from tests.integration.hub_sync.hub_server import TOKEN, HubServer, serving
-from tests.unit.hub_sync.simulated_hub import SimulatedHub
+from tests.servers.fake_hub import FakeHub, serving
 
-EVE = "e" * 24
+REPO = "hf-org/hf-model"
+TOKEN = "hf_" + "t" * 34
 MODEL = "/api/v1/models/quarry/quarry-15b/hub"
 
 
 @pytest.fixture
-def hub_server() -> Iterator[HubServer]:
-    with serving(SimulatedHub(names={EVE: "eve"}, gate=HubGate.MANUAL)) as server:
-        yield server
+def hub() -> Iterator[FakeHub]:
+    with serving() as running:
+        for name in ("release-bot", "eve"):
+            running.add_user(name)
+        running.add_organisation("hf-org", **{"release-bot": "admin"})
+        running.add_model(REPO, gated="manual")
+        yield running
 
 
 @pytest.fixture
-def more_settings(hub_server: HubServer) -> dict[str, Any]:
-    return {"hub_endpoint": hub_server.endpoint}
+def more_settings(hub: FakeHub) -> dict[str, Any]:
+    return {"hub_endpoint": hub.url}
 
 
 class Caller:
@@ -56,11 +59,12 @@ def owner(site: Site) -> Caller:
     return Caller(site, Scope.PUBLISH)
 
 
-async def test_from_the_token_to_the_end_of_the_pairing(owner: Caller, hub_server: HubServer) -> None:
-    hub_server.hub.set_by_hand(EVE, "accepted")
+async def test_from_the_token_to_the_end_of_the_pairing(owner: Caller, hub: FakeHub) -> None:
+    hub.ask(REPO, "eve")
+    hub.set_status(REPO, "eve", "accepted")
     missing = await owner.post(MODEL, {"repository": "hf-org/hf-model"})
     assert (missing.status_code, missing.json()["code"]) == (409, "hub-token-missing")
-    stored = await owner.post("/api/v1/publishers/quarry/hub-token", {"token": TOKEN})
+    stored = await owner.post("/api/v1/publishers/quarry/hub-token", {"token": hub.add_token("release-bot")})
     assert stored.json() == {"account": "release-bot", "role": "write"}
     assert (await owner.get(MODEL)).json()["code"] == "mirror-missing"
     linked = await owner.post(MODEL, {"repository": "hf-org/hf-model"})
@@ -69,12 +73,12 @@ async def test_from_the_token_to_the_end_of_the_pairing(owner: Caller, hub_serve
 
     plan = (await owner.get(f"{MODEL}/plan")).json()
     assert [(one["deed"], one["user"]) for one in plan["actions"]] == [("cancel", "eve")]
-    assert hub_server.hub.readers == {EVE}
+    assert hub.statuses(REPO) == {"eve": "accepted"}
 
     applied = (await owner.post(f"{MODEL}/apply")).json()
     assert applied["settled"]
     assert applied["mirror"]["done"] == {"cancel": 1}
-    assert hub_server.hub.readers == set()
+    assert hub.statuses(REPO) == {"eve": "pending"}
     status = (await owner.get(MODEL)).json()
     assert status["kept_since"]
     assert [one["outcome"] for one in status["calls"]] == ["done"]
@@ -84,8 +88,7 @@ async def test_from_the_token_to_the_end_of_the_pairing(owner: Caller, hub_serve
     assert (await owner.get(MODEL)).status_code == 409
 
 
-async def test_what_the_hub_refuses_is_told_with_what_to_do(owner: Caller, hub_server: HubServer) -> None:
-    hub_server.token = "hf_another_token"
+async def test_what_the_hub_refuses_is_told_with_what_to_do(owner: Caller) -> None:
     answer = await owner.post("/api/v1/publishers/quarry/hub-token", {"token": TOKEN})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (409, "hub-said-no")
@@ -96,15 +99,13 @@ async def test_what_the_hub_refuses_is_told_with_what_to_do(owner: Caller, hub_s
 @pytest.mark.parametrize(
     "token", ["", "short", "with a space in it", "line\nbreak-and-more", "ü" * 20, "x" * 301]
 )
-async def test_what_is_no_token_is_not_sent_to_the_hub(
-    owner: Caller, hub_server: HubServer, token: str
-) -> None:
+async def test_what_is_no_token_is_not_sent_to_the_hub(owner: Caller, hub: FakeHub, token: str) -> None:
     answer = await owner.post("/api/v1/publishers/quarry/hub-token", {"token": token})
     assert answer.status_code in {400, 422}
-    assert hub_server.requests == []
+    assert hub.seen == []
 
 
-async def test_others_learn_nothing_of_a_mirror(site: Site, owner: Caller, hub_server: HubServer) -> None:
+async def test_others_learn_nothing_of_a_mirror(site: Site, owner: Caller, hub: FakeHub) -> None:
     for other in (Caller(site, Scope.READ), Caller(site, Scope.PUBLISH, email="eve@lab.example")):
         for answer in (
             await other.get(MODEL),
@@ -113,7 +114,7 @@ async def test_others_learn_nothing_of_a_mirror(site: Site, owner: Caller, hub_s
             await other.post("/api/v1/publishers/quarry/hub-token", {"token": TOKEN}),
         ):
             assert answer.status_code == 403
-    assert hub_server.requests == []
+    assert hub.seen == []
 
 
 def test_a_token_is_in_no_text_of_its_input() -> None:

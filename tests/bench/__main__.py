@@ -19,6 +19,7 @@ from tests.bench import (
     exporting,
     growing,
     listing,
+    mirroring,
     pulling,
     report,
     resolving,
@@ -40,6 +41,8 @@ MEASURES: dict[str, Callable[[Ground], Iterator[Result]]] = {
     "decide": deciding.measure,
     "evidence": evidence.measure,
     "browser": browsing.measure,
+    "hub-plan": mirroring.measure_plan,
+    "hub-converge": mirroring.measure_convergence,
 }
 
 

@@ -23,6 +23,8 @@ from tests.applications import application
 from tests.e2e.hub.conftest import Scene, Stage
 from tests.world import ANSWERS, BASE_URL, MASTER_SECRET, World, presigning_store
 
+pytestmark = pytest.mark.filterwarnings("ignore:Warnings while validating metadata")
+"""The library says aloud what the other registry remarks about a card."""
 SCOPES = (Scope.READ, Scope.REVIEW, Scope.PUBLISH, Scope.AUDIT)
 HERE = "/api/v1/models/quarry/quarry-15b/hub"
 

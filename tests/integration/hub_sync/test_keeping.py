@@ -13,7 +13,7 @@ from registry import access, catalog
 from registry.catalog.domain import GateMode
 from registry.catalog.prerequisites import CountryRule, CountrySource, Prerequisites
 from registry.hub_sync import facts, service, store
-from registry.hub_sync.domain import Deed, HubGate, Wish
+from registry.hub_sync.domain import Deed, Wish
 from registry.hub_sync.jobs import keep_due
 from registry.hub_sync.keeping import Keeper
 from registry.hub_sync.tables import IntentOutcome
@@ -24,11 +24,10 @@ from registry.kernel.database import Database
 from registry.kernel.identifiers import new_id
 from registry.kernel.outcomes import Refusal
 from tests.clock import SettableClock
-from tests.integration.hub_sync.hub_server import TOKEN, HubServer, serving
-from tests.unit.hub_sync.simulated_hub import SimulatedHub
+from tests.servers.fake_hub import FakeHub, serving
 from tests.world import BASE_URL, TEXT_11, World, run
 
-MARA, NOOR, STRANGER = (f"{number:024x}" for number in (1, 2, 3))
+MARA, NOOR, STRANGER = "mara-of-the-hub", "noor-of-the-hub", "eve-of-the-hub"
 REPO = "hf-org/hf-model"
 HERE = {"publisher": "quarry", "name": "quarry-15b"}
 
@@ -36,16 +35,30 @@ HERE = {"publisher": "quarry", "name": "quarry-15b"}
 @dataclass
 class Scene:
     world: World
-    server: HubServer
+    hub: FakeHub
+    token: str
     keeper: Keeper
     owner: Principal
 
     @property
-    def hub(self) -> SimulatedHub:
-        return self.server.hub
+    def at_hub(self) -> dict[str, str]:
+        return self.hub.statuses(REPO)
 
-    def prove(self, person: Principal, subject: str, name: str) -> None:
+    @property
+    def readers(self) -> set[str]:
+        return {name for name, status in self.at_hub.items() if status == "accepted"}
+
+    def submit(self, name: str) -> None:
+        self.hub.ask(REPO, name)
+
+    def let_in(self, name: str) -> None:
+        """An owner lets them in on the Hub's own page."""
+        self.hub.ask(REPO, name)
+        self.hub.set_status(REPO, name, "accepted")
+
+    def prove(self, person: Principal, name: str) -> None:
         """The person has signed in with this account of the Hub."""
+        subject = self.hub.user(name).id
 
         def work(session):
             row_id, key = new_id(), self.world.sealer.find_subject_key(session, person.person_id)
@@ -53,8 +66,8 @@ class Scene:
                 ExternalIdentity(
                     id=row_id,
                     person_id=person.person_id,
-                    issuer=self.server.endpoint,
-                    subject_index=linking.indexes_of(self.server.endpoint, subject, self.world.sealer)[0],
+                    issuer=self.hub.url,
+                    subject_index=linking.indexes_of(self.hub.url, subject, self.world.sealer)[0],
                     sealed_account=key.seal(
                         json.dumps([subject, name]).encode(), linking._ACCOUNT_CONTEXT + row_id.bytes
                     ),
@@ -90,60 +103,63 @@ class Scene:
 def scene(database: Database, clock: SettableClock) -> Iterator[Scene]:
     world = World(database=database, clock=clock)
     world.gated_model()
-    names = {MARA: "mara", NOOR: "noor", STRANGER: "eve"}
-    with serving(SimulatedHub(names=names, gate=HubGate.MANUAL)) as server:
+    with serving() as hub:
+        for name in ("release-bot", MARA, NOOR, STRANGER):
+            hub.add_user(name)
+        hub.add_organisation("hf-org", **{"release-bot": "admin"})
+        hub.add_model(REPO, gated="manual")
         keeper = Keeper(
             database=database,
             sealer=world.sealer,
             clock=clock,
             base_url=BASE_URL,
-            endpoint=server.endpoint,
+            endpoint=hub.url,
             private=False,
         )
-        found = Scene(world=world, server=server, keeper=keeper, owner=world.person("owner@quarry.example"))
-        stored = run(keeper.store_token(publisher="quarry", token=TOKEN, principal=found.owner))
+        token, owner = hub.add_token("release-bot"), world.person("owner@quarry.example")
+        stored = run(keeper.store_token(publisher="quarry", token=token, principal=owner))
         assert not isinstance(stored, Refusal), stored
-        yield found
+        yield Scene(world=world, hub=hub, token=token, keeper=keeper, owner=owner)
 
 
 def test_who_has_accepted_here_is_let_in_there_and_loses_it_with_a_withdrawal(scene: Scene) -> None:
     mara = scene.world.person()
-    scene.prove(mara, MARA, "mara")
+    scene.prove(mara, MARA)
     for account in (MARA, NOOR):
-        scene.hub.submit(account)
-    scene.hub.set_by_hand(STRANGER, "accepted")
+        scene.submit(account)
+    scene.let_in(STRANGER)
     scene.link()
     assert scene.keep() == 0, "nothing happens before somebody applies"
-    assert scene.hub.readers == {STRANGER}
+    assert scene.readers == {STRANGER}
 
     _, first = scene.apply()
     assert first.is_settled
     assert [one.deed for one in first.done] == [Deed.CANCEL]
-    assert scene.hub.readers == set()
+    assert scene.readers == set()
 
     accepted = scene.world.accept(mara, scene.model())
     assert scene.keep() == 1
-    assert scene.hub.readers == {MARA}
-    assert scene.hub.requests[NOOR].state == "pending"
+    assert scene.readers == {MARA}
+    assert scene.at_hub[NOOR] == "pending"
 
     scene.world.withdraw(mara, accepted.id)
     scene.keep()
-    assert scene.hub.readers == set()
-    assert scene.hub.requests[MARA].state == "reset"
-    (reason,) = [body["resetReason"] for _, _, body in scene.server.requests if "resetReason" in body]
+    assert scene.readers == set()
+    assert scene.at_hub[MARA] == "reset"
+    (reason,) = [json.loads(one.body)["resetReason"] for one in scene.hub.seen if b"resetReason" in one.body]
     assert reason.endswith(f"{BASE_URL}/quarry/quarry-15b")
 
 
 def test_a_change_of_terms_a_block_and_a_closed_gate_reach_the_hub(scene: Scene) -> None:
     world = scene.world
     mara, noor = world.person(), world.person("noor@uni.example")
-    for person, subject, name in ((mara, MARA, "mara"), (noor, NOOR, "noor")):
-        scene.prove(person, subject, name)
-        scene.hub.submit(subject)
+    for person, name in ((mara, MARA), (noor, NOOR)):
+        scene.prove(person, name)
+        scene.submit(name)
         world.accept(person, scene.model())
     scene.link()
     scene.apply()
-    assert scene.hub.readers == {MARA, NOOR}
+    assert scene.readers == {MARA, NOOR}
 
     blocked = world.write(
         access.block_person,
@@ -156,22 +172,22 @@ def test_a_change_of_terms_a_block_and_a_closed_gate_reach_the_hub(scene: Scene)
     )
     assert not isinstance(blocked, Refusal), blocked
     scene.keep()
-    assert scene.hub.requests[NOOR].state == "rejected"
+    assert scene.at_hub[NOOR] == "rejected"
 
     world.license("1.1", TEXT_11, "material")
     change(scene, mode=GateMode.AUTO, licenses=("sample-openrail-m@1.1",), reaccept_days=0)
     scene.keep()
-    assert scene.hub.requests[MARA].state == "reset"
-    scene.hub.submit(MARA)
+    assert scene.at_hub[MARA] == "reset"
+    scene.submit(MARA)
     accepted = world.accept(mara, scene.model(), answers={})
     assert not isinstance(accepted, Refusal), accepted
     scene.keep()
-    assert scene.hub.readers == {MARA}
+    assert scene.readers == {MARA}
 
     change(scene, mode=GateMode.CLOSED, licenses=("sample-openrail-m@1.1",))
     scene.keep()
-    assert scene.hub.readers == set()
-    assert scene.hub.requests[MARA].state == "pending"
+    assert scene.readers == set()
+    assert scene.at_hub[MARA] == "pending"
 
 
 def change(scene: Scene, **demand) -> None:
@@ -187,34 +203,34 @@ def change(scene: Scene, **demand) -> None:
 
 def test_whose_data_may_only_be_stored_is_off_the_hub_for_as_long(scene: Scene) -> None:
     mara = scene.world.person()
-    scene.prove(mara, MARA, "mara")
-    scene.hub.submit(MARA)
+    scene.prove(mara, MARA)
+    scene.submit(MARA)
     scene.world.accept(mara, scene.model())
     scene.link()
     scene.apply()
-    assert scene.hub.readers == {MARA}
+    assert scene.readers == {MARA}
 
     def desk():
         return erasures.Desk(sealer=scene.world.sealer, base_url=BASE_URL, now=scene.world.now)
 
     scene.world.write(restrictions.place_restriction, desk=desk(), person_id=mara.person_id)
     scene.keep()
-    assert (scene.hub.readers, scene.hub.requests[MARA].state) == (set(), "pending")
+    assert (scene.readers, scene.at_hub[MARA]) == (set(), "pending")
     scene.world.write(restrictions.take_back, desk=desk(), person_id=mara.person_id)
     scene.keep()
-    assert scene.hub.readers == {MARA}
+    assert scene.readers == {MARA}
 
 
 def test_what_somebody_did_at_the_hub_is_undone_and_told(scene: Scene) -> None:
     scene.link()
     scene.apply()
-    scene.hub.gate = HubGate.AUTO
-    scene.hub.submit(STRANGER)
-    scene.hub.revision = "b" * 40
-    assert scene.hub.readers == {STRANGER}
+    scene.hub.set_gated(REPO, "auto")
+    scene.submit(STRANGER)
+    scene.hub.put_file(REPO, "notes.txt", b"by somebody else")
+    assert scene.readers == {STRANGER}
     scene.keep()
-    assert scene.hub.gate is HubGate.MANUAL
-    assert scene.hub.readers == set()
+    assert scene.hub.model(REPO).gated == "manual"
+    assert scene.readers == set()
     assert scene.view().findings.drifts == {"mode-flipped": 1, "card-edited": 1, "granted-outside": 1}
     scene.keep()
     assert scene.view().findings.drifts == {}
@@ -222,25 +238,25 @@ def test_what_somebody_did_at_the_hub_is_undone_and_told(scene: Scene) -> None:
 
 def test_the_plan_says_what_would_be_done_and_does_nothing(scene: Scene) -> None:
     mara = scene.world.person()
-    scene.prove(mara, MARA, "mara")
+    scene.prove(mara, MARA)
     scene.world.accept(mara, scene.model())
-    scene.hub.submit(MARA)
+    scene.submit(MARA)
     scene.link()
     outlook = run(scene.keeper.look(**HERE, principal=scene.owner))
     assert not isinstance(outlook, Refusal), outlook
-    assert [one.words for one in outlook.plan.actions] == ["accept mara: the registry permits it"]
+    assert [one.words for one in outlook.plan.actions] == [f"accept {MARA}: the registry permits it"]
     assert outlook.seconds == 0
-    assert scene.hub.readers == set()
+    assert scene.readers == set()
 
 
 def test_a_pass_that_was_killed_is_taken_up_when_its_lease_has_ended(scene: Scene) -> None:
     mara = scene.world.person()
-    scene.prove(mara, MARA, "mara")
+    scene.prove(mara, MARA)
     scene.world.accept(mara, scene.model())
-    scene.hub.submit(MARA)
-    scene.hub.set_by_hand(STRANGER, "accepted")
+    scene.submit(MARA)
+    scene.let_in(STRANGER)
     mirror = scene.link().row
-    scene.hub.set_by_hand(STRANGER, "accepted")
+    scene.let_in(STRANGER)
     now = scene.world.now
     assert scene.world.write(service.claim, mirror_id=mirror.id, keep=True, now=now)
     scene.world.write(service.begin, mirror_id=mirror.id, deed=Deed.CANCEL, now=now)
@@ -250,40 +266,40 @@ def test_a_pass_that_was_killed_is_taken_up_when_its_lease_has_ended(scene: Scen
     assert scene.keep() == 0
     scene.world.clock.advance(service.LEASE)
     assert scene.keep() == 1
-    assert scene.hub.readers == {MARA}
+    assert scene.readers == {MARA}
     outcomes = [one.outcome for one in scene.world.read(store.list_intents, mirror_id=mirror.id, limit=9)]
     assert outcomes == [IntentOutcome.DONE, IntentOutcome.DONE, IntentOutcome.UNKNOWN]
 
 
 def test_a_right_that_ended_after_the_plan_was_made_lets_nobody_in(scene: Scene) -> None:
     mara = scene.world.person()
-    scene.prove(mara, MARA, "mara")
+    scene.prove(mara, MARA)
     accepted = scene.world.accept(mara, scene.model())
     for account in (MARA, STRANGER):
-        scene.hub.submit(account)
-    scene.hub.set_by_hand(STRANGER, "accepted")
+        scene.submit(account)
+    scene.let_in(STRANGER)
     scene.link()
 
-    def withdraw_meanwhile(method, target):
+    def withdraw_meanwhile(method, _path):
         if method == "POST" and not withdrawn:
             withdrawn.append(scene.world.withdraw(mara, accepted.id))
 
     withdrawn: list[object] = []
-    scene.server.twist = withdraw_meanwhile
+    scene.hub.before_call = withdraw_meanwhile
     scene.apply()
     assert withdrawn
-    assert scene.hub.readers == set()
-    assert scene.hub.requests[MARA].state == "pending"
+    assert scene.readers == set()
+    assert scene.at_hub[MARA] == "pending"
 
 
 def test_failures_are_told_wait_longer_each_time_and_widen_nothing(scene: Scene) -> None:
     mara = scene.world.person()
-    scene.prove(mara, MARA, "mara")
+    scene.prove(mara, MARA)
     scene.world.accept(mara, scene.model())
     scene.link()
     scene.apply()
-    scene.hub.submit(MARA)
-    scene.server.token = "hf_revoked"
+    scene.submit(MARA)
+    held = scene.hub.state.tokens.pop(scene.token)
     waits = []
     for _ in range(12):
         scene.world.clock.advance(timedelta(hours=2))
@@ -294,26 +310,25 @@ def test_failures_are_told_wait_longer_each_time_and_widen_nothing(scene: Scene)
     assert found.findings.drifts == {"token-revoked": 1}
     assert waits == sorted(waits)
     assert waits[-1] == timedelta(hours=1)
-    assert scene.hub.readers == set()
-    scene.server.token = TOKEN
+    assert scene.readers == set()
+    scene.hub.state.tokens[scene.token] = held
     scene.world.clock.advance(timedelta(hours=2))
     keep_due(scene.keeper)
-    assert scene.hub.readers == {MARA}
+    assert scene.readers == {MARA}
     assert scene.view().row.failures == 0
 
 
 def test_no_row_and_no_line_of_the_log_holds_the_token_or_a_name(scene: Scene) -> None:
     with structlog.testing.capture_logs() as said:
         mara = scene.world.person()
-        scene.prove(mara, MARA, "mara-of-the-hub")
-        scene.hub.names[MARA] = "mara-of-the-hub"
+        scene.prove(mara, MARA)
         scene.world.accept(mara, scene.model())
-        scene.hub.submit(MARA)
+        scene.submit(MARA)
         scene.link()
         scene.apply()
-        scene.server.token = "hf_revoked"
+        scene.hub.revoke_token(scene.token)
         scene.keep()
-    assert scene.hub.readers == {MARA}
+    assert scene.readers == {MARA}
     rows = [
         str(row)
         for table in ("hub_credential", "hub_mirror", "hub_intent")
@@ -323,13 +338,13 @@ def test_no_row_and_no_line_of_the_log_holds_the_token_or_a_name(scene: Scene) -
     ]
     assert len(rows) == 3
     for one in (*rows, str(said)):
-        assert "mara-of-the-hub" not in one
-        assert TOKEN not in one
+        assert MARA not in one
+        assert scene.token not in one
 
 
 def test_where_the_gate_looks_at_networks_nobody_is_let_in_at_the_hub(scene: Scene) -> None:
     mara = scene.world.person()
-    scene.prove(mara, MARA, "mara")
+    scene.prove(mara, MARA)
     scene.world.accept(mara, scene.model())
     model = scene.model()
     rule = CountryRule(countries=("NO",), admits=True, source=CountrySource.NETWORK)
@@ -347,17 +362,18 @@ def replace_prerequisites(model, prerequisites):
 def test_only_maintainers_keep_mirrors_and_a_token_for_reading_is_not_stored(scene: Scene) -> None:
     outsider = scene.world.person("eve@lab.example")
     for refused in (
-        run(scene.keeper.store_token(publisher="quarry", token=TOKEN, principal=outsider)),
+        run(scene.keeper.store_token(publisher="quarry", token=scene.token, principal=outsider)),
         run(scene.keeper.link(**HERE, repository=REPO, group="", principal=outsider)),
         run(scene.keeper.look(**HERE, principal=outsider)),
         run(scene.keeper.apply(**HERE, principal=outsider)),
     ):
         assert isinstance(refused, Refusal)
         assert refused.code == "role-missing"
-    scene.server.role = "read"
-    refused = run(scene.keeper.store_token(publisher="quarry", token=TOKEN, principal=scene.owner))
+    reader = scene.hub.add_token("release-bot", role="read")
+    refused = run(scene.keeper.store_token(publisher="quarry", token=reader, principal=scene.owner))
     assert isinstance(refused, Refusal)
     assert refused.code == "hub-token-unfit"
+    scene.hub.state.organisations["hf-org"].roles[scene.hub.user("release-bot").id] = "read"
     refused = run(scene.keeper.link(**HERE, repository=REPO, group="", principal=scene.owner))
     assert isinstance(refused, Refusal)
     assert refused.code == "hub-said-no"
@@ -370,9 +386,9 @@ def test_a_model_and_a_repository_are_paired_once_and_what_is_ended_is_left_alon
     scene.apply()
     ended = scene.world.write(service.unlink, **HERE, principal=scene.owner, now=scene.world.now)
     assert not isinstance(ended, Refusal), ended
-    scene.hub.set_by_hand(STRANGER, "accepted")
+    scene.let_in(STRANGER)
     assert scene.keep() == 0
-    assert scene.hub.readers == {STRANGER}
+    assert scene.readers == {STRANGER}
     gone = run(scene.keeper.look(**HERE, principal=scene.owner))
     assert isinstance(gone, Refusal)
     assert gone.code == "mirror-missing"

@@ -31,6 +31,8 @@ class Trouble(StrEnum):
     """A redirect to `Fault.location`."""
     EMPTY_YES = "empty_yes"
     """200 with an empty object; nothing is done."""
+    SAID = "said"
+    """What the fault says: status, headers and body; nothing is done."""
     TOKEN_REVOKED = "token_revoked"
     """The caller's token ends with this call."""
 
@@ -47,6 +49,9 @@ class Fault:
     seconds: int = 1
     """After which a refused caller may come again."""
     location: str = "http://127.0.0.1:9/"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = "{}"
 
     def meets(self, method: str, path: str) -> bool:
         """Whether this call goes wrong; counts it."""
@@ -87,6 +92,8 @@ def answer_of(fault: Fault, honest: Answer | None, *, url: str, path: str, numbe
         case Trouble.ENDLESS:
             following = f'<{url}{path}?limit=1000&cursor={number}>; rel="next"'
             return as_json([], headers={"Link": following})
+        case Trouble.SAID:
+            return Answer(status=fault.status, headers=fault.headers, body=fault.body.encode())
         case Trouble.CUT | Trouble.SILENT | Trouble.TOKEN_REVOKED:
             assert honest is not None
             return honest

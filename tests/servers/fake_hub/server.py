@@ -3,7 +3,7 @@
 import json
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -45,6 +45,8 @@ class FakeHub:
         self.seen: list[Seen] = []
         self.violations: list[str] = []
         self.deliveries = 0
+        self.before_call: Callable[[str, str], None] | None = None
+        """What a test lets happen before a call is answered: it is given method and path."""
         self._lock = threading.RLock()
         self._ending = threading.Event()
         self._numbers = 0
@@ -297,6 +299,8 @@ class FakeHub:
         path = unquote(parts.path)
         if path.startswith(CONTROL):
             return self._control(method, path, body), None
+        if self.before_call is not None:
+            self.before_call(method, path)
         with self._lock:
             self._numbers += 1
             number = self._numbers
