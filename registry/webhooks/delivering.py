@@ -22,7 +22,7 @@ from registry.kernel.outbound import Reach
 from registry.kernel.outcomes import CorruptRecord
 from registry.kernel.sealing import Sealer
 from registry.settings import Settings
-from registry.webhooks import receiver, service, store
+from registry.webhooks import receiver, refusals, service, store
 from registry.webhooks.domain import (
     Answer,
     DeliveryState,
@@ -166,6 +166,6 @@ class Deliverer:
             text=f"The webhook {webhook.id} of {publisher.name} was switched off. {_WHY[reason]}\n"
             "Nothing is sent to it any more. Once its receiver works, switch it on again; what was missed can be sent"
             " anew from its log for 30 days.",
-            page=f"/manage/{publisher.name}/webhooks/{webhook.id}",
+            page=refusals.page_of(publisher.name, webhook.id),
         )
         identity.notify(session, keepers, message, base_url=self.base_url, sealer=self.sealer, now=now)

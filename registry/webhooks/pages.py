@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Controller, Response, get, post
@@ -47,7 +46,7 @@ class WebhookPages(Controller):
         self, request: AnyRequest, desk: NamedDependency[Desk], publisher: FromPath[str]
     ) -> Response[Any]:
         """Add a webhook; the page that answers shows its secret, and no later one does."""
-        visit, form = await desk.visits.read_own_form(request, back_to=_address(publisher))
+        visit, form = await desk.visits.read_own_form(request, back_to=refusals.page_of(publisher))
         if isinstance(form, Refusal):
             return refuse(request, form)
         draft = _draft(form)
@@ -84,11 +83,11 @@ class WebhookPages(Controller):
         act: FromPath[str],
     ) -> Response[Any]:
         """Change it, switch it on or off, make a new secret, send a test message, or delete it."""
-        page = f"{_address(publisher)}/{webhook_id}"
+        page = refusals.page_of(publisher, webhook_id)
         visit, form = await desk.visits.read_own_form(request, back_to=page)
         if isinstance(form, Refusal):
             return refuse(request, form)
-        work = _work(act, form)
+        work = _work(publisher, act, form)
         if isinstance(work, Refusal):
             return refuse(request, work)
         given = _given(desk, visit)
@@ -102,7 +101,7 @@ class WebhookPages(Controller):
             return await _show(request, desk, visit, publisher, webhook_id, draft=draft)
         if isinstance(outcome, WebhookView) and outcome.secret is not None:
             return await _show(request, desk, visit, publisher, webhook_id, secret=outcome.secret)
-        return Redirect(_address(publisher) if act == "end" else page, status_code=303)
+        return Redirect(refusals.page_of(publisher) if act == "end" else page, status_code=303)
 
     @post(
         "/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/replay",
@@ -118,7 +117,7 @@ class WebhookPages(Controller):
         delivery_id: FromPath[UUID],
     ) -> Response[Any]:
         """Send a message again."""
-        page = f"{_address(publisher)}/{webhook_id}"
+        page = refusals.page_of(publisher, webhook_id)
         visit, form = await desk.visits.read_own_form(request, back_to=page)
         if isinstance(form, Refusal):
             return refuse(request, form)
@@ -129,10 +128,6 @@ class WebhookPages(Controller):
             )
         )
         return refuse(request, sent) if isinstance(sent, Refusal) else Redirect(page, status_code=303)
-
-
-def _address(publisher: str) -> str:
-    return f"/manage/{quote(publisher)}/webhooks"
 
 
 def _given(desk: Desk, visit: Visit) -> service.Desk:
@@ -152,7 +147,7 @@ def _mend(draft: Draft, refusal: Refusal) -> Draft:
     return replace(draft, errors=refusal.errors)
 
 
-def _work(act: str, form: Form) -> Callable[..., object] | Refusal:
+def _work(publisher: str, act: str, form: Form) -> Callable[..., object] | Refusal:
     """Return the use case behind a button; an address that is none of the page's buttons changes nothing."""
     match act:
         case "change":
@@ -172,7 +167,7 @@ def _work(act: str, form: Form) -> Callable[..., object] | Refusal:
         case "end":
             return service.end_webhook
         case _:
-            return refusals.no_such_webhook()
+            return refusals.no_such_webhook(publisher)
 
 
 async def _show_all(

@@ -208,7 +208,7 @@ def try_webhook(session: Session, desk: Desk, *, publisher: str, webhook_id: UUI
         return found
     owner, row = found
     if row.disabled_at is not None:
-        return refusals.switched_off()
+        return refusals.switched_off(owner.name, row.id)
     body = payloads.compose_test(row.id, publisher=owner.name, now=desk.now)
     delivery = new_delivery(row.id, TEST, body, now=desk.now)
     store.insert_deliveries(session, [delivery])
@@ -243,11 +243,12 @@ def replay(
     found = _find(session, desk, publisher, webhook_id, lock=True)
     if isinstance(found, Refusal):
         return found
-    if found[1].disabled_at is not None:
-        return refusals.switched_off()
+    owner, webhook = found
+    if webhook.disabled_at is not None:
+        return refusals.switched_off(owner.name, webhook.id)
     row = store.find_delivery(session, delivery_id, webhook_id=webhook_id)
     if row is None:
-        return refusals.no_such_delivery()
+        return refusals.no_such_delivery(owner.name, webhook.id)
     row.state, row.attempts, row.next_at, row.settled_at = DeliveryState.PENDING, 0, desk.now, None
     session.add(row)
     attempts = store.list_attempts(session, [row.id], limit=ATTEMPTS_SHOWN_MOST)
@@ -306,7 +307,7 @@ def _find(
     if isinstance(found, Refusal):
         return found
     row = store.find_webhook(session, webhook_id, publisher_id=found.id, lock=lock)
-    return refusals.no_such_webhook() if row is None else (found, row)
+    return refusals.no_such_webhook(found.name) if row is None else (found, row)
 
 
 def _check(

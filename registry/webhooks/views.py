@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,7 @@ from registry.webhooks.domain import (
     Trouble,
 )
 from registry.webhooks.receiver import URL_MOST_CHARACTERS
+from registry.webhooks.refusals import page_of
 from registry.webhooks.service import DeliveryView, WebhookView, Wish
 from registry.webhooks.tables import WebhookAttempt
 
@@ -95,9 +96,9 @@ class Draft:
 
 def webhooks_view(head: SimpleNamespace, found: Sequence[WebhookView], draft: Draft) -> SimpleNamespace:
     """Return a publisher's webhooks, and the form for another."""
-    here = _address(head)
+    here = page_of(head.name)
     return SimpleNamespace(
-        publisher=head, webhooks=[_line(one, here) for one in found], form=_form(draft), post_url=here
+        publisher=head, webhooks=[_line(one, head.name) for one in found], form=_form(draft), post_url=here
     )
 
 
@@ -112,7 +113,7 @@ def webhook_view(
     limit: int,
 ) -> SimpleNamespace:
     """Return one webhook: how it stands, what was sent, what may be changed; its secret where it is new."""
-    here = f"{_address(head)}/{found.row.id}"
+    here = page_of(head.name, found.row.id)
     is_on = found.row.disabled_at is None
     return SimpleNamespace(
         publisher=head,
@@ -120,7 +121,7 @@ def webhook_view(
         id=str(found.row.id),
         secret=secret,
         notice=_notice(found),
-        facts=_line(found, _address(head)),
+        facts=_line(found, head.name),
         made_at=found.row.made_at,
         previous_until=found.previous_until,
         has_hub_secret=found.has_hub_secret,
@@ -146,17 +147,13 @@ def host_of(url: str) -> str:
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
-def _address(head: SimpleNamespace) -> str:
-    return f"/manage/{quote(head.name)}/webhooks"
-
-
-def _line(found: WebhookView, address: str) -> SimpleNamespace:
+def _line(found: WebhookView, publisher: str) -> SimpleNamespace:
     row, failure = found.row, found.last_failure
     named = ", ".join(found.events[:EVENTS_NAMED])
     more = len(found.events) - EVENTS_NAMED
     return SimpleNamespace(
         host=host_of(found.url),
-        url=f"{address}/{row.id}",
+        url=page_of(publisher, row.id),
         hears=(f"{named} and {more} more" if more > 0 else named) or "everything",
         models=", ".join(found.models) or "all models",
         state=_state(found),

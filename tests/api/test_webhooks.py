@@ -49,7 +49,9 @@ async def test_from_adding_to_deleting(owner: Caller) -> None:
     assert (off["on"], off["off_reason"], off["events"], off["url"]) == (False, "by-hand", [], URL)
     (logged,) = (await owner.get(f"{path}/deliveries")).json()["items"]
     assert logged["state"] == "dropped"
-    assert (await owner.post(f"{path}/deliveries/{logged['id']}/replay")).json()["code"] == "webhook-off"
+    refused = (await owner.post(f"{path}/deliveries/{logged['id']}/replay")).json()
+    assert refused["code"] == "webhook-off"
+    assert refused["remedy"]["url"].endswith(f"/manage/quarry/webhooks/{made.json()['id']}")
     assert (await put(owner, path, {"on": True})).json()["on"]
     assert (await owner.post(f"{path}/deliveries/{logged['id']}/replay")).json()["state"] == "pending"
     assert (await owner.post(f"{path}/end")).status_code == 200
