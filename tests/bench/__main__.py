@@ -18,6 +18,7 @@ from tests.bench import (
     evidence,
     exporting,
     growing,
+    hub_downloads,
     listing,
     mirroring,
     pulling,
@@ -41,6 +42,7 @@ MEASURES: dict[str, Callable[[Ground], Iterator[Result]]] = {
     "decide": deciding.measure,
     "evidence": evidence.measure,
     "browser": browsing.measure,
+    "hub": hub_downloads.measure,
     "hub-plan": mirroring.measure_plan,
     "hub-converge": mirroring.measure_convergence,
 }

@@ -141,7 +141,7 @@ class Ground:
     @contextlib.contextmanager
     def service(self, database_url: str, *, store: StoreAddress = NOWHERE) -> Iterator["Service"]:
         """Run the service over this database, ended on the way out."""
-        port = _free_port()
+        port = free_port()
         base_url = f"http://127.0.0.1:{port}"
         environment = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         given = {
@@ -166,7 +166,7 @@ class Ground:
                 start_new_session=True,
             )
             try:
-                _wait_until_ready(f"{base_url}{BARE_PATH}", process, Path(log.name))
+                wait_until_ready(f"{base_url}{BARE_PATH}", process, Path(log.name))
                 yield Service(base_url=base_url, process_id=process.pid)
             finally:
                 process.send_signal(signal.SIGTERM)
@@ -292,7 +292,8 @@ def _command(process_id: int) -> str:
     return Path(f"/proc/{process_id}/cmdline").read_text().replace("\0", " ")
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when the process answers there; raise with its log if it ends, or takes too long."""
     opener = build_opener(ProxyHandler({}))
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -305,7 +306,8 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     raise RuntimeError(f"the service did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -107,14 +107,14 @@ def _publish(folder: Path, size: int, *, base_url: str, token: str) -> str:
             block = os.urandom(_BLOCK)
             hasher.update(block)
             file.write(block)
-    _run_client(folder, base_url, token, "publish", str(source), MODEL, "--license", "sample-openrail-m@1.0")
+    run_client(folder, base_url, token, "publish", str(source), MODEL, "--license", "sample-openrail-m@1.0")
     shutil.rmtree(source)
     return hasher.hexdigest()
 
 
 def _pull(folder: Path, base_url: str, token: str, sha256: str) -> Fetch:
     target = folder / "pulled"
-    fetch, said = _run_client(folder, base_url, token, "pull", MODEL, "--to", str(target), "--json")
+    fetch, said = run_client(folder, base_url, token, "pull", MODEL, "--to", str(target), "--json")
     pulled = json.loads(said)
     assert sha256 in {file["sha256"] for file in pulled["files"] if file["state"] == "fetched"}
     shutil.rmtree(target)
@@ -124,7 +124,7 @@ def _pull(folder: Path, base_url: str, token: str, sha256: str) -> Fetch:
 def _raw(folder: Path, link: str, size: int) -> Fetch:
     target = folder / "raw"
     words = [link, str(size), str(CONNECTIONS), str(SPAN_MAX_BYTES), str(target)]
-    fetch, said = _run([sys.executable, "-m", "tests.bench.raw_read", *words], dict(os.environ))
+    fetch, said = run_process([sys.executable, "-m", "tests.bench.raw_read", *words], dict(os.environ))
     target.unlink()
     return Fetch(seconds=json.loads(said)["seconds"], peak_bytes=fetch.peak_bytes)
 
@@ -144,7 +144,8 @@ def _link(store: StoreAddress, sha256: str) -> str:
     return adapter.presign_get(key, filename=FILE_NAME, expires_s=3600, now=clock.now())
 
 
-def _run_client(folder: Path, base_url: str, token: str, *words: str) -> tuple[Fetch, str]:
+def run_client(folder: Path, base_url: str, token: str, *words: str) -> tuple[Fetch, str]:
+    """Run the registry's own client and return as `run_process` does."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {
         "GATEHOUSE_ENDPOINT": base_url,
@@ -152,10 +153,10 @@ def _run_client(folder: Path, base_url: str, token: str, *words: str) -> tuple[F
         "GATEHOUSE_CONFIG_DIR": str(folder / "config"),
         "NO_PROXY": "127.0.0.1",
     }
-    return _run([sys.executable, "-m", "registry.cli", *words], environment)
+    return run_process([sys.executable, "-m", "registry.cli", *words], environment)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> tuple[Fetch, str]:
+def run_process(command: list[str], environment: dict[str, str]) -> tuple[Fetch, str]:
     """Return how long a process took and how much memory it held at most, and what it printed."""
     started = time.perf_counter()
     process = subprocess.Popen(
