@@ -9,7 +9,8 @@ import pytest
 from registry.kernel.identifiers import new_id
 from registry.kernel.news import Event
 from registry.webhooks import store
-from registry.webhooks.domain import Trouble
+from registry.webhooks.domain import TEST, Trouble
+from registry.webhooks.service import new_delivery
 from registry.webhooks.tables import WebhookAttempt
 from registry.webhooks.views import OVERLAPS
 from tests.api.conftest import Browser, Site
@@ -177,3 +178,17 @@ async def test_every_event_has_words(owner: Browser) -> None:
 
 async def test_the_pages_of_the_publisher_lead_there_for_whoever_may(site: Site, owner: Browser) -> None:
     assert f'href="{PAGE}"' in await owner.page("/manage/quarry")
+
+
+async def test_a_long_log_goes_on_on_a_second_page(site: Site, owner: Browser) -> None:
+    page, _ = await add(owner)
+    webhook_id = UUID(page.rpartition("/")[2])
+    rows = [new_delivery(webhook_id, TEST, b"{}", now=site.world.now) for _ in range(60)]
+    site.world.write(store.insert_deliveries, rows=rows)
+    first = await owner.page(page)
+    (after,) = re.findall(r'\?after=([0-9a-f-]+)"', first)
+    second = await owner.page(page, after=after)
+    shown = [re.findall(r"/deliveries/([0-9a-f-]+)/replay", text) for text in (first, second)]
+    assert [len(one) for one in shown] == [50, 10]
+    assert len({*shown[0], *shown[1]}) == 60
+    assert "?after=" not in second
