@@ -114,6 +114,7 @@ EXTRA_FILES = {
     "catalog": {
         "arrivals": "bytes that were offered a way in, until they are verified",
         "commits": "a release stated as changes to the one before it",
+        "changed_models": "models by their last change",
         "drafts": "names that are set aside for models to be",
         "draft_store": "rows of them",
         "stated_licenses": "the license that the files of a new model name",
@@ -196,8 +197,10 @@ EXTRA_FILES = {
         "commit_schemas": "what goes in and out there",
         "repository_api": "repositories, branches and tags by the Hub's API",
         "lfs_api": "large files by Git LFS",
+        "ignoring": "which files a .gitignore leaves out",
         "draft_views": "what those who publish a draft are told of it",
         "errors": "refusals in the Hub's shape",
+        "model_list": "the list of models",
         "listing": "the tree of a release, with the Hub's object ids",
         "owner_api": "who manages a gate by the Hub's API, and who asks at one",
         "owner_schemas": "what goes in and out there",

@@ -11,6 +11,7 @@ from uuid import UUID
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.response import Redirect
 from sqlmodel import Session
 
 from registry import catalog, ledger, licenses
@@ -114,6 +115,21 @@ class ModelPages(Controller):
         )
         view = model_views.files_view(shown, listed, head, after=after)
         return respond(desk.pages.render("catalog/files.html", page=visit.page, view=view))
+
+    @get("/{publisher:str}/{model:str}/commit/{revision:str}", operation_id="show_commit")
+    async def commit(
+        self,
+        request: AnyRequest,
+        desk: NamedDependency[Desk],
+        publisher: FromPath[str],
+        model: FromPath[str],
+        revision: FromPath[str],
+    ) -> Response[Any]:
+        """Lead to the files of a release; the Hub's tools are given this address for what they have committed."""
+        opened = await open_model(request, desk, Asked(publisher=publisher, name=model, revision=revision))
+        if isinstance(opened, Refusal):
+            return refuse(request, opened)
+        return Redirect(opened[1].page("/files"), status_code=303)
 
     @get("/{publisher:str}/{model:str}/license", operation_id="show_model_license")
     async def license(

@@ -1,6 +1,7 @@
 """What is released: publishers, models, gates, releases with their files, uploads and model cards."""
 
 from registry.catalog.cards import Card, GatePrompt, parse_card
+from registry.catalog.changed_models import is_one_of, list_changed
 from registry.catalog.domain import (
     MODEL_MOVED,
     MUST_UPDATE_MARKED,
@@ -185,12 +186,14 @@ __all__ = [
     "get_publisher",
     "get_signed_manifest",
     "is_fresh",
+    "is_one_of",
     "is_public_model",
     "keep_tag",
     "list_ancestor_ids",
     "list_ancestors_at",
     "list_asking_ancestors",
     "list_bases",
+    "list_changed",
     "list_derived_ids",
     "list_files",
     "list_gate_history",

@@ -176,6 +176,8 @@ class ReleaseFile(Table, table=True):
 class Ref(Table, table=True):
     """A name that points to a release; `release_id` is mutable for branches."""
 
+    __table_args__ = (Index("ix_ref_name_release_id", "name", "release_id"),)
+
     model_id: UUID = Field(foreign_key="model.id", primary_key=True)
     name: str = Field(primary_key=True, max_length=100)
     kind: RefKind = Field(sa_column=Column(enum_column(RefKind), nullable=False))

@@ -134,8 +134,12 @@ class DownloadSummary:
     """The service account that asked; then there is no person."""
 
 
+FILE_WORDS = ("resolve", "raw")
+"""Third parts of file addresses; both lead to the same file by the same gate."""
+
+
 def parse_file_path(raw_path: bytes) -> FileRequest | None:
-    """Return what `/{publisher}/{model}/resolve/{revision}/{path}` names; the one parser of file paths.
+    """Return what `/{publisher}/{model}/resolve/{revision}/{path}` names, or `raw` there; the one parser of file paths.
 
     Works on the undecoded path: each segment is decoded once, so an encoded slash stays inside its segment
     (`refs%2Fpr%2F3` is one revision) and a doubly encoded one stays encoded and matches nothing.
@@ -149,7 +153,7 @@ def parse_file_path(raw_path: bytes) -> FileRequest | None:
         ]
     except UnicodeDecodeError:
         return None
-    if len(segments) < 6 or segments[0] or segments[3] != "resolve":
+    if len(segments) < 6 or segments[0] or segments[3] not in FILE_WORDS:
         return None
     path = segments[5:]
     if any(part in {"", ".", ".."} or "\\" in part for part in path):

@@ -13,7 +13,7 @@ from litestar.enums import MediaType
 from sqlmodel import Session
 
 from registry import access
-from registry.hub_api import domain, draft_views, schemas, service
+from registry.hub_api import domain, draft_views, model_list, schemas, service
 from registry.hub_api.domain import ModelPath, Verb, parse_model_path
 from registry.hub_api.errors import hub_refuse, reaccept_warning, update_warning, warning_of
 from registry.hub_api.service import Shelf
@@ -222,7 +222,7 @@ class ListApi(Controller):
     async def models(
         self, request: AnyRequest, desk: NamedDependency[Desk], shelf: NamedDependency[Shelf]
     ) -> Response[Any]:
-        """Answer a page of models, newest first."""
+        """Answer a page of models, newest first unless another order is asked for."""
         defaults = list(schemas.LISTED)
         if domain.is_true(request.query_params.get("full")):
             defaults.append("siblings")
@@ -237,7 +237,7 @@ class ListApi(Controller):
         page = await ask(
             request,
             desk,
-            lambda session, principal: service.list_models(session, shelf, query, principal=principal),
+            lambda session, principal: model_list.list_models(session, shelf, query, principal=principal),
         )
         if isinstance(page, Refusal):
             return hub_refuse(request, page)
@@ -320,10 +320,10 @@ def wanted_properties(request: AnyRequest, defaults: Sequence[str]) -> Sequence[
     return [name for name in dict.fromkeys(asked) if name in schemas.PROPERTIES]
 
 
-def read_query(request: AnyRequest, *, with_files: bool) -> service.ModelQuery | Refusal:
+def read_query(request: AnyRequest, *, with_files: bool) -> model_list.ModelQuery | Refusal:
     """Return what the list is narrowed to."""
     params = request.query_params
-    limit = params.get("limit", str(service.LIST_PAGE_MAX))
+    limit = params.get("limit", str(model_list.LIST_PAGE_MAX))
     if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= 10**8:
         return domain.malformed_query("limit", "a whole number from 1")
     cursor = cursor_of(request)
@@ -333,8 +333,11 @@ def read_query(request: AnyRequest, *, with_files: bool) -> service.ModelQuery |
         after = UUID(cursor) if cursor is not None else None
     except ValueError:
         return domain.malformed_query("cursor", "the one that the last page gave")
+    order = model_list.SORTS.get(params.get("sort", model_list.Order.CREATED))
+    if order is None or params.get("direction", "-1") != "-1":
+        return domain.malformed_query("sort", f"one of {', '.join(model_list.SORTS)}, in descending order")
     gated = params.get("gated")
-    return service.ModelQuery(
+    return model_list.ModelQuery(
         search=params.get("search", ""),
         author=params.get("author", ""),
         tags=domain.split_filters(params.getall("filter", [])),
@@ -343,6 +346,7 @@ def read_query(request: AnyRequest, *, with_files: bool) -> service.ModelQuery |
         after=after,
         limit=int(limit[:9]),
         with_files=with_files,
+        order=order,
     )
 
 

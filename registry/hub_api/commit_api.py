@@ -11,14 +11,15 @@ import msgspec
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
+from pathspec import GitIgnoreSpec
 from sqlmodel import Session
 
 from registry import catalog, ledger
 from registry.catalog import arrivals, commits, drafts, small_files
 from registry.catalog.api import MANIFEST_TYPE
-from registry.catalog.domain import Command, Published
+from registry.catalog.domain import Command, Published, ReleaseView
 from registry.catalog.storage import ObjectStore
-from registry.hub_api import commit_schemas, domain
+from registry.hub_api import commit_schemas, domain, ignoring
 from registry.hub_api.api import find_caller, model_path
 from registry.hub_api.commit_lines import COMMIT_MAX_BYTES, CommitLines
 from registry.hub_api.domain import ModelPath
@@ -140,14 +141,32 @@ def _view_modes(
     if isinstance(base, Refusal):
         return base
     listing = shelf.listing(session, base.id) if base else None
+    ignored = _find_ignored(session, base, given)
+    if isinstance(ignored, Refusal):
+        return ignored
     views, left = [], commit_schemas.SMALL_MOST_BYTES
     for file in given.files:
         standing = listing.find(file.path) if listing else None
         oid = (standing.git_oid, standing.sha256) if isinstance(standing, catalog.FileView) else None
-        view = commit_schemas.view_mode(file, small_left=left, oid=oid)
-        left -= file.size if view["uploadMode"] == "regular" else 0
+        skipped = ignored.match_file(file.path)
+        view = commit_schemas.view_mode(file, small_left=left, oid=oid, ignored=skipped)
+        left -= file.size if view["uploadMode"] == "regular" and not skipped else 0
         views.append(view)
     return views
+
+
+def _find_ignored(
+    session: Session, base: ReleaseView | None, given: commit_schemas.PreuploadIn
+) -> GitIgnoreSpec | Refusal:
+    """Return what the `.gitignore` leaves out that comes along, or that stands; a broken one that stands, nothing."""
+    if given.gitIgnore is not None:
+        read = ignoring.read_patterns(given.gitIgnore)
+        return domain.malformed_query("gitIgnore", "patterns of git") if read is None else read
+    content = base and catalog.find_text(session, release_id=base.id, path=".gitignore")
+    if not content or len(content) > commit_schemas.IGNORE_MOST_CHARACTERS:
+        return ignoring.NOTHING
+    read = ignoring.read_patterns(content.decode(errors="replace"))
+    return ignoring.NOTHING if read is None else read
 
 
 async def _keep_small(

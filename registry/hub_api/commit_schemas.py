@@ -11,6 +11,7 @@ PREUPLOAD_MOST_FILES = 1_000
 """The client asks about 256 at once."""
 SMALL_MOST_BYTES = 100 * 1024 * 1024
 """Bytes of small files that one commit takes in its body; what comes after goes by LFS."""
+IGNORE_MOST_CHARACTERS = 64 * 1024
 CARD_MOST_CHARACTERS = 2_000_000
 
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=PATH_MAX_BYTES)]
@@ -28,6 +29,8 @@ class PreuploadIn(msgspec.Struct, frozen=True):
     """Files of a commit to be."""
 
     files: Annotated[list[FileIn], msgspec.Meta(min_length=1, max_length=PREUPLOAD_MOST_FILES)]
+    gitIgnore: Annotated[str, msgspec.Meta(max_length=IGNORE_MOST_CHARACTERS)] | None = None  # noqa: N815 - the Hub's name
+    """The `.gitignore` that is sent along, or is meant instead of the one that stands."""
 
 
 class CreateIn(msgspec.Struct, frozen=True):
@@ -67,13 +70,13 @@ class CardIn(msgspec.Struct, frozen=True):
     content: Annotated[str, msgspec.Meta(max_length=CARD_MOST_CHARACTERS)]
 
 
-def view_mode(file: FileIn, *, small_left: int, oid: tuple[str, str] | None) -> Json:
+def view_mode(file: FileIn, *, small_left: int, oid: tuple[str, str] | None, ignored: bool = False) -> Json:
     """Return how a file is sent; `oid` holds the ids of what stands at its path, as a small and as a large file."""
     small = file.size <= min(SMALL_MAX_BYTES, small_left)
     view: Json = {
         "path": file.path,
         "uploadMode": "regular" if small else "lfs",
-        "shouldIgnore": False,
+        "shouldIgnore": ignored,
     }
     return view | ({"oid": oid[0] if small else oid[1]} if oid else {})
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from urllib.parse import quote, unquote, urlencode
 
 from registry.catalog.domain import DEFAULT_BRANCH
+from registry.delivery import domain as delivery
 from registry.delivery.domain import PATH_MAX_BYTES, no_such_file, no_such_model, no_such_revision
 from registry.kernel.identifiers import is_name
 from registry.kernel.outcomes import Refusal, Remedy
@@ -28,6 +29,8 @@ PATHS_MAX_COUNT = 1_000
 CURSOR_MAX_CHARACTERS = 2_000
 TRUTHS = frozenset({"1", "true", "yes", "on"})
 
+FILE_WORDS = frozenset(word.encode() for word in delivery.FILE_WORDS)
+"""Third parts of the undecoded addresses of files."""
 _HUB_PREFIXES = (
     *(b"/api/models", b"/api/datasets", b"/api/spaces", b"/api/whoami-v2", b"/api/repos/", b"/oauth/"),
     b"/api/validate-yaml",
@@ -147,7 +150,7 @@ def is_hub_path(raw_path: bytes) -> bool:
     if raw_path.startswith(_HUB_PREFIXES):
         return True
     parts = raw_path.split(b"/", 4)
-    return len(parts) == 5 and (parts[3] == b"resolve" or parts[2].endswith(b".git"))
+    return len(parts) == 5 and (parts[3] in FILE_WORDS or parts[2].endswith(b".git"))
 
 
 def not_offered() -> Refusal:

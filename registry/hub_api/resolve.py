@@ -32,7 +32,7 @@ from registry.delivery.domain import (
 )
 from registry.delivery.resolving import Resolver
 from registry.hub_api import service
-from registry.hub_api.domain import RangeKind, Span, is_revision, named_revision, select_range
+from registry.hub_api.domain import FILE_WORDS, RangeKind, Span, is_revision, named_revision, select_range
 from registry.hub_api.errors import answer_refusal, reaccept_warning, update_warning
 from registry.identity.authentication import bearer_token
 from registry.identity.domain import Principal
@@ -82,9 +82,9 @@ def files_first(files: "FileRoute", next_app: ASGIApp) -> ASGIApp:
 
 
 def is_file_address(raw_path: bytes) -> bool:
-    """Whether the third part of the undecoded path is `resolve`."""
+    """Whether the third part of the undecoded path is `resolve`, or `raw`, which means the same here."""
     parts = raw_path.split(b"/", 4)
-    return len(parts) == 5 and parts[3] == b"resolve"
+    return len(parts) == 5 and parts[3] in FILE_WORDS
 
 
 class FileRoute:

@@ -1,6 +1,6 @@
 """What the Hub-compatible routes tell: each function loads, asks the contexts below, and returns plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from registry import access, catalog, identity
 from registry.catalog.cards import Card
-from registry.catalog.domain import FileView, ListedModel, ModelView, ReleaseView
+from registry.catalog.domain import FileView, ModelView, ReleaseView
 from registry.delivery.domain import FileRequest, no_such_file
 from registry.hub_api.domain import (
     COMMITS_PAGE_MAX,
@@ -38,38 +38,10 @@ from registry.kernel.sealing import Sealer
 
 LISTINGS_MOST_ENTRIES = 200_000
 CARDS_MOST_BYTES = 16 * 1024 * 1024
-LIST_PAGE_MAX = 100
-"""Models in one page of the list."""
-LIST_PAGE_MAX_FULL = 20
-"""The same where each model comes with its files."""
-LIST_SCANNED_MOST = 500
-"""Models that one request looks through for its filters; the next page goes on from there."""
 RELEASES_SCANNED_MOST = 500
+RELEASES_AT_ONCE = 100
 _UNUSABLE_KEYS = frozenset({"self", "ignore_metadata_errors"})
 """Keys of a card that would collide with parameters of the client's own constructor."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelQuery:
-    """What a list of models is narrowed to."""
-
-    search: str = ""
-    author: str = ""
-    tags: tuple[str, ...] = ()
-    gated: bool | None = None
-    pipeline_tag: str = ""
-    after: UUID | None = None
-    limit: int = LIST_PAGE_MAX
-    with_files: bool = False
-    with_digests: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPage:
-    """A page of models, and where the next one starts; None at the end."""
-
-    models: Sequence[DescribedModel]
-    next_after: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,85 +292,18 @@ def list_commits(session: Session, where: ModelPath, *, principal: Principal) ->
     chain = [found.release]
     wanted = found.release.parent
     before = found.release.id
-    for _ in range(RELEASES_SCANNED_MOST // LIST_PAGE_MAX):
+    for _ in range(RELEASES_SCANNED_MOST // RELEASES_AT_ONCE):
         if wanted is None or len(chain) == COMMITS_PAGE_MAX:
             break
-        page = catalog.list_releases(session, model_id=found.model.id, before=before, limit=LIST_PAGE_MAX)
+        page = catalog.list_releases(session, model_id=found.model.id, before=before, limit=RELEASES_AT_ONCE)
         for release in page:
             if release.commit == wanted and len(chain) < COMMITS_PAGE_MAX:
                 chain.append(release)
                 wanted = release.parent
-        if len(page) < LIST_PAGE_MAX:
+        if len(page) < RELEASES_AT_ONCE:
             break
         before = page[-1].id
     return CommitPage(model=found.model, releases=chain, next_commit=wanted)
-
-
-def list_models(session: Session, shelf: Shelf, query: ModelQuery, *, principal: Principal) -> ModelPage:
-    """Return a page of the models that fit, newest first, as far as `principal` may see them."""
-    most = LIST_PAGE_MAX_FULL if query.with_files else LIST_PAGE_MAX
-    limit = max(1, min(query.limit, most))
-    fitting: list[DescribedModel] = []
-    after = query.after
-    for _ in range(LIST_SCANNED_MOST // LIST_PAGE_MAX):
-        page = catalog.list_models(
-            session,
-            principal=principal,
-            search=f"{query.search} {query.author}".strip(),
-            before=after,
-            limit=LIST_PAGE_MAX,
-        )
-        ids = [version for listed in page for version in listed.license_version_ids]
-        slugs = {
-            version: requirement.slug
-            for version, requirement in catalog.describe_requirements(session, ids).items()
-        }
-        for listed in page:
-            after = listed.model_id
-            described = _describe_listed(session, shelf, listed, slugs, query)
-            if described is not None:
-                fitting.append(described)
-            if len(fitting) == limit:
-                last = listed is page[-1] and len(page) < LIST_PAGE_MAX
-                return ModelPage(models=fitting, next_after=None if last else after)
-        if len(page) < LIST_PAGE_MAX:
-            return ModelPage(models=fitting, next_after=None)
-    return ModelPage(models=fitting, next_after=after)
-
-
-def _describe_listed(
-    session: Session, shelf: Shelf, listed: ListedModel, slugs: Mapping[UUID, str], query: ModelQuery
-) -> DescribedModel | None:
-    """Return a line of the list, or None where it does not fit the query."""
-    is_open = listed.is_open
-    if query.author and listed.publisher.lower() != query.author.lower():
-        return None
-    if query.gated is not None and query.gated is is_open:
-        return None
-    release = catalog.find_current_release(session, listed.model_id)
-    card = shelf.card(session, release.id) if release else NO_CARD
-    tags = tags_of(card.words, [slugs[version] for version in listed.license_version_ids])
-    known = {tag.lower() for tag in (*tags, *(word for word in (card.pipeline_tag,) if word))}
-    if not known.issuperset(tag.lower() for tag in query.tags):
-        return None
-    if query.pipeline_tag and card.pipeline_tag != query.pipeline_tag:
-        return None
-    return DescribedModel(
-        model_id=listed.model_id.hex,
-        publisher=listed.publisher,
-        name=listed.name,
-        private=listed.private,
-        mode=listed.mode,
-        is_open=is_open,
-        created_at=listed.created_at,
-        commit=release.commit if release else None,
-        modified_at=release.published_at if release else listed.created_at,
-        card=card,
-        tags=tags,
-        files=shelf.listing(session, release.id).files if release and query.with_files else (),
-        total_bytes=release.total_bytes if release else 0,
-        blobs=query.with_digests,
-    )
 
 
 def who_am_i(session: Session, *, principal: Principal, sealer: Sealer) -> WhoAmI | Refusal:

@@ -349,6 +349,7 @@ POST   /{publisher}/{model}/info/lfs/objects/batch              publishing token
 POST   /{publisher}/{model}/info/lfs/objects/verify             publishing token +quiet
 POST   /{publisher}/{model}/info/lfs/objects/{upload_id}/complete  nobody
 GET    /{publisher}/{model}/user-access-report                  hub report +record
+GET    /{publisher}/{model}/commit/{revision}                    known
 GET    /{publisher}/{model}/files                               known
 GET    /{publisher}/{model}/gate                                staff or read
 POST   /{publisher}/{model}/gate                                staff +quiet

@@ -13,6 +13,7 @@ from tests.e2e.hub.conformance.clients import CLIENTS, Client, Outcome
 from tests.e2e.hub.conformance.faults import lay_faults
 from tests.e2e.hub.conformance.ground import lay
 from tests.e2e.hub.conformance.table import is_fresh, read, rows, unexplained
+from tests.e2e.hub.conformance.uploading import lay_uploads
 from tests.e2e.hub.conftest import Registry, Stage
 from tests.e2e.hub.scene import same_weights_everywhere
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.hub, pytest.mark.slow]
 
 @pytest.fixture(scope="session")
 def ground(registry: Registry) -> dict[str, Any]:
-    """What all clients ask about; none of them changes it."""
+    """What all clients read; none of them changes it."""
     with same_weights_everywhere():
         return lay(Stage(registry))
 
@@ -42,7 +43,7 @@ def test_each_client_does_what_the_table_says(
         pytest.skip(absent)
     told = tmp_path / "ground.json"
     faults = lay_faults(stage, registry, object_store_address)
-    told.write_text(json.dumps({**ground, "faults": faults.told}))
+    told.write_text(json.dumps({**ground, "faults": faults.told, "uploads": lay_uploads(stage)}))
     home = tmp_path / "home"
     home.mkdir()
     before = len(registry.storage.seen)

@@ -240,6 +240,43 @@ async def test_a_client_learns_what_goes_how_and_what_is_there(client: Client, t
     assert bad.status_code == 400
 
 
+async def test_a_client_learns_what_a_gitignore_leaves_out(client: Client, token: str) -> None:
+    paths = ["a.log", "keep.log", "build/x.bin", "sub/a.log", "b.txt"]
+    asked = [{"path": path, "size": 5} for path in paths]
+
+    async def ignored(**more: Any) -> list[str]:
+        answer = await client.post(
+            f"{MODEL}/preupload/main", json={"files": asked, **more}, headers=bearer(token)
+        )
+        assert answer.status_code == 200, answer.text
+        return [file["path"] for file in answer.json()["files"] if file["shouldIgnore"]]
+
+    assert await ignored() == []
+    patterns = b"*.log\n!keep.log\n/build/\n"
+    assert await ignored(gitIgnore=patterns.decode()) == ["a.log", "build/x.bin", "sub/a.log"]
+    assert (await commit(client, token, small(".gitignore", patterns))).status_code == 200
+    assert await ignored() == ["a.log", "build/x.bin", "sub/a.log"]
+    assert await ignored(gitIgnore="") == []
+    assert await ignored(gitIgnore="*a" * 300 + "b") == []
+    body = {"files": asked, "gitIgnore": "[z-a]"}
+    broken = await client.post(f"{MODEL}/preupload/main", json=body, headers=bearer(token))
+    assert broken.status_code == 400
+    assert (await commit(client, token, small(".gitignore", b"[z-a]\n"))).status_code == 200
+    assert await ignored() == []
+
+
+async def test_the_address_of_a_commit_leads_to_its_files(
+    world: HubWorld, client: Client, token: str
+) -> None:
+    done = (await commit(client, token, small("a.txt", b"A"))).json()
+    page = await client.get(done["commitUrl"].removeprefix(BASE_URL))
+    assert page.status_code == 303
+    there = await client.get(page.headers["location"])
+    assert (there.status_code, done["commitOid"] in there.text) == (200, True)
+    absent = await client.get(f"/quarry/quarry-15b/commit/{'0' * 40}")
+    assert absent.status_code == 404
+
+
 async def test_a_model_that_is_there_is_found_and_cards_are_read(client: Client, token: str) -> None:
     standing = {"name": "quarry-15b", "organization": "quarry", "type": "model"}
     answer = await client.post("/api/repos/create", json=standing, headers=bearer(token))

@@ -90,6 +90,19 @@ async def test_a_small_gated_text_is_sent_and_recorded(
     assert [record.path for record in records(world)] == ["config.json"]
 
 
+async def test_raw_is_the_same_file_by_the_same_gate(
+    world: HubWorld, client: Client, accepted: dict[str, str]
+) -> None:
+    raw = RESOLVE.replace("resolve", "raw")
+    assert (await client.get(f"{raw}/config.json")).status_code == 401
+    answer = await client.get(f"{raw}/config.json", headers=accepted)
+    assert answer.content == FILES["config.json"]
+    assert "sandbox" in answer.headers["content-security-policy"]
+    large = await client.get(f"{raw}/model.safetensors", headers=accepted)
+    assert (large.status_code, "X-Amz-Signature" in large.headers["location"]) == (302, True)
+    assert [record.path for record in records(world)] == ["config.json", "model.safetensors"]
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "content", "span"),
     [
@@ -156,6 +169,7 @@ async def test_nothing_but_the_exact_open_names_is_open(world: HubWorld, client:
 
 ADDRESSES = (
     "/quarry/quarry-15b/resolve/main/model.safetensors",
+    "/quarry/quarry-15b/raw/main/model.safetensors",
     "/QUARRY/Quarry-15B/resolve/main/model.safetensors",
     "/quarry/quarry-15b/resolve/{sha}/model.safetensors",
     "/quarry/quarry-15b/resolve/refs%2Fheads%2Fmain/model.safetensors",

@@ -9,7 +9,7 @@ import pytest
 from registry import catalog
 from registry.catalog import must_updates
 from registry.catalog.must_updates import Demand, Mark
-from registry.hub_api import domain, service
+from registry.hub_api import domain, model_list, service
 from registry.hub_api.errors import reaccept_warning
 from registry.identity.domain import Channel, Principal, Scope
 from registry.identity.tables import Person
@@ -325,7 +325,7 @@ async def test_access_is_checked_as_downloads_are(world: HubWorld, client: Clien
 async def test_models_are_listed_searched_and_paged(
     world: HubWorld, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "LIST_PAGE_MAX", 3)
+    monkeypatch.setattr(model_list, "LIST_PAGE_MAX", 3)
     world.gated_model()
     owner = world.person("owner@quarry.example")
     publisher = world.read(catalog.find_publisher, name="quarry")
@@ -351,6 +351,13 @@ async def test_models_are_listed_searched_and_paged(
     assert await ids("pipeline_tag=text-generation&author=quarry-labs") == ["quarry-labs/else"]
     assert await ids("filter=nothing") == []
     assert "quarry/hidden" not in await ids("full=true")
+    world.release(owner, publisher, name="quarry-15b", requires=(), files={"README.md": card})
+    newest = ["quarry-labs/else", *opened, "quarry/quarry-15b"]
+    changed = ["quarry/quarry-15b", "quarry-labs/else", *opened]
+    for sort, listed in (("lastModified", changed), ("createdAt", newest), ("downloads", newest)):
+        assert await ids(f"sort={sort}&direction=-1") == listed, sort
+        assert await ids(f"sort={sort}&limit=2") == listed, sort
+    assert await ids("sort=lastModified&author=quarry") == ["quarry/quarry-15b", *opened]
     headers = bearer(world.token(owner))
     mine = (await client.get("/api/models", params={"search": "hidden"}, headers=headers)).json()
     assert [model["private"] for model in mine] == [True]
@@ -361,7 +368,17 @@ async def test_models_are_listed_searched_and_paged(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=x", "limit=%C2%B2", "cursor=%00", "cursor=eA", "expand=x"]
+    "query",
+    [
+        "limit=0",
+        "limit=x",
+        "limit=%C2%B2",
+        "cursor=%00",
+        "cursor=eA",
+        "expand=x",
+        "sort=name",
+        "sort=likes&direction=1",
+    ],
 )
 async def test_a_list_that_cannot_be_read_is_a_bad_request(client: Client, query: str) -> None:
     answer = await client.get(f"/api/models?{query}")

@@ -80,6 +80,7 @@ def _environment(home: Path, endpoint: str, token: str) -> dict[str, str]:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+        "HF_HUB_DISABLE_XET": "1",
         "NO_COLOR": "1",
         "COLUMNS": "1000",
     }
@@ -90,7 +91,7 @@ def hub_library(version: str) -> Client:
     return Client(
         name=f"huggingface_hub {version}",
         heading=f"hub {version}",
-        drivers=("python_library.py", "faults_library.py", "command_line.py"),
+        drivers=("python_library.py", "faults_library.py", "uploads_library.py", "command_line.py"),
         environment=ENVIRONMENTS / version,
     )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.e2e.hub.conformance.rows import COMMAND_LINE, FAULTS, REFUSALS
+from tests.e2e.hub.conformance.rows import COMMAND_LINE, FAULTS, PUBLISHING, REFUSALS
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ OLD = "huggingface_hub 0.24.7, huggingface_hub 0.36.2"
 COMMANDS = " ".join(COMMAND_LINE)
 LIBRARIES = f"{OLD}, huggingface_hub 1.29.0, huggingface_hub 2.4.0"
 NOTES = (
+    note(
+        "transformers, curl, aria2",
+        " ".join(PUBLISHING),
+        "It reads. Publish with `hf upload` or `gatehouse publish`.",
+    ),
     note("huggingface_hub 0.24.7", "auth-check", "This version has no such call yet."),
     note(
         OLD,
@@ -66,11 +71,6 @@ NOTES = (
         " ".join(FAULTS),
         "The library asks once: a call that met a fault ends with it, and the next one begins at the first byte.",
     ),
-    note(
-        f"{LIBRARIES}, huggingface.js, curl",
-        "list-modified",
-        "The registry lists by creation, newest first, and takes no notice of `sort`. `lastModified` stands in each line.",
-    ),
     note("aria2", "busy", "aria2 gives up at a 429; call once more."),
     note(LIBRARIES, "part", "The library reads parts by `HfFileSystem` only: see `file-system`."),
     note(
@@ -83,11 +83,6 @@ NOTES = (
         "own-token",
         "The library refuses every `accessToken` that does not begin with `hf_`, before it asks anybody. Tokens here begin with "
         "`gatehouse_`, so that they are told from the Hub’s. Give it a `fetch` that adds the header, as shown above; all other checks do so.",
-    ),
-    note(
-        "huggingface.js",
-        "exists",
-        "`fileExists` asks at `/raw/`, which is not offered here, and so finds no file; `repoExists` is right. Use `pathsInfo`.",
     ),
     note(
         "huggingface.js",

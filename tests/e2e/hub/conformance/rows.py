@@ -60,6 +60,12 @@ REFUSALS = {
     "unknown-revision": "A revision that is absent",
     "unknown-file": "A file that is absent",
 }
+PUBLISHING = {
+    "upload-new": "A folder begins a model under the license that its card names: every file is there with its digest",
+    "upload-next": "A file more, and one less: the next release, on top of the first",
+    "upload-refused": "A new model whose files name no license: refused, with what to write, and nothing begins",
+    "upload-stranger": "A model of somebody else's: refused, and nothing is sent",
+}
 FAULTS = {
     "cut": "The connection is cut in mid-download; the same call goes on, and the file is whole",
     "cut-next-call": "A call has failed in mid-download; the next one asks for the rest only",
@@ -75,11 +81,13 @@ COMMAND_LINE = {
     "cli-refused": "`hf download` where the license was never accepted: exit code 1, the page to act on",
     "cli-wrong-token": "`hf download` with a token of another site: exit code 1, the page for tokens",
     "cli-absent": "`hf download` of what is absent: exit code 1, said so",
+    "cli-upload": "`hf upload` of a folder with weights: the next release of a model",
 }
 GROUPS = (
     ("Reading", READING),
     ("Files", FILES),
     ("Refusals", REFUSALS),
+    ("Publishing", PUBLISHING),
     ("In mid-download", FAULTS),
     ("Command line", COMMAND_LINE),
 )

@@ -101,5 +101,15 @@ def cli_absent(ground):
         raise No(text[-500:])
 
 
+@check
+def cli_upload(ground):
+    given = ground["uploads"]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "by-command.bin").write_bytes(os.urandom(2 * 1024 * 1024))
+        code, out, text = run("upload", given["repo"], folder, ".", token=given["token"])
+    if code != 0 or f"{ENDPOINT}/{given['repo']}" not in out:
+        raise No(text)
+
+
 if __name__ == "__main__":
     main()

@@ -1,5 +1,5 @@
 // What huggingface.js (@huggingface/hub) reads of the registry. Prints a line for each check: name, outcome, fact.
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -204,6 +204,52 @@ for (const [state, refused] of Object.entries(ground.states))
     if (error.statusCode !== (token ? 403 : 401) || !error.message.includes(words)) throw new No(error.message);
     return leadsTo(url, error.message);
   };
+
+const uploads = ground.uploads;
+const fromHere = bearing(uploads.token);
+const publishing = { hubUrl, fetch: (url, init) => (String(url).startsWith(hubUrl) ? fromHere : fetch)(url, init) };
+const weights = () => randomBytes(2 * 1024 * 1024);
+const sha256 = (content) => createHash("sha256").update(content).digest("hex");
+const told = async (repo) => {
+  const found = (await all(hub.listFiles({ ...publishing, repo, recursive: true }))).filter((item) => item.type === "file");
+  return Object.fromEntries(found.map((item) => [item.path, item.lfs?.oid ?? null]));
+};
+checks["upload-new"] = async () => {
+  const card = `---\nlicense: other\nlicense_name: ${uploads.license}\n---\n# New\n`;
+  const content = weights();
+  await hub.createRepo({ ...publishing, repo: uploads.new });
+  const files = [
+    { path: "README.md", content: new Blob([card]) },
+    { path: "a/weights.bin", content: new Blob([content]) },
+  ];
+  await hub.uploadFiles({ ...publishing, repo: uploads.new, files, useXet: false });
+  expect(await told(uploads.new), { "README.md": null, "a/weights.bin": sha256(content) });
+};
+checks["upload-next"] = async () => {
+  const { sha: before } = await hub.modelInfo({ ...publishing, name: uploads.repo, additionalFields: ["sha"] });
+  const content = weights();
+  const operations = [
+    { operation: "addOrUpdate", path: "more.bin", content: new Blob([content]) },
+    { operation: "delete", path: "config.json" },
+  ];
+  const done = await hub.commit({ ...publishing, repo: uploads.repo, title: "More", operations, parentCommit: before, useXet: false });
+  const found = await all(hub.listCommits({ ...publishing, repo: uploads.repo }));
+  expect(found.map((item) => item.oid), [done.commit.oid, before]);
+  const files = await told(uploads.repo);
+  expect([Object.keys(files).sort(), files["more.bin"]], [["README.md", "model.safetensors", "more.bin"], sha256(content)]);
+};
+checks["upload-refused"] = async () => {
+  await hub.createRepo({ ...publishing, repo: uploads.unnamed });
+  const file = { path: "README.md", content: new Blob(["# No license\n"]) };
+  const error = await errorOf(() => hub.uploadFile({ ...publishing, repo: uploads.unnamed, file, useXet: false }));
+  if (error.statusCode !== 400 || !error.message.includes("license_name: slug@1.0")) throw new No(error.message);
+  expect(await hub.repoExists({ ...given, repo: uploads.unnamed }), false);
+};
+checks["upload-stranger"] = async () => {
+  const file = { path: "w.bin", content: new Blob([weights()]) };
+  const error = await errorOf(() => hub.uploadFile({ ...publishing, repo: uploads.other, file, useXet: false }));
+  if (!error.message.includes("no role")) throw new No(error.message);
+};
 
 const faults = ground.faults;
 const fetchOf = async ({ repo, path, token, sha256 }) => {
