@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, TextClause, and_, bindparam, delete, exists, func, insert, or_
 from sqlmodel import Session, col, select, update
 
+from registry.catalog.changed_models import has_role
 from registry.catalog.domain import (
     DEFAULT_BRANCH,
     FileView,
@@ -29,7 +30,6 @@ from registry.catalog.tables import (
     GateRevision,
     Model,
     Publisher,
-    PublisherRole,
     Ref,
     Release,
     ReleaseFile,
@@ -270,7 +270,7 @@ def list_models(
         .join(GateRevision, col(GateRevision.id) == col(Gate.current_revision_id))
     )
     if not sees_all:
-        query = query.where(or_(~col(Model.private), _has_role(person_id)))
+        query = query.where(or_(~col(Model.private), has_role(person_id)))
     if search:
         query = query.where(_matches(search))
     slugs = [*license_slugs, *([license_slug] if license_slug is not None else [])]
@@ -314,14 +314,6 @@ def _listed(
         published_at=head.published_at if head else None,
         summary=head.summary if head else "",
         total_bytes=head.total_bytes if head else None,
-    )
-
-
-def _has_role(person_id: UUID | None):  # type: ignore[no-untyped-def] # noqa: ANN202 # an SQL expression of no nameable type
-    return col(Model.publisher_id).in_(
-        select(PublisherRole.publisher_id).where(
-            PublisherRole.person_id == person_id, col(PublisherRole.ended_at).is_(None)
-        )
     )
 
 
@@ -445,6 +437,6 @@ def list_same_weights(
         .distinct()
     )
     if not sees_all:
-        query = query.where(or_(~col(Model.private), _has_role(person_id)))
+        query = query.where(or_(~col(Model.private), has_role(person_id)))
     rows = session.exec(query.order_by(Publisher.name, Model.name).limit(limit)).all()
     return [f"{publisher}/{name}" for publisher, name in rows]

@@ -101,7 +101,9 @@ def _next_page(
         )
         more = page[-1].model_id if len(page) == LIST_PAGE_MAX else None
         return page, {listed.model_id: listed.model_id for listed in page}, more
-    changed = catalog.list_changed(session, before=after, limit=LIST_PAGE_MAX)
+    changed = catalog.list_changed(
+        session, principal=principal, publisher=query.author, before=after, limit=LIST_PAGE_MAX
+    )
     found = catalog.list_models(
         session,
         principal=principal,

@@ -358,6 +358,11 @@ async def test_models_are_listed_searched_and_paged(
         assert await ids(f"sort={sort}&direction=-1") == listed, sort
         assert await ids(f"sort={sort}&limit=2") == listed, sort
     assert await ids("sort=lastModified&author=quarry") == ["quarry/quarry-15b", *opened]
+    world.release(owner, publisher, name="hidden", requires=(), files={"README.md": card})
+    told = await client.get("/api/models?sort=lastModified&limit=1")
+    assert [model["id"] for model in told.json()] == changed[:1]
+    mine = await client.get("/api/models?sort=lastModified", headers=bearer(world.token(owner)))
+    assert mine.json()[0]["id"] == "quarry/hidden"
     headers = bearer(world.token(owner))
     mine = (await client.get("/api/models", params={"search": "hidden"}, headers=headers)).json()
     assert [model["private"] for model in mine] == [True]
