@@ -47,12 +47,10 @@ def measure_plan(ground: Ground) -> Iterator[Result]:
         try:
             scene = open_scene(database)
             people, _ = add_people(scene, people_count, prefix="mirrored-", accept=True)
-            keeper = _open_hub(scene, hub, SettableClock(scene.world.now), people)
+            keeper, ids = _open_hub(scene, hub, SettableClock(scene.world.now), people)
             mirrors = [_pair(scene, hub, keeper, f"of-many-{number}") for number in range(repositories)]
             for number in range(people_count):
-                _let_in(
-                    hub, f"{ORGANISATION}/of-many-{number % repositories}", f"person-{number}", "accepted"
-                )
+                _put(hub, f"{ORGANISATION}/of-many-{number % repositories}", ids[number], "accepted")
             for one in mirrors:
                 _pass(keeper, one)  # The first look reads the cards and the lists of files.
             before = len(hub.seen)
@@ -84,12 +82,13 @@ def measure_convergence(ground: Ground) -> Iterator[Result]:
             scene = open_scene(database)
             clock = SettableClock(scene.world.now)
             people, _ = add_people(scene, changes, prefix="changed-", accept=True)
-            keeper = _open_hub(scene, hub, clock, people)
+            keeper, ids = _open_hub(scene, hub, clock, people)
             mirror = _pair(scene, hub, keeper, "of-many-0")
             _pass(keeper, mirror)
             for number in range(changes):
-                _let_in(hub, f"{ORGANISATION}/of-many-0", f"person-{number}", "pending")
-            _advance(hub, clock, WINDOW_SECONDS)
+                _put(hub, f"{ORGANISATION}/of-many-0", ids[number], "pending")
+            # The Hub's windows are fixed: begin with one.
+            _advance(hub, clock, WINDOW_SECONDS - clock.now().timestamp() % WINDOW_SECONDS)
             hub.seen.clear()
             began, passes = clock.now(), 0
             while any(one != "accepted" for one in hub.statuses(f"{ORGANISATION}/of-many-0").values()):
@@ -102,7 +101,7 @@ def measure_convergence(ground: Ground) -> Iterator[Result]:
         finally:
             database.close()
     share = math.floor(QUOTA * SHARE)
-    fewest = changes + CALLS_OF_A_LOOK
+    fewest = CALLS_OF_A_LOOK + changes + CALLS_OF_A_LOOK
     optimum = (math.ceil(fewest / share) - 1) * WINDOW_SECONDS
     ratio = seconds / optimum if optimum else 1.0
     yield Result(
@@ -123,7 +122,9 @@ def _size(ground: Ground, full: int) -> int:
     return full if ground.scale is FULL else max(10, full // 20)
 
 
-def _open_hub(scene: Scene, hub: FakeHub, clock: SettableClock, people: Sequence[Principal]) -> Keeper:
+def _open_hub(
+    scene: Scene, hub: FakeHub, clock: SettableClock, people: Sequence[Principal]
+) -> tuple[Keeper, list[str]]:
     """Let everybody have an account at the Hub that they have proved, and store the token of the mirror's account."""
     hub.state.clock.now = clock.now()
     hub.add_user(ACCOUNT)
@@ -166,7 +167,7 @@ def _open_hub(scene: Scene, hub: FakeHub, clock: SettableClock, people: Sequence
         )
     )
     assert not isinstance(stored, Refusal), stored
-    return keeper
+    return keeper, list(subjects.values())
 
 
 def _pair(scene: Scene, hub: FakeHub, keeper: Keeper, name: str) -> service.MirrorView:
@@ -209,11 +210,11 @@ def _pair(scene: Scene, hub: FakeHub, keeper: Keeper, name: str) -> service.Mirr
     return world.database.write_now(make)
 
 
-def _let_in(hub: FakeHub, repository: str, name: str, status: str) -> None:
+def _put(hub: FakeHub, repository: str, user_id: str, status: str) -> None:
     """Let the person stand so in the lists of the repository."""
-    user, gate = hub.user(name), hub.model(repository).gate
-    gate.requests[user.id] = Request(
-        id=hub.state.new_id(), user_id=user.id, status=status, timestamp=hub.state.clock.now
+    gate = hub.model(repository).gate
+    gate.requests[user_id] = Request(
+        id=hub.state.new_id(), user_id=user_id, status=status, timestamp=hub.state.clock.now
     )
     gate.history[:] = [(hub.state.clock.now, tuple(gate.requests.values()))]
 

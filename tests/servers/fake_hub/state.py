@@ -224,6 +224,8 @@ class State:
     def note_requests(self, gate: Gate) -> None:
         """Let lists show, after the lag, what the requests are now."""
         copies = tuple(Request(**vars(one)) for one in gate.requests.values())
+        if gate.history and gate.history[-1][0] == self.clock.now:
+            del gate.history[-1]  # Of one moment the last is shown.
         gate.history.append((self.clock.now, copies))
 
     def shown_requests(self, gate: Gate) -> Iterable[Request]:
