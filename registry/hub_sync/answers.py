@@ -100,6 +100,17 @@ def judge(status: int, headers: Mapping[str, str], action: Action | None, body: 
     )
 
 
+def is_absent(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the answer says that a commit has no such file.
+
+    Another registry has cards and licenses before its gate, so one that is behind it there is none of them.
+    """
+    code = headers.get("x-error-code", "")
+    return (status == 404 and code == "EntryNotFound") or (
+        status == 403 and code == "GatedRepo" and _own_code(body) not in {"", *_ABOUT_THE_TOKEN}
+    )
+
+
 class _OwnProblem(msgspec.Struct, frozen=True):
     code: str = ""
     type: str = ""

@@ -134,22 +134,14 @@ class HubSession:
 
     def read_file(self, repo_id: str, revision: str, path: str) -> bytes | Failed | None:
         """Return a small file of a commit; None where the commit has none of that name."""
-        response = self._get_file(repo_id, "raw", revision, path)
-        absent = {"EntryNotFound"}
-        if not isinstance(response, Failed) and response.status_code == 404 and not _code(response):
-            # Another registry has its texts at one address alone; a card or license that is behind its gate is not there.
-            response = self._get_file(repo_id, "resolve", revision, path)
-            absent = {"EntryNotFound", "GatedRepo"}
+        address = f"{self._endpoint}/{repo_id}/raw/{revision}/{quote(path)}"
+        response = self._send(lambda: get_session().get(address, headers=self._headers))
         if isinstance(response, Failed):
             return response
-        if response.status_code in {403, 404} and _code(response) in absent:
+        if answers.is_absent(response.status_code, response.headers, response.content):
             return None
         failed = answers.judge(response.status_code, response.headers, None, response.content)
         return failed or bytes(response.content)
-
-    def _get_file(self, repo_id: str, how: str, revision: str, path: str) -> httpx2.Response | Failed:
-        address = f"{self._endpoint}/{repo_id}/{how}/{revision}/{quote(path)}"
-        return self._send(lambda: get_session().get(address, headers=self._headers))
 
     def commit(
         self, repo_id: str, files: Mapping[str, bytes], *, parent: str, message: str
@@ -291,10 +283,6 @@ class HubSession:
         words = "our share of the account's requests is used up for this window"
         # The Hub said so in its last answer; the next pass starts with what it says then.
         return Failed(trouble=Trouble.RATE_LIMITED, words=words, retry_seconds=wait)
-
-
-def _code(response: httpx2.Response) -> str:
-    return str(response.headers.get("x-error-code", ""))
 
 
 def _named(action: Action) -> Mapping[str, Any]:

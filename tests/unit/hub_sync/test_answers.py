@@ -9,14 +9,17 @@ from registry.hub_sync.answers import (
     estimate_seconds,
     find_next,
     find_renamed,
+    is_absent,
     is_repo_id,
     judge,
     merge_lists,
+    parse_acceptors,
     parse_list,
+    parse_tree,
     read_budget,
 )
-from registry.hub_sync.applying import Failed
-from registry.hub_sync.domain import Applicant, HubState
+from registry.hub_sync.applying import Failed, Trouble
+from registry.hub_sync.domain import Action, Applicant, Deed, HubState
 
 LIST = "https://hub.example/api/models/o/m/user-access-request/pending?limit=1000"
 INFO = "https://hub.example/api/models/o/m"
@@ -87,6 +90,43 @@ def test_who_moved_between_two_lists_counts_as_let_in():
     assert merge_lists([accepted, pending]) == (accepted,)
 
 
+def problem(code):
+    return b'{"type": "https://r.example/problems/%s", "code": "%s"}' % (code, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "body", "absent"),
+    [
+        (404, "EntryNotFound", b"", True),
+        (404, "RepoNotFound", b"", False),
+        (403, "GatedRepo", b'{"error": "not in the authorized list"}', False),
+        (403, "GatedRepo", problem(b"license-not-accepted"), True),
+        (403, "GatedRepo", problem(b"scope-missing"), False),
+        (200, "", b"text", False),
+    ],
+)
+def test_a_card_that_cannot_be_read_is_absent_only_where_it_would_be_open(status, code, body, absent):
+    assert is_absent(status, {"x-error-code": code}, body) is absent
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "trouble"),
+    [
+        (403, b"fresh-sign-in-needed", Trouble.REFUSED),
+        (409, b"own-request", Trouble.REFUSED),
+        (403, b"role-missing", Trouble.NOT_ALLOWED),
+        (401, b"token-unknown", Trouble.TOKEN_REFUSED),
+        (404, b"request-unknown", Trouble.STALE),
+    ],
+)
+def test_another_registry_says_which_refusal_it_is(status, code, trouble):
+    headers = {"x-error-message": "Said in words."}
+    found = judge(status, headers, Action(deed=Deed.ACCEPT, why=""), problem(code))
+    assert found is not None
+    assert found.trouble is trouble
+    assert found.words.endswith(": Said in words.")
+
+
 @given(
     st.binary(max_size=300),
     st.integers(100, 999),
@@ -94,6 +134,9 @@ def test_who_moved_between_two_lists_counts_as_let_in():
 )
 def test_no_answer_breaks_the_reading_of_answers(body, status, headers):
     parse_list(body, HubState.ACCEPTED)
+    parse_acceptors(body)
+    parse_tree(body)
+    is_absent(status, headers, body)
     read_budget(headers, Budget())
     find_next(headers.get("link", ""), LIST)
     assert (judge(status, headers, None) is None) == (200 <= status < 300)
