@@ -47,12 +47,16 @@ def measure_plan(ground: Ground) -> Iterator[Result]:
         try:
             scene = open_scene(database)
             people, _ = add_people(scene, people_count, prefix="mirrored-", accept=True)
-            keeper, ids = _open_hub(scene, hub, SettableClock(scene.world.now), people)
+            clock = SettableClock(scene.world.now)
+            keeper, ids = _open_hub(scene, hub, clock, people)
+            hub.set_quota(ACCOUNT, 1_000_000)
             mirrors = [_pair(scene, hub, keeper, f"of-many-{number}") for number in range(repositories)]
             for number in range(people_count):
                 _put(hub, f"{ORGANISATION}/of-many-{number % repositories}", ids[number], "accepted")
             for one in mirrors:
                 _pass(keeper, one)  # The first look reads the cards and the lists of files.
+            hub.set_quota(ACCOUNT, QUOTA)
+            _advance(hub, clock, WINDOW_SECONDS)
             before = len(hub.seen)
             cpu, results = _cpu_seconds(keeper, mirrors)
             calls = len(hub.seen) - before
