@@ -114,27 +114,31 @@ def shape(database: Database) -> dict[str, Any]:
     """Tables with their columns, keys, indexes and checks, as the database tells them."""
     with database.engine.connect() as connection:
         look = sa.inspect(connection)
-        return {
-            table: {
-                "columns": [
-                    (column["name"], str(column["type"]), column["nullable"])
-                    for column in look.get_columns(table)
-                ],
-                "primary": look.get_pk_constraint(table)["constrained_columns"],
-                "foreign": sorted(str(sorted(key.items())) for key in look.get_foreign_keys(table)),
-                "unique": sorted(
-                    str(sorted(key["column_names"])) for key in look.get_unique_constraints(table)
-                ),
-                "indexes": sorted(
-                    f"{one['name']} {one['column_names']} {one['unique']}" for one in look.get_indexes(table)
-                ),
-                "checks": sorted(
-                    f"{one['name']} {one['sqltext']}" for one in look.get_check_constraints(table)
-                ),
-            }
-            for table in look.get_table_names()
-            if table != VERSION_TABLE
+        columns, primary, foreign, unique, indexes, checks = (
+            {table: found for (_, table), found in told.items()}
+            for told in (
+                look.get_multi_columns(),
+                look.get_multi_pk_constraint(),
+                look.get_multi_foreign_keys(),
+                look.get_multi_unique_constraints(),
+                look.get_multi_indexes(),
+                look.get_multi_check_constraints(),
+            )
+        )
+    return {
+        table: {
+            "columns": [(one["name"], str(one["type"]), one["nullable"]) for one in columns[table]],
+            "primary": primary[table]["constrained_columns"],
+            "foreign": sorted(str(sorted(key.items())) for key in foreign[table]),
+            "unique": sorted(str(sorted(key["column_names"])) for key in unique[table]),
+            "indexes": sorted(
+                f"{one['name']} {one['column_names']} {one['unique']}" for one in indexes[table]
+            ),
+            "checks": sorted(f"{one['name']} {one['sqltext']}" for one in checks[table]),
         }
+        for table in columns
+        if table != VERSION_TABLE
+    }
 
 
 def rows(database: Database, tables: list[str] | None = None) -> dict[str, list[tuple[Any, ...]]]:
@@ -173,6 +177,7 @@ def test_a_table_that_no_migration_makes_is_noticed(empty: Database) -> None:
         run(empty, command.check)
 
 
+@pytest.mark.timeout(300)
 def test_every_step_can_be_undone_and_done_again(empty: Database) -> None:
     shapes: dict[str, Any] = {}
     for revision in revisions():
@@ -284,6 +289,7 @@ def test_who_starts_while_another_process_migrates_waits_longer_than_a_request(
     file = tmp_path / "waits.db"
     second = Database(f"sqlite:///{file}")
     first = sqlite3.connect(file, isolation_level=None)
+    first.execute("PRAGMA journal_mode=WAL")
     first.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as threads:
         migrating = threads.submit(schema.migrate, second)
