@@ -24,8 +24,9 @@ class _Insert:
     sql: str
     binds: tuple[tuple[str, Bind | None], ...]
 
-    def bound(self, row: Mapping[str, object]) -> tuple[object, ...]:
-        return tuple(row[name] if bind is None else bind(row[name]) for name, bind in self.binds)
+    def columns(self, rows: Sequence[Mapping[str, object]]) -> Iterator[list[object]]:
+        for name, bind in self.binds:
+            yield [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
 
 
 def insert_many(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, object]]) -> None:
@@ -34,11 +35,11 @@ def insert_many(session: Session, table: type[SQLModel], rows: Sequence[Mapping[
         return
     connection = session.connection()
     statement = _prepared(table.metadata.tables[str(table.__tablename__)], tuple(rows[0]), connection.dialect)
-    bound = [statement.bound(row) for row in rows]
+    columns = tuple(statement.columns(rows))
     if connection.dialect.name == "postgresql":
-        _execute(connection, statement.sql, tuple(map(list, zip(*bound, strict=True))))
+        _execute(connection, statement.sql, columns)
     else:
-        _execute(connection, statement.sql, bound)
+        _execute(connection, statement.sql, list(zip(*columns, strict=True)))
 
 
 @contextmanager
