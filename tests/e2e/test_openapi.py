@@ -9,7 +9,7 @@ import pytest
 
 from registry.cli.demo import running_demo
 
-EXAMPLES = 25
+EXAMPLES = 12
 SEED = 7
 
 
