@@ -209,9 +209,36 @@ class Importer:
         standing = _find_standing(session, order, principal)
         if standing is not None:
             return standing if isinstance(standing, Refusal) else refusals.mirror_busy()
+        with session.begin_nested() as attempt:
+            published = self._publish(session, publisher, order, read, found, principal, now)
+            if isinstance(published, Refusal):
+                return published
+            linked = service.link(
+                session,
+                publisher=publisher.name,
+                name=order.name,
+                repository=found.repository,
+                principal=principal,
+                now=now,
+            )
+            if isinstance(linked, Refusal):
+                attempt.rollback()
+                return linked
+        return published
+
+    def _publish(
+        self,
+        session: Session,
+        publisher: catalog.PublisherView,
+        order: ImportOrder,
+        read: _Read,
+        found: HubImport,
+        principal: Principal,
+        now: datetime,
+    ) -> Published | Refusal:
         for _, file in read.texts:
             record_blob(session, publisher.id, file.measured, now=now)
-        published = catalog.publish_release(
+        return catalog.publish_release(
             session,
             catalog.PublishRelease(
                 publisher=publisher.name,
@@ -230,17 +257,6 @@ class Importer:
             sign=self.sign_release,
             now=now,
         )
-        if isinstance(published, Refusal):
-            return published
-        linked = service.link(
-            session,
-            publisher=publisher.name,
-            name=order.name,
-            repository=found.repository,
-            principal=principal,
-            now=now,
-        )
-        return linked if isinstance(linked, Refusal) else published
 
     async def _import_people(
         self, order: ImportOrder, rows: Sequence[Row], principal: Principal, *, dry_run: bool

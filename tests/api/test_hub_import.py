@@ -13,6 +13,7 @@ from registry.acceptances.tables import ImportContact
 from registry.cli import hub as commands
 from registry.cli.grammar import build_parser
 from registry.client.wire import Fields
+from registry.hub_sync import refusals, service
 from registry.identity.domain import Scope
 from tests.api.conftest import Site
 from tests.api.test_mirrors import Caller
@@ -160,6 +161,16 @@ async def test_what_cannot_be_imported_is_refused_in_words(site: Site, owner: Ca
     await owner.post(API, {"repository": REPO})
     assert (await owner.post(other, {"repository": REPO})).json()["code"] == "mirror-exists"
     assert (await owner.post(other, {"repository": "no repository"})).json()["code"] == "mirror-malformed"
+
+
+async def test_a_repository_that_somebody_else_pairs_meanwhile_leaves_no_model(
+    owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal is committed, so what was published before it must be taken back with it."""
+    taken = refusals.mirror_exists("quarry/hf-model", REPO)
+    monkeypatch.setattr(service, "link", lambda *_, **__: taken)
+    assert (await imports(owner)).json()["code"] == "mirror-exists"
+    assert (await owner.get("/api/v1/models/quarry/hf-model")).status_code == 404
 
 
 @pytest.mark.parametrize(
