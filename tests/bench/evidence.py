@@ -1,7 +1,7 @@
 """Measure 10: how soon an acceptance is under a published checkpoint while many accept, and how long fsck takes."""
 
 import asyncio
-import resource
+import os
 import threading
 import time
 from bisect import bisect_right
@@ -17,6 +17,7 @@ from registry.ledger import jobs
 from tests.bench import bulk
 from tests.bench.accepting import CALLERS, accept_all
 from tests.bench.ground import Ground, add_people, open_scene
+from tests.bench.pulling import highest_bytes
 from tests.bench.results import Result
 from tests.world import MASTER_SECRET, ORIGIN
 
@@ -160,6 +161,6 @@ def _check(url: str, answers: Any) -> None:
     found = database.read_now(
         lambda session: audit.find_discrepancies(session, sealer=Sealer(MASTER_SECRET), processes=PROCESSES)
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = highest_bytes(os.getpid()) >> 20
     answers.put((time.monotonic() - started, peak, [str(item) for item in found[:3]]))
     database.close()

@@ -165,7 +165,7 @@ def run_process(command: list[str], environment: dict[str, str]) -> tuple[Fetch,
     # Not `ru_maxrss`: across fork and exec it counts the memory of the parent too.
     peak = 0
     while process.poll() is None:
-        peak = max(peak, _highest_bytes(process.pid))
+        peak = max(peak, highest_bytes(process.pid))
         time.sleep(_SAMPLE_SECONDS)
     seconds = time.perf_counter() - started
     said, complaint = process.communicate()
@@ -174,7 +174,7 @@ def run_process(command: list[str], environment: dict[str, str]) -> tuple[Fetch,
     return Fetch(seconds=seconds, peak_bytes=peak), said
 
 
-def _highest_bytes(process_id: int) -> int:
+def highest_bytes(process_id: int) -> int:
     """Return the most memory that the process has held so far; 0 once it ends."""
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
